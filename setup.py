@@ -1,0 +1,82 @@
+"""Packaging of Headgate: one distribution, three extras.
+
+`[sdk]` is what an agent service installs: gRPC and protobuf, nothing of Flink or Kafka.
+`[flink]` is the runtime and the command line. `[dev]` is what the tests and `make lint` need.
+
+Every requirement has a floor (the oldest release tried) and a ceiling (the first one known or
+likely to break), with the reason beside it. docs/adr/0005-dependency-cage.md tells the story.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+# The cage. apache-flink 2.3.0 accepts apache-beam up to 2.61.0 and resolves to it; that release
+# of Beam fixes the ceilings of everything below it.
+CAGE = [
+    "apache-beam>=2.61.0,<2.62",  # the newest that apache-flink 2.3.0 accepts; older is untried
+    "grpcio>=1.65.5,<1.66",  # Beam: <1.66; floor: the release that generated our stubs
+    "grpcio-health-checking>=1.65.5,<1.66",  # the next one asks for grpcio 1.66
+    "grpcio-reflection>=1.65.5,<1.66",  # the same
+    "protobuf>=5.29.0,<6",  # Beam: <6
+    "redis>=5.0.0,<6",  # Beam: >=5,<6
+    "numpy>=2.1,<2.2",  # Beam: <2.2
+    "pyarrow>=16.1,<17",  # Beam: <17
+]
+
+FLINK = [
+    "apache-flink>=2.3.0,<2.4",  # thread mode and async I/O were measured on 2.3.0
+    *CAGE,
+    "kafka-python>=3.0.7,<4",  # admin, command line, tests; the 3 series is what was tried
+    "confluent-kafka>=2.16,<3",  # Invoke's producer: a third less CPU there than kafka-python
+    "pydantic>=2.14,<3",  # headgate.toml; a major renames the error types we turn into sentences
+    "typer>=0.29,<1",  # command line; below 1.0 it promises nothing beyond a minor
+    "rich>=15,<16",  # tables and progress; a major may change how they render
+    "psutil>=7.2,<8",  # the embedded stack finds and ends its own children with it
+]
+
+# Agent services live in their own environments: the ceilings are those of the protocol stubs,
+# not those of Flink. protobuf promises that generated code runs on its own major and the next.
+SDK = [
+    "grpcio>=1.65.5,<2",  # floor: the release that generated the stubs
+    "grpcio-health-checking>=1.65.5,<2",  # grpc.health.v1, required of every agent service
+    "grpcio-reflection>=1.65.5,<2",  # server reflection, required as well
+    "protobuf>=5.26.1,<7",  # floor: what grpcio-tools 1.65.5 generates for; ceiling: one major on
+]
+
+DEV = [
+    "pytest>=9.2,<10",  # a major removes what the one before deprecated, and plugins follow late
+    "pytest-asyncio>=1.5,<2",  # the loop scopes of pyproject.toml belong to the 1 series
+    "hypothesis>=6.170,<7",  # a major may change what a stored failing example means
+    "ruff>=0.17.6,<0.18",  # each minor adds rules to the families we enable: raise it on purpose
+    "mypy>=2.4,<3",  # --strict grows with each major: raise it on purpose
+    "grpcio-tools==1.65.5",  # exact: a test regenerates the stubs and compares them byte for byte
+    "setuptools>=77,<81",  # grpcio-tools 1.65.5 imports pkg_resources: deprecated, then removed
+    "types-protobuf>=5.29,<6",  # in step with protobuf
+    "types-PyYAML>=6.0,<7",  # in step with PyYAML
+    "types-psutil>=7.2,<8",  # in step with psutil
+    "pyyaml>=6.0,<7",  # tests read docker-compose.yml and flink-conf/config.yaml; Beam: <7
+]
+
+setup(
+    name="headgate",
+    version="0.1.0.dev0",
+    description="A stateful streaming runtime for AI agents, in Python on Apache Flink",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    package_dir={"": "src"},
+    packages=find_packages("src"),
+    package_data={"headgate": ["py.typed"], "": ["*.pyi"]},
+    # One minor only, the one that Debian 12 ships and everything was measured on: TaskManagers and
+    # workers must run the same one (PyFlink pickles functions between them).
+    python_requires=">=3.11,<3.12",
+    # The stubs are part of every install: core, sdk and runtime all import them.
+    install_requires=["protobuf>=5.26.1,<7"],
+    extras_require={"flink": FLINK, "sdk": SDK, "dev": DEV},
+    entry_points={
+        "console_scripts": ["headgate = headgate.cli.app:main"],
+        "pytest11": ["headgate = headgate.testing.plugin"],
+    },
+)

@@ -1,0 +1,1 @@
+"""Headgate: a stateful streaming runtime for AI agents, in Python on Apache Flink."""

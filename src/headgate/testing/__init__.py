@@ -1,0 +1,1 @@
+"""Test support for projects that build on Headgate."""
