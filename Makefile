@@ -1,0 +1,87 @@
+# Headgate's everyday commands. Each target says what it does and may be repeated at no cost.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# Its time is that of the last complete installation of what setup.py asks for.
+INSTALLED := $(VENV)/.installed
+# What exists of the folders with Python in them.
+CODE := $(wildcard setup.py src tests jobs agents examples benchmarks)
+# Passed on to `make demo`, `test`, `test-fast`, `bench` and `chaos`: make demo ARGS="--rate 50"
+ARGS ?=
+
+.PHONY: help setup demo test test-fast lint bench chaos clean tools-python tools-jvm
+
+help: ## this list
+	@echo "Headgate. Targets (pass options with ARGS=...):"
+	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)$$/  \1\t\2/p' Makefile | expand -t 14
+
+tools-python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "Headgate needs Python 3.11 and found no '$(PYTHON)' on the PATH."; \
+	  echo "On Debian and Ubuntu: apt-get install python3.11 python3.11-venv"; \
+	  echo "Elsewhere, name it: make setup PYTHON=/path/to/python3.11"; exit 1; } >&2
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "'$(PYTHON)' is not Python 3.11, the only one that the pinned Flink and Beam share."; \
+	  echo "On Debian and Ubuntu: apt-get install python3.11 python3.11-venv"; exit 1; } >&2
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot make virtual environments."; \
+	  echo "On Debian and Ubuntu: apt-get install python3.11-venv"; exit 1; } >&2
+
+tools-jvm:
+	@command -v java >/dev/null || { \
+	  echo "Headgate needs a JDK 17 (for Flink and Kafka) and found no 'java' on the PATH."; \
+	  echo "On Debian and Ubuntu: apt-get install openjdk-17-jdk-headless"; exit 1; } >&2
+	@java -version 2>&1 | grep -q 'version "17\.' || { \
+	  echo "Headgate is tried on a JDK 17 only, and 'java' on the PATH is another:"; \
+	  java -version 2>&1 | head -1; \
+	  echo "On Debian and Ubuntu: apt-get install openjdk-17-jdk-headless"; exit 1; } >&2
+	@command -v mvn >/dev/null || { \
+	  echo "Headgate fetches its jars with Maven and found no 'mvn' on the PATH."; \
+	  echo "On Debian and Ubuntu: apt-get install maven"; exit 1; } >&2
+
+$(INSTALLED): setup.py | tools-python
+	@[ -x $(BIN)/python ] || { echo "Making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing Headgate with [flink,sdk,dev]; the first time takes a few minutes"
+	@$(BIN)/python -m pip --version | grep -qE '^pip (2[4-9]|[3-9])' \
+	  || $(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[flink,sdk,dev]' \
+	  | sed -u '/^Requirement already satisfied/d'
+	@touch $@
+
+setup: $(INSTALLED) tools-jvm ## make .venv, install everything, fetch the jars
+	@echo "Fetching the jars that flink-conf/jars.xml names (nothing to do if they are there)"
+	@$(BIN)/python -m headgate.local.jars
+	@echo "Ready: $(BIN)/headgate --help"
+
+demo: setup ## real dialogues through Kafka, Flink and a gRPC agent; verified at the end
+	$(BIN)/headgate demo $(ARGS)
+
+test: setup ## all tests: unit, simulation, the embedded stack, kills
+	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(INSTALLED) ## unit tests and simulation only, for the inner loop
+	$(BIN)/python -m pytest tests/unit tests/sim $(ARGS)
+
+lint: $(INSTALLED) ## ruff (rules and format) and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+
+bench: setup ## rates, latencies and CPU per turn up to saturation; table and JSON
+	$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: setup ## only the tests that kill something
+	$(BIN)/python -m pytest -m chaos $(ARGS)
+
+clean: ## end the embedded stack; remove what was built, keep .venv
+	@[ ! -x $(BIN)/headgate ] || [ ! -d .headgate ] || $(BIN)/headgate down || true
+	rm -rf .headgate build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find src tests $(wildcard agents jobs examples benchmarks) -name __pycache__ -prune \
+	  -exec rm -rf {} +
+	@echo "Kept $(VENV); remove it by hand to start from nothing"
