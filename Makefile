@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Its time is that of the last complete installation of what setup.py asks for.
 INSTALLED := $(VENV)/.installed
 # What exists of the folders with Python in them.
-CODE := $(wildcard setup.py src tests jobs agents examples benchmarks)
+CODE := $(wildcard src tests jobs agents examples benchmarks)
 # Passed on to `make demo`, `test`, `test-fast`, `bench` and `chaos`: make demo ARGS="--rate 50"
 ARGS ?=
 

@@ -1,0 +1,79 @@
+"""The [agents.NAME] tables: where an agent service listens and how its turns are tried."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from headgate.config.durations import format_duration
+from headgate.config.fields import Count, CountOrZero, Duration, Section, Size
+
+_HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
+_HIGHEST_PORT = 65_535
+
+
+def is_host_port(text: str) -> bool:
+    """Whether `text` is host:port, with IPv6 addresses in brackets."""
+    match = _HOST_PORT.fullmatch(text)
+    return match is not None and 0 < int(match["port"]) <= _HIGHEST_PORT
+
+
+def _check_endpoint(text: str) -> str:
+    if "://" in text and not text.startswith("dns:///"):
+        message = f"must be host:port without a scheme, such as localhost:7070, not {text!r}"
+        raise ValueError(message)
+    is_socket = text.startswith("unix:") and len(text) > len("unix:")
+    if is_socket or is_host_port(text.removeprefix("dns:///")):
+        return text
+    message = f"must be host:port, dns:///host:port or unix:path, not {text!r}"
+    raise ValueError(message)
+
+
+AgentName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)]
+Endpoint = Annotated[str, AfterValidator(_check_endpoint)]
+
+
+class BackoffConfig(Section):
+    """The pause before attempt n+1: initial * multiplier^(n-1), at most max.
+
+    jitter: the share of the pause, 0 to 1, by which it varies from instance to instance.
+    """
+
+    initial: Duration = timedelta(milliseconds=200)
+    max: Duration = timedelta(seconds=30)
+    multiplier: float = Field(default=2.0, ge=1, le=100, strict=True, allow_inf_nan=False)
+    jitter: float = Field(default=0.2, ge=0, le=1, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.max < self.initial:
+            longest, first = format_duration(self.max), format_duration(self.initial)
+            message = f"max ({longest}) is shorter than initial ({first})"
+            raise ValueError(message)
+        return self
+
+
+class PolicyConfig(Section):
+    """How the turns of one agent type are called, tried again and given up.
+
+    deadline: of one attempt. max_attempts: counted for the head event. max_batch: events a turn.
+    on_exhausted: what happens to an event after its last attempt.
+    max_state: an instance's state, encoded. log_window: newest items of each appended list that
+        a request carries.
+    """
+
+    deadline: Duration = timedelta(seconds=30)
+    max_attempts: Count = 5
+    backoff: BackoffConfig = BackoffConfig()
+    max_batch: Annotated[Count, Field(le=10_000)] = 64
+    on_exhausted: Literal["dead_letter", "park"] = "dead_letter"
+    max_state: Size = 4_000_000
+    log_window: CountOrZero = 1_000
+
+
+class AgentConfig(Section):
+    """One agent type: the gRPC target of its service and its policy."""
+
+    endpoint: Endpoint
+    policy: PolicyConfig = PolicyConfig()

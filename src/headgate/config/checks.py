@@ -1,0 +1,92 @@
+"""Contradictions between keys of headgate.toml that are each valid alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from headgate.config.durations import format_duration, format_size
+from headgate.config.spelling import did_you_mean, listed
+
+if TYPE_CHECKING:
+    from headgate.config.model import Config
+
+KeyPath = tuple[str | int, ...]
+
+
+class Contradiction(NamedTuple):
+    """What is wrong and the key where one would mend it."""
+
+    path: KeyPath
+    text: str
+
+
+def find_contradictions(config: Config) -> list[Contradiction]:
+    """Everything in `config` that cannot hold together; empty if all is well."""
+    return [*_job(config), *_sizes(config), *_topics(config), *_routes(config)]
+
+
+def _job(config: Config) -> Iterator[Contradiction]:
+    job = config.job
+    if job.parallelism > job.max_parallelism:
+        text = f"{job.parallelism} is more than job.max_parallelism ({job.max_parallelism})"
+        yield Contradiction(("job", "parallelism"), text)
+    # A transaction is committed at the checkpoint after it began: one that times out sooner is
+    # aborted by the broker and its outputs are lost to the outbox.
+    if job.transaction_timeout <= job.checkpoint_interval:
+        interval = format_duration(job.checkpoint_interval)
+        text = f"must be longer than job.checkpoint_interval ({interval})"
+        yield Contradiction(("job", "transaction_timeout"), text)
+
+
+def _sizes(config: Config) -> Iterator[Contradiction]:
+    queue, record = config.limits.endpoint_queue, config.limits.max_record
+    if queue < record:
+        text = f"{format_size(queue)} is less than limits.max_record ({format_size(record)})"
+        yield Contradiction(("limits", "endpoint_queue"), text)
+        return
+    for name, agent in config.agents.items():
+        # A request carries the state and at least one event; one that is larger than the whole
+        # queue is dropped and re-sent for ever.
+        if agent.policy.max_state + record > queue:
+            text = (
+                f"{format_size(agent.policy.max_state)} and one event of limits.max_record "
+                f"({format_size(record)}) do not fit limits.endpoint_queue ({format_size(queue)})"
+            )
+            yield Contradiction(("agents", name, "policy", "max_state"), text)
+
+
+def _topics(config: Config) -> Iterator[Contradiction]:
+    seen: set[str] = set()
+    for index, topic in enumerate(config.topics):
+        here: KeyPath = ("topics", index)
+        if topic.name in seen:
+            yield Contradiction((*here, "name"), f"topic {topic.name!r} is declared twice")
+        seen.add(topic.name)
+        if topic.name in config.topic_names:
+            text = f"{topic.name!r} is Headgate's own topic; rename it or change kafka.prefix"
+            yield Contradiction((*here, "name"), text)
+        kind = topic.key_source.kind
+        if kind in {"subject", "extension"} and topic.format != "cloudevents":
+            text = f"{topic.key!r} needs format 'cloudevents', not {topic.format!r}"
+            yield Contradiction((*here, "key"), text)
+        if kind == "json" and topic.format == "bytes":
+            yield Contradiction((*here, "key"), f"{topic.key!r} cannot be read from format 'bytes'")
+
+
+def _routes(config: Config) -> Iterator[Contradiction]:
+    topics = list(dict.fromkeys(topic.name for topic in config.topics))
+    seen: set[tuple[str, str]] = set()
+    for index, route in enumerate(config.routes):
+        here: KeyPath = ("routes", index)
+        if route.topic not in topics:
+            text = f"no topic {route.topic!r}{did_you_mean(route.topic, topics)}; {listed(topics)}"
+            yield Contradiction((*here, "topic"), text)
+        if route.agent not in config.agents:
+            names = list(config.agents)
+            text = f"no agent {route.agent!r}{did_you_mean(route.agent, names)}; {listed(names)}"
+            yield Contradiction((*here, "agent"), text)
+        if (route.topic, route.agent) in seen:
+            text = f"the route from {route.topic!r} to {route.agent!r} is there twice"
+            yield Contradiction(here, text)
+        seen.add((route.topic, route.agent))

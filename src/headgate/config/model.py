@@ -1,0 +1,164 @@
+"""The shape of headgate.toml. What spans several keys is checked in `checks`."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from headgate.config.agents import AgentConfig, AgentName, is_host_port
+from headgate.config.checks import find_contradictions
+from headgate.config.fields import Count, Duration, Section, Size
+from headgate.config.keys import KeySource, parse_key_source
+from headgate.errors import ConfigError
+
+# Kafka: topic names are at most 249 of these characters; 12 are left for ".dead-letters".
+_TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+
+def _check_topic_name(text: str) -> str:
+    if _TOPIC_NAME.fullmatch(text) and text not in {".", ".."}:
+        return text
+    message = f"must be a Kafka topic name (1 to 249 letters, digits, . _ -), not {text!r}"
+    raise ValueError(message)
+
+
+def _check_bootstrap(text: str) -> str:
+    if all(is_host_port(server.strip()) for server in text.split(",")):
+        return text
+    message = f"must be host:port, several with commas between them, not {text!r}"
+    raise ValueError(message)
+
+
+def _check_key(text: str) -> str:
+    parse_key_source(text)
+    return text
+
+
+TopicName = Annotated[str, AfterValidator(_check_topic_name)]
+
+
+class TopicNames(NamedTuple):
+    """Headgate's own topics."""
+
+    journal: str
+    inbox: str
+    registry: str
+    outbox: str
+    history: str
+    dead_letters: str
+
+
+class KafkaConfig(Section):
+    """The broker, and what Headgate's own topics are made with."""
+
+    bootstrap: Annotated[str, AfterValidator(_check_bootstrap)] = "127.0.0.1:9092"
+    prefix: Annotated[TopicName, Field(max_length=200)] = "headgate"
+    partitions: Annotated[Count, Field(le=10_000)] = 4
+    replication: Annotated[Count, Field(le=32_767)] = 1
+
+
+class JobConfig(Section):
+    """The Flink job."""
+
+    name: Annotated[str, Field(min_length=1)] = "headgate"
+    parallelism: Count = 1
+    max_parallelism: Annotated[Count, Field(le=32_768)] = 128
+    checkpoint_interval: Annotated[Duration, Field(ge=timedelta(milliseconds=10))] = timedelta(
+        seconds=1
+    )
+    profile: Literal["low-latency", "balanced", "frugal"] = "balanced"
+    # Kafka keeps transaction.timeout.ms in an int32.
+    transaction_timeout: Annotated[Duration, Field(le=timedelta(milliseconds=2**31 - 1))] = (
+        timedelta(minutes=10)
+    )
+
+    @property
+    def bundle_ms(self) -> int:
+        """python.fn-execution.bundle.time, in milliseconds."""
+        return {"low-latency": 1, "balanced": 5, "frugal": 20}[self.profile]
+
+    @property
+    def buffer_ms(self) -> int:
+        """execution.buffer-timeout.interval, in milliseconds: flushed as often as bundles end."""
+        return self.bundle_ms
+
+
+class LimitsConfig(Section):
+    """What is bounded, so that one agent cannot take everything."""
+
+    max_record: Size = 1_000_000
+    endpoint_concurrency: Count = 1_000
+    endpoint_queue: Size = 32_000_000
+    dedup_window_count: Count = 1_000
+    dedup_window: Duration = timedelta(minutes=10)
+
+
+class TopicConfig(Section):
+    """A topic of events that the job reads."""
+
+    name: TopicName
+    format: Literal["cloudevents", "json", "bytes"] = "cloudevents"
+    key: Annotated[str, AfterValidator(_check_key)] = "record"
+    type: Annotated[str, Field(min_length=1)] | None = None
+
+    @property
+    def event_type(self) -> str:
+        """The CloudEvents type of json and bytes records: `type`, else the topic's name."""
+        return self.type or self.name
+
+    @property
+    def key_source(self) -> KeySource:
+        """`key`, taken apart."""
+        return parse_key_source(self.key)
+
+
+class RouteConfig(Section):
+    """Events of `topic` go to instances of `agent`."""
+
+    topic: TopicName
+    agent: AgentName
+
+
+class Config(Section):
+    """The whole of headgate.toml."""
+
+    kafka: KafkaConfig = KafkaConfig()
+    job: JobConfig = JobConfig()
+    limits: LimitsConfig = LimitsConfig()
+    topics: tuple[TopicConfig, ...] = ()
+    routes: tuple[RouteConfig, ...] = ()
+    agents: dict[AgentName, AgentConfig] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_contradictions(self) -> Self:
+        findings = find_contradictions(self)
+        if findings:
+            text = "; ".join(finding.text for finding in findings)
+            kind = "contradiction"  # `explain` unpacks the findings by this name
+            raise PydanticCustomError(kind, "{text}", {"text": text, "findings": findings})
+        return self
+
+    @property
+    def topic_names(self) -> TopicNames:
+        """Headgate's own topics, named after `kafka.prefix`."""
+        kinds = (field.replace("_", "-") for field in TopicNames._fields)
+        return TopicNames(*(f"{self.kafka.prefix}.{kind}" for kind in kinds))
+
+    def agents_for(self, topic: str) -> tuple[str, ...]:
+        """The agent types that events of `topic` go to, in the order of the routes."""
+        return tuple(route.agent for route in self.routes if route.topic == topic)
+
+    def to_json(self) -> str:
+        """What `from_json` reads: how the job hands its configuration to workers."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The config that `to_json` wrote; raises ConfigError where it was tampered with."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            message = f"not a configuration that this version wrote: {error}"
+            raise ConfigError(message) from error

@@ -1,0 +1,249 @@
+"""headgate.toml: what loads, what is refused, and where the error points."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from headgate.config import Config, KeySource, load, loads
+from headgate.errors import ConfigError, HeadgateError
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "configuration.md"
+VALID = """\
+[[topics]]
+name = "messages"
+[[routes]]
+topic = "messages"
+agent = "order"
+[agents.order]
+endpoint = "localhost:7070"
+"""
+
+
+def reference() -> str:
+    """The toml block of the documentation."""
+    found = re.search(r"```toml\n(.*?)```", REFERENCE.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    return found[1]
+
+
+def keys_of(model: type[BaseModel], path: str = "") -> Iterator[str]:
+    """Every key that a file may have; a table's name stands for NAME."""
+    for name, field in model.model_fields.items():
+        here = f"{path}{name}"
+        yield here
+        for inner in (field.annotation, *get_args(field.annotation)):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                separator = ".*." if "dict" in str(field.annotation) else "."
+                yield from keys_of(inner, f"{here}{separator}")
+
+
+def written_keys(value: Any, path: str = "") -> Iterator[str]:
+    """Every key that a parsed document has, in the same notation."""
+    for name, child in value.items():
+        here = path + ("*" if path == "agents." else name)
+        yield here
+        for inner in child if isinstance(child, list) else [child]:
+            if isinstance(inner, dict):
+                yield from written_keys(inner, f"{here}.")
+
+
+def error_of(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        loads(text)
+    return str(caught.value).splitlines()
+
+
+def test_the_documented_reference_loads_and_names_every_key() -> None:
+    loads(reference())
+    assert set(keys_of(Config)) <= set(written_keys(tomllib.loads(reference())))
+
+
+def test_the_documented_values_are_the_defaults() -> None:
+    documented, bare = loads(reference()), loads(VALID)
+    assert documented.kafka == bare.kafka == Config().kafka
+    assert documented.job == bare.job
+    assert documented.limits == bare.limits
+    assert documented.agents == bare.agents
+    assert documented.topics[0].event_type == bare.topics[0].event_type == "messages"
+
+
+def test_the_defaults_themselves_are_valid() -> None:
+    text = Config().to_json()
+    assert Config.from_json(text) == Config()
+
+
+def test_a_config_survives_the_way_to_the_workers() -> None:
+    config = loads(reference().replace('"30s"', '"1.0015s"', 1))
+    assert Config.from_json(config.to_json()) == config
+    assert config.agents["order"].policy.deadline == timedelta(milliseconds=1001.5)
+
+
+def test_what_is_no_config_is_refused_by_from_json() -> None:
+    with pytest.raises(ConfigError, match="not a configuration"):
+        Config.from_json('{"job": {"parallelism": "many"}}')
+
+
+def test_own_topics_are_named_after_the_prefix() -> None:
+    names = loads('[kafka]\nprefix = "team.a"').topic_names
+    assert names.journal == "team.a.journal"
+    assert names.dead_letters == "team.a.dead-letters"
+    assert len(set(names)) == 6
+
+
+@pytest.mark.parametrize(("profile", "ms"), [("low-latency", 1), ("balanced", 5), ("frugal", 20)])
+def test_profiles_set_bundles_and_buffers(profile: str, ms: int) -> None:
+    job = loads(f'[job]\nprofile = "{profile}"').job
+    assert (job.bundle_ms, job.buffer_ms) == (ms, ms)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("record", KeySource("record")),
+        ("subject", KeySource("subject")),
+        ("extension:tenant", KeySource("extension", ("tenant",))),
+        ("json:/customer/id", KeySource("json", ("customer", "id"))),
+        ("json:/a~1b/~01", KeySource("json", ("a/b", "~1"))),
+        ("json:/", KeySource("json", ("",))),
+    ],
+)
+def test_keys_say_where_they_are_read(key: str, expected: KeySource) -> None:
+    assert loads(f'[[topics]]\nname = "t"\nkey = "{key}"').topics[0].key_source == expected
+
+
+def test_one_topic_may_feed_several_agents() -> None:
+    second = '[[routes]]\ntopic = "messages"\nagent = "audit"\n[agents.audit]\nendpoint = "h:1"\n'
+    assert loads(VALID + second).agents_for("messages") == ("order", "audit")
+
+
+def test_configs_cannot_be_changed() -> None:
+    config = loads(VALID)
+    with pytest.raises(ValidationError):
+        config.job.parallelism = 2
+
+
+# One wrong file per rule: the text, the line and key it must name, and a part of the sentence.
+WRONG = [
+    ("[kafka]\npartitons = 3", 2, "kafka.partitons", "did you mean 'partitions'?"),
+    ("[kafkaa]\nx = 1", 1, "kafkaa", "did you mean 'kafka'?"),
+    ("\n[kafka]\nzzz = 1", 3, "kafka.zzz", "known: 'bootstrap', 'prefix'"),
+    ('[kafka]\nbootstrap = "localhost"', 2, "kafka.bootstrap", "must be host:port"),
+    ('[kafka]\nbootstrap = "h:1,h:99999"', 2, "kafka.bootstrap", "must be host:port"),
+    ('[kafka]\nprefix = "a b"', 2, "kafka.prefix", "must be a Kafka topic name"),
+    ("[kafka]\npartitions = 0", 2, "kafka.partitions", "greater than or equal to 1"),
+    ('[kafka]\npartitions = "4"', 2, "kafka.partitions", "must be a valid integer, not '4'"),
+    ("[kafka]\nreplication = true", 2, "kafka.replication", "must be a valid integer"),
+    ("kafka = 1", 1, "kafka", "must be a table, not 1"),
+    ('[job]\nprofile = "frugl"', 2, "job.profile", "did you mean 'frugal'?"),
+    ("[job]\n\ncheckpoint_interval = 5", 3, "job.checkpoint_interval", "a string with a unit"),
+    ('[job]\ncheckpoint_interval = "1ms"', 2, "job.checkpoint_interval", "at least 10ms"),
+    ('[job]\ncheckpoint_interval = "0s"', 2, "job.checkpoint_interval", "longer than nothing"),
+    ('[job]\nname = "j"\ntransaction_timeout = "1s"', 3, "job.transaction_timeout", "longer than"),
+    ('[job]\ntransaction_timeout = "30d"', 2, "job.transaction_timeout", "at most 2147483647ms"),
+    ("[job]\nparallelism = 129", 2, "job.parallelism", "more than job.max_parallelism (128)"),
+    ("[limits]\nmax_record = 1000", 2, "limits.max_record", "a string with a unit"),
+    ('[limits]\nmax_record = "0B"', 2, "limits.max_record", "more than nothing"),
+    ('[limits]\nendpoint_queue = "1KB"', 2, "limits.endpoint_queue", "less than limits.max_record"),
+    ("[[topics]]\n", 1, "topics[0].name", "is required and missing"),
+    ('[[topics]]\nname = ".."', 2, "topics[0].name", "must be a Kafka topic name"),
+    ('[topics]\nname = "x"', 1, "topics", "written [[topics]]"),
+    (VALID + '[[topics]]\nname = "messages"', 9, "topics[1].name", "declared twice"),
+    ('[[topics]]\nname = "headgate.inbox"', 2, "topics[0].name", "Headgate's own topic"),
+    ('[[topics]]\nname = "t"\nformat = "xml"', 3, "topics[0].format", "'cloudevents', 'json'"),
+    ('[[topics]]\nname = "t"\nkey = "value"', 3, "topics[0].key", "must be record, subject"),
+    ('[[topics]]\nname = "t"\nkey = "json:id"', 3, "topics[0].key", "no JSON pointer"),
+    ('[[topics]]\nname = "t"\nkey = "json:/~2"', 3, "topics[0].key", "no JSON pointer"),
+    ('[[topics]]\nname = "t"\nkey = "extension:A"', 3, "topics[0].key", "no CloudEvents extension"),
+    ('[[topics]]\nname="t"\nkey="subject"\nformat="json"', 3, "topics[0].key", "'cloudevents'"),
+    ('[[topics]]\nname="t"\nkey="json:/a"\nformat="bytes"', 3, "topics[0].key", "cannot be read"),
+    (VALID.replace('topic = "m', 'topic = "M'), 4, "routes[0].topic", "did you mean 'messages'?"),
+    (VALID.replace('"order"', '"ordr"'), 5, "routes[0].agent", "did you mean 'order'?"),
+    (VALID + '[[routes]]\ntopic = "messages"\nagent = "order"', 8, "routes[1]", "there twice"),
+    ("[agents.Order]\nendpoint = 'h:1'", 1, "agents.Order", "must match ^[a-z0-9]"),
+    ('[agents."a b"]\nendpoint = "h:1"', 1, 'agents."a b"', "must match"),
+    ("agents = 1", 1, "agents", "written [agents.NAME]"),
+    ("[agents.a]\n", 1, "agents.a.endpoint", "is required and missing"),
+    ("[agents.a]\nendpoint = 'http://h:1'", 2, "agents.a.endpoint", "without a scheme"),
+    ("[agents.a]\nendpoint = 'h'", 2, "agents.a.endpoint", "must be host:port"),
+    (VALID + "[agents.order.polcy]", 8, "agents.order.polcy", "did you mean 'policy'?"),
+    (VALID + "policy = {max_btch = 1}", 8, "agents.order.policy.max_btch", "'max_batch'?"),
+    (VALID + "policy.max_batch = 0", 8, "agents.order.policy.max_batch", "or equal to 1"),
+    (VALID + "policy.max_state = '40MB'", 8, "agents.order.policy.max_state", "do not fit"),
+    (VALID + "policy.on_exhausted = 'prk'", 8, "agents.order.policy.on_exhausted", "'park'?"),
+    (
+        VALID + "policy.backoff.max = '1ms'",
+        8,
+        "agents.order.policy.backoff",
+        "shorter than initial",
+    ),
+    (VALID + "policy.backoff.jitter = 2", 8, "agents.order.policy.backoff.jitter", "or equal to 1"),
+    (
+        VALID + "policy.backoff.multiplier = nan",
+        8,
+        "agents.order.policy.backoff.multiplier",
+        "must",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "key", "part"), WRONG)
+def test_an_error_names_file_line_key_and_remedy(text: str, line: int, key: str, part: str) -> None:
+    problems = error_of(text)
+    place = f"headgate.toml:{line}: {key}: "
+    assert [it for it in problems if it.startswith(place) and part in it], problems
+
+
+def test_all_that_is_wrong_is_told_at_once_in_the_order_of_the_file() -> None:
+    problems = error_of("[job]\nparallelism = 0\n[kafka]\nprefix = ''\npartitions = 0\n")
+    assert [it.split(": ")[0] for it in problems] == [
+        "headgate.toml:2",
+        "headgate.toml:4",
+        "headgate.toml:5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("a = 1\nb 2\n", "headgate.toml:2: not valid TOML"),
+        ("a = 1\na = 2\n", "headgate.toml:2: not valid TOML"),
+        ('a = 1\nb = """x\n\n', "headgate.toml:4: not valid TOML"),
+        ("[a\n", "headgate.toml:1: not valid TOML"),
+    ],
+)
+def test_a_syntax_error_names_its_line(text: str, start: str) -> None:
+    (problem,) = error_of(text)
+    assert problem.startswith(start), problem
+
+
+def test_the_error_names_the_file_that_was_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[kafka]\npartitions = 0\n", encoding="utf-8")
+    with pytest.raises(HeadgateError, match=re.escape(f"{path}:2: kafka.partitions: ")):
+        load(path)
+    path.write_bytes(b"a = 1\nb = '\xff'\n")
+    with pytest.raises(ConfigError, match=re.escape(f"{path}:2: must be UTF-8")):
+        load(path)
+    path.unlink()
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load(path)
+
+
+def test_the_configuration_needs_neither_flink_nor_kafka() -> None:
+    program = (
+        "import sys, headgate.config\n"
+        "print([m for m in sys.modules if m.split('.')[0] in "
+        "{'pyflink', 'kafka', 'confluent_kafka', 'grpc', 'apache_beam'}])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"
