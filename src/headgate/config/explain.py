@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from headgate.config.durations import format_duration
 from headgate.config.model import Config
 from headgate.config.spelling import did_you_mean, listed
 
@@ -67,10 +65,6 @@ def _sentence(path: KeyPath, details: "ErrorDetails") -> str:
             return f"must be {context['expected']}, not {given!r}{hint}"
         case "string_pattern_mismatch":
             return f"must match {context['pattern']}, not {given!r}"
-        case "greater_than_equal" if isinstance(context["ge"], timedelta):
-            return f"must be at least {format_duration(context['ge'])}, not {given!r}"
-        case "less_than_equal" if isinstance(context["le"], timedelta):
-            return f"must be at most {format_duration(context['le'])}, not {given!r}"
         case "model_type":
             return f"must be a table, not {given!r}"
         case "tuple_type":

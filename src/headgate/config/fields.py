@@ -3,7 +3,15 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+)
 
 from headgate.config.durations import format_duration, format_size, parse_duration, parse_size
 
@@ -57,3 +65,16 @@ Size = Annotated[int, BeforeValidator(_read_size), PlainSerializer(format_size, 
 # strict: pydantic would otherwise take "4", 4.0 and true for a number.
 Count = Annotated[int, Field(strict=True, ge=1)]
 CountOrZero = Annotated[int, Field(strict=True, ge=0)]
+
+
+def between(shortest: timedelta, longest: timedelta) -> AfterValidator:
+    """Bounds for a Duration; pydantic's own would print them as Python writes timedeltas."""
+
+    def check(value: timedelta) -> timedelta:
+        if shortest <= value <= longest:
+            return value
+        bounds = f"{format_duration(shortest)} to {format_duration(longest)}"
+        message = f"must be {bounds}, not {format_duration(value)}"
+        raise ValueError(message)
+
+    return AfterValidator(check)

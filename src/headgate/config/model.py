@@ -9,12 +9,17 @@ from pydantic_core import PydanticCustomError
 
 from headgate.config.agents import AgentConfig, AgentName, is_host_port
 from headgate.config.checks import find_contradictions
-from headgate.config.fields import Count, Duration, Section, Size
+from headgate.config.fields import Count, Duration, Section, Size, between
 from headgate.config.keys import KeySource, parse_key_source
 from headgate.errors import ConfigError
 
 # Kafka: topic names are at most 249 of these characters; 12 are left for ".dead-letters".
 _TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+# Flink refuses checkpoint intervals below this.
+_MIN_INTERVAL = timedelta(milliseconds=10)
+# Kafka keeps transaction.timeout.ms in an int32.
+_INT32_MS = timedelta(milliseconds=2**31 - 1)
 
 
 def _check_topic_name(text: str) -> str:
@@ -65,13 +70,12 @@ class JobConfig(Section):
     name: Annotated[str, Field(min_length=1)] = "headgate"
     parallelism: Count = 1
     max_parallelism: Annotated[Count, Field(le=32_768)] = 128
-    checkpoint_interval: Annotated[Duration, Field(ge=timedelta(milliseconds=10))] = timedelta(
+    checkpoint_interval: Annotated[Duration, between(_MIN_INTERVAL, _INT32_MS)] = timedelta(
         seconds=1
     )
     profile: Literal["low-latency", "balanced", "frugal"] = "balanced"
-    # Kafka keeps transaction.timeout.ms in an int32.
-    transaction_timeout: Annotated[Duration, Field(le=timedelta(milliseconds=2**31 - 1))] = (
-        timedelta(minutes=10)
+    transaction_timeout: Annotated[Duration, between(_MIN_INTERVAL, _INT32_MS)] = timedelta(
+        minutes=10
     )
 
     @property
