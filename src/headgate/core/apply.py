@@ -1,0 +1,171 @@
+"""Applying an outcome. Rule 3 of the protocol.
+
+Applying is a function of the state made by the journal and the outcome, and of nothing else: not of the
+registry, the mailbox or a clock. Whatever replays the journal from whichever checkpoint makes the same
+chain of bases, the same turns, the same outputs.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from headgate.core import dedup, render
+from headgate.core.identity import next_base
+from headgate.core.instance import Instance
+from headgate.core.model import DeadLettered, Emit, OutcomeRead, RecordHistory
+from headgate.v1.agent_pb2 import FAILURE_CODE_UNSPECIFIED
+from headgate.v1.turn_pb2 import Controlled, DeadLetter, EventRef, Failed, HistoryRecord
+
+KEPT_CONTROLS = 64
+"""Ids of applied controls that an instance remembers. An operator who repeats a control does so within
+minutes; 64 later ones in between do not happen by hand."""
+
+HISTORY_VERSION = 1
+
+
+def apply(instance: Instance, read: OutcomeRead) -> bool:
+    """Apply an outcome if it is the first that names the current base; False if it is not."""
+    control, outcome = instance.control, read.outcome
+    if outcome.base != control.base:
+        return False
+    control.base = next_base(control.base, outcome.outcome_id)
+    control.turn += 1
+    # A hybrid logical clock: never before the journal took it, before what caused it, or at the same
+    # microsecond as the turn before.
+    control.at_us = max(read.appended_ms * 1000, outcome.caused_at_us, control.at_us + 1)
+    _take(instance, list(outcome.taken))
+    for mutation in outcome.mutations:
+        instance.mutate(mutation)
+    match outcome.WhichOneof("verdict"):
+        case "failed":
+            _failed(instance, outcome.failed, taken=len(outcome.taken))
+        case "controlled":
+            _controlled(instance, outcome.controlled)
+        case _:
+            _fresh_start(instance, taken=len(outcome.taken))
+    control.ClearField("in_flight")
+    _record(instance, read)
+    return True
+
+
+def _take(instance: Instance, refs: list[EventRef]) -> None:
+    """Let events leave the mailbox, or be `ahead` if they have not come to it yet."""
+    control = instance.control
+    expected = control.in_flight.fingerprints
+    with_ids: list[bytes] = []
+    in_order = True
+    for number, ref in enumerate(refs):
+        # What was asked for is the mailbox's head; nothing is read to know it.
+        in_order = in_order and number < len(expected) and expected[number] == ref.fingerprint
+        if in_order:
+            instance.take(control.mailbox_head)
+        elif not _take_from_anywhere(instance, ref):
+            dedup.mark_ahead(instance, ref)
+            continue
+        if ref.has_id:
+            with_ids.append(ref.fingerprint)
+    if with_ids:
+        dedup.remember(instance, with_ids)
+
+
+def _take_from_anywhere(instance: Instance, ref: EventRef) -> bool:
+    if not dedup.may_be_in_mailbox(instance, ref):
+        return False
+    for seq in range(instance.control.mailbox_head, instance.control.mailbox_tail):
+        if instance.peek(seq).fingerprint == ref.fingerprint:
+            instance.take(seq)
+            return True
+    return False
+
+
+def _fresh_start(instance: Instance, *, taken: int) -> None:
+    control = instance.control
+    control.attempts = 0
+    control.not_before_us = 0
+    control.singles = max(0, control.singles - taken)
+    control.failure_code = FAILURE_CODE_UNSPECIFIED
+    control.failure_message = ""
+
+
+def _failed(instance: Instance, failed: Failed, *, taken: int) -> None:
+    control = instance.control
+    attempts = 0 if taken else control.attempts
+    _fresh_start(instance, taken=taken)
+    control.failure_code = failed.code
+    control.failure_message = failed.message
+    match failed.WhichOneof("disposition"):
+        case "dead_letter":
+            _dead_letter(instance, failed.dead_letter)
+        case "park":
+            control.parked = True
+            control.attempts = attempts + 1
+        case _:
+            control.not_before_us = control.at_us + failed.retry_after_ms * 1000
+            if failed.names_event or failed.batch <= 1:
+                control.attempts = attempts + 1
+            else:
+                # Nobody knows which of them it was: one by one from here, and no attempt is charged
+                # to an event that may be innocent.
+                control.attempts = attempts
+                control.singles = failed.batch
+
+
+def _dead_letter(instance: Instance, letter: DeadLetter) -> None:
+    letter.id = f"{instance.address}/{instance.control.turn}"
+    letter.at_ms = instance.control.at_us // 1000
+    instance.transition.effects.append(DeadLettered(letter))
+
+
+def _controlled(instance: Instance, controlled: Controlled) -> None:
+    control = instance.control
+    attempts, singles = control.attempts, control.singles
+    match controlled.verb:
+        case Controlled.RESUME:
+            control.parked = False
+            _fresh_start(instance, taken=0)
+        case Controlled.SKIP:
+            control.parked = False
+            _fresh_start(instance, taken=1)
+            if controlled.HasField("dead_letter"):
+                _dead_letter(instance, controlled.dead_letter)
+        case Controlled.RESET | Controlled.EXPIRE:
+            control.parked = False
+            _fresh_start(instance, taken=0)
+            instance.forget_state()
+        case Controlled.PARK:
+            control.parked = True
+        case Controlled.CANCEL | Controlled.VERB_UNSPECIFIED:
+            control.attempts, control.singles = attempts, singles
+        case never:
+            assert_never(never)
+    control.controls.append(controlled.control_id)
+    del control.controls[:-KEPT_CONTROLS]
+    waiting = [c for c in control.pending_controls if c.control_id != controlled.control_id]
+    del control.pending_controls[:]
+    control.pending_controls.extend(waiting)
+
+
+def _record(instance: Instance, read: OutcomeRead) -> None:
+    control = instance.control
+    effects = instance.transition.effects
+    rendered = render.outputs(instance.address, control.turn, control.at_us, read.outcome)
+    effects.extend(Emit(value) for value in rendered)
+    tail = HistoryRecord(
+        at_us=control.at_us,
+        base_after=control.base,
+        journal_partition=read.partition,
+        journal_offset=read.offset,
+        journal_ms=read.appended_ms,
+        schema_version=HISTORY_VERSION,
+    )
+    effects.append(RecordHistory(_outcome_field(read.raw) + tail.SerializeToString()))
+
+
+def _outcome_field(raw: bytes) -> bytes:
+    """HistoryRecord.outcome as wire bytes: the outcome is neither parsed again nor written anew."""
+    size, length = len(raw), bytearray(b"\x0a")
+    while size > 0x7F:
+        length.append(size & 0x7F | 0x80)
+        size >>= 7
+    length.append(size)
+    return bytes(length) + raw

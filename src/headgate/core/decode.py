@@ -1,0 +1,235 @@
+"""From a Kafka record to an event: CloudEvents in both modes, JSON, bytes. Total: what cannot be read
+becomes a dead letter that names the field and what to do.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from headgate.core.identity import address_of, event_fingerprint, record_fingerprint
+from headgate.core.letters import letter_for_record
+from headgate.core.render import is_json
+from headgate.v1.agent_pb2 import Event
+from headgate.v1.turn_pb2 import DeadLetter
+
+STRUCTURED = "application/cloudevents+json"
+MAX_KEY_CHARS = 1_024
+_PREFIX = "ce_"
+_ATTRIBUTES = frozenset("id source specversion type subject time datacontenttype dataschema".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A Kafka record as it was read."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRule:
+    """How the records of one topic are read, and whose events they are.
+
+    ``key`` is ``record`` (the Kafka key), ``subject``, ``extension:NAME`` or ``json:/POINTER``.
+    """
+
+    agent_type: str
+    format: Literal["cloudevents", "json", "bytes"]
+    key: str
+    type: str
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An event and the address it is for."""
+
+    address: str
+    event: Event
+
+
+class _Unreadable(Exception):
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def decode(record: Record, rule: TopicRule) -> Decoded | DeadLetter:
+    """Read a record by its topic's rule."""
+    try:
+        return _decode(record, rule)
+    except _Unreadable as bad:
+        where = f"{record.topic}/{record.partition}@{record.offset}"
+        return letter_for_record(
+            reason=bad.reason,
+            message=f"{where}: {bad}",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            timestamp_ms=record.timestamp_ms,
+            key=record.key,
+            value=record.value,
+            headers=dict(record.headers),
+        )
+
+
+def _decode(record: Record, rule: TopicRule) -> Decoded:
+    value = record.value or b""
+    if len(value) > rule.max_bytes:
+        msg = f"value has {len(value)} bytes, limits.max_record allows {rule.max_bytes}; send less"
+        raise _Unreadable("too_large", msg)
+    if rule.format == "cloudevents":
+        event = _cloudevent(record, value)
+    else:
+        if rule.format == "json":
+            _json(value, "value")
+        event = Event(type=rule.type, data=value)
+        event.datacontenttype = (
+            "application/json" if rule.format == "json" else "application/octet-stream"
+        )
+    origin = event.origin
+    origin.topic, origin.partition = record.topic, record.partition
+    origin.offset, origin.timestamp_ms = record.offset, record.timestamp_ms
+    if event.has_id:
+        event.fingerprint = event_fingerprint(event.source, event.id)
+    else:
+        event.id = f"{record.topic}/{record.partition}/{record.offset}"
+        event.source = f"kafka:{record.topic}"
+        event.fingerprint = record_fingerprint(origin)
+    if not event.correlation_id:
+        event.correlation_id = event.id
+    return Decoded(address_of(rule.agent_type, _key(record, rule, event)), event)
+
+
+def _cloudevent(record: Record, value: bytes) -> Event:
+    headers = record.headers
+    media = _text(headers.get("content-type", b""), "header content-type")
+    if f"{_PREFIX}specversion" in headers and not media.startswith(STRUCTURED):
+        attributes: dict[str, Any] = {
+            name[len(_PREFIX) :]: _text(raw, f"header {name}")
+            for name, raw in headers.items()
+            if name.startswith(_PREFIX)
+        }
+        if media:
+            attributes["datacontenttype"] = media
+        return _event(attributes, value)
+    envelope = _json(value, "value")
+    if not isinstance(envelope, dict) or "specversion" not in envelope:
+        msg = (
+            "value is no CloudEvent: no specversion in it and no ce_specversion header; send "
+            "CloudEvents, or set the topic's format to json"
+        )
+        raise _Unreadable("not_cloudevents", msg)
+    data = envelope.pop("data", None)
+    packed = envelope.pop("data_base64", None)
+    if packed is not None:
+        try:
+            body = b64decode(packed, validate=True)
+        except (ValueError, TypeError) as error:
+            raise _Unreadable("bad_data", f"data_base64 is not base64: {error}") from error
+    elif data is None:
+        body = b""
+    elif isinstance(data, str) and not is_json(str(envelope.get("datacontenttype", ""))):
+        body = data.encode()
+    else:
+        body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    return _event(envelope, body)
+
+
+def _event(attributes: dict[str, Any], data: bytes) -> Event:
+    if str(attributes.get("specversion")) != "1.0":
+        found = attributes.get("specversion")
+        raise _Unreadable("bad_attribute", f"specversion is {found!r}; this reads 1.0")
+    for name in ("id", "source", "type"):
+        if not isinstance(attributes.get(name), str) or not attributes[name]:
+            raise _Unreadable("bad_attribute", f"CloudEvents attribute {name!r} is missing or empty")
+    event = Event(
+        id=attributes["id"],
+        source=attributes["source"],
+        type=attributes["type"],
+        subject=str(attributes.get("subject") or ""),
+        datacontenttype=str(attributes.get("datacontenttype") or "application/json"),
+        dataschema=str(attributes.get("dataschema") or ""),
+        data=data,
+        has_id=True,
+    )
+    time = attributes.get("time")
+    if time:
+        event.time_us = _time_us(str(time))
+    for name, value in attributes.items():
+        if name in _ATTRIBUTES or value is None:
+            continue
+        text = value if isinstance(value, str) else json.dumps(value)
+        if name == "traceparent":
+            event.traceparent = text
+        elif name == "correlationid":
+            event.correlation_id = text
+        else:
+            event.extensions[name] = text
+    return event
+
+
+def _time_us(text: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is None:
+            raise ValueError("it has no zone")  # noqa: EM101, TRY003, TRY301
+    except ValueError as error:
+        msg = f"CloudEvents attribute 'time' {text!r} is not RFC 3339: {error}"
+        raise _Unreadable("bad_attribute", msg) from error
+    return int(at.timestamp() * 1_000_000)
+
+
+def _key(record: Record, rule: TopicRule, event: Event) -> str:
+    kind, _, name = rule.key.partition(":")
+    if kind == "record":
+        found: Any = _text(record.key or b"", "the record's key")
+    elif kind == "subject":
+        found = event.subject
+    elif kind == "extension":
+        found = event.extensions.get(name, "")
+    else:
+        found = _pointer(_json(event.data, "data"), name)
+    key = found if isinstance(found, str) else json.dumps(found) if found is not None else ""
+    if not key:
+        raise _Unreadable("no_key", f"no key: {rule.key} is missing or empty; every event needs one")
+    if len(key) > MAX_KEY_CHARS:
+        raise _Unreadable("no_key", f"key has {len(key)} characters, at most {MAX_KEY_CHARS}")
+    return key
+
+
+def _pointer(document: Any, pointer: str) -> Any:
+    """Follow an RFC 6901 pointer; None where it leads nowhere or to no scalar."""
+    for part in pointer.lstrip("/").split("/"):
+        step = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(document, dict):
+            document = document.get(step)
+        elif isinstance(document, list) and step.isdecimal() and int(step) < len(document):
+            document = document[int(step)]
+        else:
+            return None
+    return None if isinstance(document, dict | list) else document
+
+
+def _json(raw: bytes, what: str) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise _Unreadable("not_json", f"{what} is not JSON: {error}") from error
+
+
+def _text(raw: bytes, what: str) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise _Unreadable("bad_attribute", f"{what} is not UTF-8: {error}") from error

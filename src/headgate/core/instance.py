@@ -1,0 +1,125 @@
+"""A working copy of one instance: reads through to storage, remembers what changes.
+
+Items are named so that none is found by iterating: ``m<seq>`` mailbox, ``v<name>`` values,
+``l<name>/<chunk>`` lists, ``f<fingerprint>`` dedup index, ``w<n>`` dedup window, ``a<n>`` applied
+before arrival. The control record says which sequence numbers and names there are.
+"""
+
+from __future__ import annotations
+
+from headgate.core import codec
+from headgate.core.identity import genesis_base
+from headgate.core.model import Snapshot, Transition
+from headgate.v1.agent_pb2 import Event, Mutation
+from headgate.v1.turn_pb2 import StoredChunk, StoredControl
+
+CHUNK_ITEMS = 16
+"""Items in one stored run of a list: an append rewrites at most this many, a window of 100 reads 7."""
+
+
+class Instance:
+    """The state of one instance during one step. Owns ``control``; puts are in ``transition``."""
+
+    __slots__ = ("_items", "address", "control", "transition")
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.address = snapshot.address
+        self._items = snapshot.items
+        self.transition = Transition()
+        if snapshot.control is None:
+            self.control = StoredControl(
+                schema_version=codec.CONTROL_VERSION, base=genesis_base(snapshot.address)
+            )
+        else:
+            self.control = snapshot.control
+
+    # ------------------------------------------------------------------------------- raw items
+
+    def get(self, name: str) -> bytes | None:
+        """Read an item, this step's changes included."""
+        puts = self.transition.puts
+        return puts[name] if name in puts else self._items.get(name)
+
+    def put(self, name: str, value: bytes | None) -> None:
+        """Change an item; None removes it."""
+        self.transition.puts[name] = value
+
+    # --------------------------------------------------------------------------------- mailbox
+
+    @property
+    def mailbox_size(self) -> int:
+        """Number of events that no turn has taken."""
+        return self.control.mailbox_tail - self.control.mailbox_head
+
+    def push(self, event: Event) -> None:
+        """Add an event at the mailbox's end."""
+        self.put(f"m{self.control.mailbox_tail}", event.SerializeToString())
+        self.control.mailbox_tail += 1
+
+    def peek(self, seq: int) -> Event:
+        """Return the event at a sequence number of the mailbox."""
+        raw = self.get(f"m{seq}")
+        if raw is None:
+            msg = f"{self.address}: mailbox entry {seq} is missing from state"
+            raise codec.StateVersionError(msg)
+        return Event.FromString(raw)
+
+    def take(self, seq: int) -> None:
+        """Remove one event, from wherever it stands; those before it move up by one."""
+        control = self.control
+        for to in range(seq, control.mailbox_head, -1):
+            self.put(f"m{to}", self.get(f"m{to - 1}"))
+        self.put(f"m{control.mailbox_head}", None)
+        control.mailbox_head += 1
+
+    # ---------------------------------------------------------------------------- agent's state
+
+    def state_bytes(self) -> int:
+        """Bytes of all values and lists."""
+        control = self.control
+        return sum(control.values.values()) + sum(log.bytes for log in control.logs.values())
+
+    def mutate(self, mutation: Mutation) -> None:
+        """Apply one mutation."""
+        name = mutation.name
+        match mutation.WhichOneof("change"):
+            case "set":
+                self.put(f"v{name}", mutation.set)
+                self.control.values[name] = len(mutation.set)
+            case "append":
+                self._append(name, mutation.append)
+            case "delete":
+                self._delete(name)
+
+    def _append(self, name: str, item: bytes) -> None:
+        log = self.control.logs[name]
+        number, place = divmod(log.length, CHUNK_ITEMS)
+        chunk = StoredChunk.FromString((self.get(f"l{name}/{number}") or b"") if place else b"")
+        chunk.items.append(item)
+        self.put(f"l{name}/{number}", chunk.SerializeToString())
+        log.length += 1
+        log.bytes += len(item)
+
+    def _delete(self, name: str) -> None:
+        control = self.control
+        if name in control.values:
+            del control.values[name]
+            self.put(f"v{name}", None)
+        if name in control.logs:
+            for number in range(-(-control.logs[name].length // CHUNK_ITEMS)):
+                self.put(f"l{name}/{number}", None)
+            del control.logs[name]
+
+    def forget_state(self) -> None:
+        """Remove all values and lists; base, turn and time stay as the tombstone."""
+        for name in {*self.control.values, *self.control.logs}:
+            self._delete(name)
+
+    def log_tail(self, name: str, window: int) -> list[bytes]:
+        """Return at most ``window`` newest items of a list, oldest first."""
+        length = self.control.logs[name].length
+        first = max(0, length - window)
+        items: list[bytes] = []
+        for number in range(first // CHUNK_ITEMS, -(-length // CHUNK_ITEMS)):
+            items.extend(StoredChunk.FromString(self.get(f"l{name}/{number}") or b"").items)
+        return items[len(items) - (length - first) :]

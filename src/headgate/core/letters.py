@@ -1,0 +1,71 @@
+"""Dead letters: what could not be taken, why, and where it was read."""
+
+from __future__ import annotations
+
+from headgate.v1.agent_pb2 import FAILURE_CODE_UNSPECIFIED, Event, FailureCode
+from headgate.v1.turn_pb2 import DeadLetter
+
+LETTER_BYTES = 256 * 1024
+"""Most of a record that a dead letter keeps. Its own record must always fit, whatever its cause was."""
+
+MESSAGE_CHARS = 4_096
+
+
+def letter_for_event(
+    event: Event,
+    address: str,
+    *,
+    reason: str,
+    message: str,
+    attempts: int = 0,
+    code: FailureCode = FAILURE_CODE_UNSPECIFIED,
+) -> DeadLetter:
+    """Return the dead letter of a decoded event; ``at_ms`` and ``id`` are set when it applies."""
+    letter = DeadLetter(
+        reason=reason,
+        message=message[:MESSAGE_CHARS],
+        address=address,
+        record_value=event.data[:LETTER_BYTES],
+        truncated=len(event.data) > LETTER_BYTES,
+        event_id=event.id,
+        event_type=event.type,
+        code=code,
+        attempts=attempts,
+    )
+    if event.HasField("origin"):
+        letter.origin.CopyFrom(event.origin)
+    return letter
+
+
+def letter_for_record(
+    *,
+    reason: str,
+    message: str,
+    topic: str,
+    partition: int,
+    offset: int,
+    timestamp_ms: int,
+    key: bytes | None,
+    value: bytes | None,
+    headers: dict[str, bytes] | None = None,
+    address: str = "",
+) -> DeadLetter:
+    """Return the dead letter of a record that could not be read as what its topic says."""
+    value = value or b""
+    letter = DeadLetter(
+        reason=reason,
+        message=message[:MESSAGE_CHARS],
+        address=address,
+        record_key=(key or b"")[:MESSAGE_CHARS],
+        record_value=value[:LETTER_BYTES],
+        truncated=len(value) > LETTER_BYTES,
+        id=f"{topic}/{partition}/{offset}",
+        at_ms=timestamp_ms,
+    )
+    letter.origin.topic = topic
+    letter.origin.partition = partition
+    letter.origin.offset = offset
+    letter.origin.timestamp_ms = timestamp_ms
+    for name, content in (headers or {}).items():
+        letter.record_headers[name] = (content or b"")[:MESSAGE_CHARS]
+    return letter

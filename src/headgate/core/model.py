@@ -1,0 +1,138 @@
+"""What goes into :func:`headgate.core.machine.step` and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from headgate.v1.agent_pb2 import Event
+from headgate.v1.turn_pb2 import AgentSpec, Call, Control, DeadLetter, Outcome, StoredControl
+
+
+class Items(Protocol):
+    """An instance's stored items by name: the part of its state that is never read whole."""
+
+    def get(self, name: str, /) -> bytes | None:
+        """Return the item of that name, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An instance as it is stored. ``control`` is None if nothing is stored."""
+
+    address: str
+    control: StoredControl | None
+    items: Items
+
+
+# ------------------------------------------------------------------------------------------ inputs
+
+
+@dataclass(frozen=True, slots=True)
+class EventArrived:
+    """An event for this instance was read from its source."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRead:
+    """An outcome for this instance was read from the journal.
+
+    ``appended_ms`` is the record's log-append time. ``raw`` are the outcome's own bytes, which the
+    history keeps as they came.
+    """
+
+    outcome: Outcome
+    raw: bytes
+    appended_ms: int
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class ControlArrived:
+    """An operator's control for this instance was read from the inbox."""
+
+    control: Control
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """The wake-up that the last transition asked for is due."""
+
+
+Input = EventArrived | OutcomeRead | ControlArrived | TimerFired
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What dispatching may look at besides state. Applying never sees it.
+
+    ``now_ms`` is the host's clock. ``spec`` is the registry's entry for the agent type, None if
+    there is none; that only counts once ``registry_complete`` (the end at start has been read).
+    """
+
+    now_ms: int
+    spec: AgentSpec | None
+    registry_complete: bool = True
+
+
+# ----------------------------------------------------------------------------------------- effects
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """Hand a call to Invoke. May be lost or repeated: Gate re-sends, Invoke knows repeats."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Hand Invoke an outcome to journal without a call."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Write to the outbox: a CloudEvent in structured JSON."""
+
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecordHistory:
+    """Write to the history: HistoryRecord bytes."""
+
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettered:
+    """Write to the dead letters."""
+
+    letter: DeadLetter
+
+
+Effect = SendRequest | Decide | Emit | RecordHistory | DeadLettered
+
+
+@dataclass(slots=True)
+class Transition:
+    """What a step changes.
+
+    ``control`` is None if nothing is to be stored. ``puts`` maps item names to their new bytes,
+    None to remove. ``wake_ms`` is when the instance wants a TimerFired, milliseconds since the epoch,
+    0 for never; the host sets a timer for ``set_timer_ms`` and deletes the one for
+    ``delete_timer_ms`` (0: none). ``note`` says what became of the input, for metrics and tests.
+    """
+
+    control: StoredControl | None = None
+    puts: dict[str, bytes | None] = field(default_factory=dict)
+    effects: list[Effect] = field(default_factory=list)
+    wake_ms: int = 0
+    set_timer_ms: int = 0
+    delete_timer_ms: int = 0
+    note: str = ""

@@ -1,0 +1,196 @@
+"""From an agent's answer, or the lack of one, to the outcome that is journaled.
+
+The contract (``agent.proto``) is enforced here: an answer that breaks it becomes a failure of the turn,
+code BAD_REPLY, and is treated by policy like any other.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from headgate.core import render
+from headgate.core.identity import address_of, digest
+from headgate.core.letters import letter_for_event
+from headgate.core.reference import reference_to
+from headgate.core.retry import disposition
+from headgate.v1.agent_pb2 import (
+    ADVICE_DEAD_LETTER,
+    ADVICE_PARK,
+    FAILURE_CODE_AGENT_ERROR,
+    FAILURE_CODE_BAD_REPLY,
+    FAILURE_CODE_TOO_LARGE,
+    FAILURE_CODE_UNSPECIFIED,
+    Failure,
+    FailureCode,
+    TurnReply,
+    TurnRequest,
+)
+from headgate.v1.turn_pb2 import Call, Failed, Outcome
+
+NAME_CHARS = 255
+MESSAGE_CHARS = 4_096
+ENVELOPE_BYTES = 4_096
+"""Room left for what a record holds besides payloads: ids, positions, CloudEvents attributes."""
+
+_EXTENSION = re.compile(r"[a-z0-9]{1,64}")
+_RESERVED = frozenset(
+    "id source specversion type subject time datacontenttype dataschema data data_base64 "
+    "recordedtime sequence correlationid causationid".split()
+)
+
+
+def outcome_of(
+    call: Call,
+    reply: TurnReply,
+    *,
+    outcome_id: bytes,
+    called_us: int,
+    answered_us: int,
+    max_record_bytes: int,
+) -> Outcome:
+    """Return the outcome of an answered call. ``outcome_id`` is 16 fresh random bytes."""
+    request = call.request
+    wrong = fault_of(request, reply)
+    if wrong:
+        reply = failed_reply(request, FAILURE_CODE_BAD_REPLY, wrong)
+    else:
+        large = _too_large(call, reply, max_record_bytes)
+        if large:
+            reply = failed_reply(request, FAILURE_CODE_TOO_LARGE, large)
+            if len(request.events) == 1:
+                reply.failed.event_id = request.events[0].id
+    outcome = Outcome(
+        agent_type=request.agent_type,
+        key=request.key,
+        base=request.base,
+        turn=request.turn,
+        attempt=request.attempt,
+        outcome_id=outcome_id,
+        taken=[reference_to(e) for e in request.events[: len(reply.taken_event_ids)]],
+        mutations=reply.mutations,
+        outputs=reply.outputs,
+        usage=reply.usage,
+        revision=reply.revision,
+        called_us=called_us,
+        answered_us=answered_us,
+        traceparent=request.traceparent,
+    )
+    if reply.HasField("failed"):
+        _fail(outcome, call, reply.failed, prefix=len(reply.taken_event_ids))
+    else:
+        outcome.completed.SetInParent()
+    return outcome
+
+
+def failed_reply(request: TurnRequest, code: FailureCode, message: str) -> TurnReply:
+    """Return the answer that stands for one that never came, or that may not count."""
+    failure = Failure(code=code, message=message)
+    if len(request.events) == 1:
+        failure.event_id = request.events[0].id
+    return TurnReply(request_id=request.request_id, base=request.base, failed=failure)
+
+
+def fault_of(request: TurnRequest, reply: TurnReply) -> str:
+    """Return how a reply breaks the contract, or "" if it does not."""
+    if reply.base != request.base:
+        return f"reply names base {reply.base.hex()}, the request had {request.base.hex()}"
+    asked = [event.id for event in request.events]
+    taken = list(reply.taken_event_ids)
+    result = reply.WhichOneof("result")
+    if result is None:
+        return "reply has neither completed nor failed"
+    if result == "completed" and taken != asked:
+        return f"reply completes events {taken[:3]}, the request had {asked[:3]}"
+    if result == "failed":
+        if taken != asked[: len(taken)] or len(taken) == len(asked):
+            return f"failed reply takes {taken[:3]}, not a proper prefix of {asked[:3]}"
+        if reply.failed.event_id not in {"", asked[len(taken)]}:
+            return (
+                f"failed reply blames event {reply.failed.event_id!r}, "
+                f"the first not taken is {asked[len(taken)]!r}"
+            )
+    if reply.messages or reply.timers:
+        return "reply sends messages or sets timers, which this version of Headgate does not carry"
+    return _fault_of_changes(reply)
+
+
+def _fault_of_changes(reply: TurnReply) -> str:
+    for mutation in reply.mutations:
+        if not 1 <= len(mutation.name) <= NAME_CHARS:
+            return f"mutation name of {len(mutation.name)} characters; 1 to {NAME_CHARS} are allowed"
+        if mutation.WhichOneof("change") is None:
+            return f"mutation of {mutation.name!r} says neither set, delete nor append"
+    for number, output in enumerate(reply.outputs):
+        if not output.type:
+            return f"output {number} has no type"
+        for name in output.extensions:
+            if name in _RESERVED or not _EXTENSION.fullmatch(name):
+                return f"output {number} has an extension attribute {name!r}, which is not allowed"
+        if output.data and render.is_json(output.datacontenttype):
+            try:
+                json.loads(output.data)
+            except ValueError as error:
+                return f"output {number} says it is JSON, but is not: {error}"
+    return ""
+
+
+def _too_large(call: Call, reply: TurnReply, max_record_bytes: int) -> str:
+    """Return which record would be over a limit. One that a sink cannot write would end the job."""
+    size = reply.ByteSize() + ENVELOPE_BYTES
+    size += sum(len(e.id) + len(e.source) + 128 for e in call.request.events)
+    if size > max_record_bytes:
+        return f"the turn's record would have {size} bytes; at most {max_record_bytes} are allowed"
+    for number, output in enumerate(reply.outputs):
+        grown = output.ByteSize() + ENVELOPE_BYTES
+        if not render.is_json(output.datacontenttype):
+            grown += len(output.data) // 3
+        if grown > max_record_bytes:
+            return f"output {number} would have {grown} bytes; at most {max_record_bytes}"
+    limit = call.policy.max_state_bytes
+    if limit:
+        added = sum(len(m.set) + len(m.append) for m in reply.mutations)
+        replaced = sum(
+            len(call.request.state.values.get(m.name, b""))
+            for m in reply.mutations
+            if m.WhichOneof("change") in {"set", "delete"}
+        )
+        total = call.state_bytes + added - replaced
+        if total > limit and added > replaced:
+            return f"state would have {total} bytes; policy max_state allows {limit}"
+    return ""
+
+
+def _fail(outcome: Outcome, call: Call, failure: Failure, *, prefix: int) -> None:
+    request = call.request
+    # After a successful prefix the blamed event has had its first try, whatever the head's count was.
+    attempt = 1 if prefix else request.attempt
+    batch = len(request.events) - prefix
+    if len(request.events) == 1 and not failure.event_id:
+        failure.event_id = request.events[0].id
+    seed = digest("backoff", request.base, attempt)
+    advice, delay = disposition(
+        call.policy, failure, attempt=attempt, batch=len(request.events), seed=seed
+    )
+    code = failure.code
+    if code == FAILURE_CODE_UNSPECIFIED:
+        code = FAILURE_CODE_AGENT_ERROR
+    message = failure.message[:MESSAGE_CHARS]
+    failed = Failed(code=code, message=message, names_event=bool(failure.event_id), batch=batch)
+    if advice == ADVICE_PARK:
+        failed.park = True
+    elif advice == ADVICE_DEAD_LETTER:
+        event = request.events[prefix]
+        outcome.taken.append(reference_to(event))
+        letter = letter_for_event(
+            event,
+            address_of(request.agent_type, request.key),
+            reason=FailureCode.Name(code).removeprefix("FAILURE_CODE_").lower(),
+            message=message,
+            attempts=attempt,
+            code=code,
+        )
+        failed.dead_letter.CopyFrom(letter)
+    else:
+        failed.retry_after_ms = delay
+    outcome.failed.CopyFrom(failed)

@@ -1,0 +1,436 @@
+from headgate.v1 import agent_pb2 as _agent_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class InvokeRequest(_message.Message):
+    __slots__ = ("call", "hello", "decide")
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    DECIDE_FIELD_NUMBER: _ClassVar[int]
+    call: Call
+    hello: Hello
+    decide: Outcome
+    def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., decide: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("nonce", "tick_key")
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    TICK_KEY_FIELD_NUMBER: _ClassVar[int]
+    nonce: bytes
+    tick_key: bytes
+    def __init__(self, nonce: _Optional[bytes] = ..., tick_key: _Optional[bytes] = ...) -> None: ...
+
+class Call(_message.Message):
+    __slots__ = ("request", "endpoint", "policy", "state_bytes")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    STATE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    request: _agent_pb2.TurnRequest
+    endpoint: str
+    policy: Policy
+    state_bytes: int
+    def __init__(self, request: _Optional[_Union[_agent_pb2.TurnRequest, _Mapping]] = ..., endpoint: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., state_bytes: _Optional[int] = ...) -> None: ...
+
+class Policy(_message.Message):
+    __slots__ = ("deadline_ms", "max_attempts", "backoff_initial_ms", "backoff_max_ms", "backoff_multiplier", "backoff_jitter", "max_batch", "on_exhausted", "max_state_bytes", "log_window", "dedup_window_count", "dedup_window_ms")
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    BACKOFF_INITIAL_MS_FIELD_NUMBER: _ClassVar[int]
+    BACKOFF_MAX_MS_FIELD_NUMBER: _ClassVar[int]
+    BACKOFF_MULTIPLIER_FIELD_NUMBER: _ClassVar[int]
+    BACKOFF_JITTER_FIELD_NUMBER: _ClassVar[int]
+    MAX_BATCH_FIELD_NUMBER: _ClassVar[int]
+    ON_EXHAUSTED_FIELD_NUMBER: _ClassVar[int]
+    MAX_STATE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    LOG_WINDOW_FIELD_NUMBER: _ClassVar[int]
+    DEDUP_WINDOW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DEDUP_WINDOW_MS_FIELD_NUMBER: _ClassVar[int]
+    deadline_ms: int
+    max_attempts: int
+    backoff_initial_ms: int
+    backoff_max_ms: int
+    backoff_multiplier: float
+    backoff_jitter: float
+    max_batch: int
+    on_exhausted: _agent_pb2.Advice
+    max_state_bytes: int
+    log_window: int
+    dedup_window_count: int
+    dedup_window_ms: int
+    def __init__(self, deadline_ms: _Optional[int] = ..., max_attempts: _Optional[int] = ..., backoff_initial_ms: _Optional[int] = ..., backoff_max_ms: _Optional[int] = ..., backoff_multiplier: _Optional[float] = ..., backoff_jitter: _Optional[float] = ..., max_batch: _Optional[int] = ..., on_exhausted: _Optional[_Union[_agent_pb2.Advice, str]] = ..., max_state_bytes: _Optional[int] = ..., log_window: _Optional[int] = ..., dedup_window_count: _Optional[int] = ..., dedup_window_ms: _Optional[int] = ...) -> None: ...
+
+class JournalRecord(_message.Message):
+    __slots__ = ("outcome", "tick")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    TICK_FIELD_NUMBER: _ClassVar[int]
+    outcome: Outcome
+    tick: Tick
+    def __init__(self, outcome: _Optional[_Union[Outcome, _Mapping]] = ..., tick: _Optional[_Union[Tick, _Mapping]] = ...) -> None: ...
+
+class Tick(_message.Message):
+    __slots__ = ("nonce", "start", "written_us", "partition", "partitions")
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    WRITTEN_US_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    nonce: bytes
+    start: bool
+    written_us: int
+    partition: int
+    partitions: int
+    def __init__(self, nonce: _Optional[bytes] = ..., start: bool = ..., written_us: _Optional[int] = ..., partition: _Optional[int] = ..., partitions: _Optional[int] = ...) -> None: ...
+
+class Outcome(_message.Message):
+    __slots__ = ("agent_type", "key", "base", "turn", "attempt", "outcome_id", "taken", "completed", "failed", "controlled", "mutations", "outputs", "messages", "timers", "usage", "revision", "called_us", "answered_us", "traceparent", "caused_at_us")
+    AGENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    BASE_FIELD_NUMBER: _ClassVar[int]
+    TURN_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_ID_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    CONTROLLED_FIELD_NUMBER: _ClassVar[int]
+    MUTATIONS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    TIMERS_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    CALLED_US_FIELD_NUMBER: _ClassVar[int]
+    ANSWERED_US_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    CAUSED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    agent_type: str
+    key: str
+    base: bytes
+    turn: int
+    attempt: int
+    outcome_id: bytes
+    taken: _containers.RepeatedCompositeFieldContainer[EventRef]
+    completed: _agent_pb2.Completed
+    failed: Failed
+    controlled: Controlled
+    mutations: _containers.RepeatedCompositeFieldContainer[_agent_pb2.Mutation]
+    outputs: _containers.RepeatedCompositeFieldContainer[_agent_pb2.Output]
+    messages: _containers.RepeatedCompositeFieldContainer[_agent_pb2.Message]
+    timers: _containers.RepeatedCompositeFieldContainer[_agent_pb2.TimerChange]
+    usage: _containers.RepeatedCompositeFieldContainer[_agent_pb2.Usage]
+    revision: str
+    called_us: int
+    answered_us: int
+    traceparent: str
+    caused_at_us: int
+    def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., attempt: _Optional[int] = ..., outcome_id: _Optional[bytes] = ..., taken: _Optional[_Iterable[_Union[EventRef, _Mapping]]] = ..., completed: _Optional[_Union[_agent_pb2.Completed, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., controlled: _Optional[_Union[Controlled, _Mapping]] = ..., mutations: _Optional[_Iterable[_Union[_agent_pb2.Mutation, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[_agent_pb2.Output, _Mapping]]] = ..., messages: _Optional[_Iterable[_Union[_agent_pb2.Message, _Mapping]]] = ..., timers: _Optional[_Iterable[_Union[_agent_pb2.TimerChange, _Mapping]]] = ..., usage: _Optional[_Iterable[_Union[_agent_pb2.Usage, _Mapping]]] = ..., revision: _Optional[str] = ..., called_us: _Optional[int] = ..., answered_us: _Optional[int] = ..., traceparent: _Optional[str] = ..., caused_at_us: _Optional[int] = ...) -> None: ...
+
+class EventRef(_message.Message):
+    __slots__ = ("fingerprint", "id", "source", "correlation_id", "origin", "has_id", "time_us")
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    CORRELATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    HAS_ID_FIELD_NUMBER: _ClassVar[int]
+    TIME_US_FIELD_NUMBER: _ClassVar[int]
+    fingerprint: bytes
+    id: str
+    source: str
+    correlation_id: str
+    origin: _agent_pb2.Origin
+    has_id: bool
+    time_us: int
+    def __init__(self, fingerprint: _Optional[bytes] = ..., id: _Optional[str] = ..., source: _Optional[str] = ..., correlation_id: _Optional[str] = ..., origin: _Optional[_Union[_agent_pb2.Origin, _Mapping]] = ..., has_id: bool = ..., time_us: _Optional[int] = ...) -> None: ...
+
+class Failed(_message.Message):
+    __slots__ = ("code", "message", "retry_after_ms", "park", "dead_letter", "names_event", "batch")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
+    PARK_FIELD_NUMBER: _ClassVar[int]
+    DEAD_LETTER_FIELD_NUMBER: _ClassVar[int]
+    NAMES_EVENT_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    code: _agent_pb2.FailureCode
+    message: str
+    retry_after_ms: int
+    park: bool
+    dead_letter: DeadLetter
+    names_event: bool
+    batch: int
+    def __init__(self, code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., message: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., park: bool = ..., dead_letter: _Optional[_Union[DeadLetter, _Mapping]] = ..., names_event: bool = ..., batch: _Optional[int] = ...) -> None: ...
+
+class Controlled(_message.Message):
+    __slots__ = ("verb", "control_id", "reason", "dead_letter")
+    class Verb(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        VERB_UNSPECIFIED: _ClassVar[Controlled.Verb]
+        RESUME: _ClassVar[Controlled.Verb]
+        SKIP: _ClassVar[Controlled.Verb]
+        CANCEL: _ClassVar[Controlled.Verb]
+        RESET: _ClassVar[Controlled.Verb]
+        EXPIRE: _ClassVar[Controlled.Verb]
+        PARK: _ClassVar[Controlled.Verb]
+    VERB_UNSPECIFIED: Controlled.Verb
+    RESUME: Controlled.Verb
+    SKIP: Controlled.Verb
+    CANCEL: Controlled.Verb
+    RESET: Controlled.Verb
+    EXPIRE: Controlled.Verb
+    PARK: Controlled.Verb
+    VERB_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DEAD_LETTER_FIELD_NUMBER: _ClassVar[int]
+    verb: Controlled.Verb
+    control_id: str
+    reason: str
+    dead_letter: DeadLetter
+    def __init__(self, verb: _Optional[_Union[Controlled.Verb, str]] = ..., control_id: _Optional[str] = ..., reason: _Optional[str] = ..., dead_letter: _Optional[_Union[DeadLetter, _Mapping]] = ...) -> None: ...
+
+class InboxRecord(_message.Message):
+    __slots__ = ("message", "control")
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
+    message: AgentMessage
+    control: Control
+    def __init__(self, message: _Optional[_Union[AgentMessage, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ...) -> None: ...
+
+class AgentMessage(_message.Message):
+    __slots__ = ("sender", "turn", "index", "at_us", "event")
+    SENDER_FIELD_NUMBER: _ClassVar[int]
+    TURN_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    sender: str
+    turn: int
+    index: int
+    at_us: int
+    event: _agent_pb2.Event
+    def __init__(self, sender: _Optional[str] = ..., turn: _Optional[int] = ..., index: _Optional[int] = ..., at_us: _Optional[int] = ..., event: _Optional[_Union[_agent_pb2.Event, _Mapping]] = ...) -> None: ...
+
+class Control(_message.Message):
+    __slots__ = ("control_id", "verb", "reason")
+    CONTROL_ID_FIELD_NUMBER: _ClassVar[int]
+    VERB_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    control_id: str
+    verb: Controlled.Verb
+    reason: str
+    def __init__(self, control_id: _Optional[str] = ..., verb: _Optional[_Union[Controlled.Verb, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class HistoryRecord(_message.Message):
+    __slots__ = ("outcome", "at_us", "base_after", "journal_partition", "journal_offset", "journal_ms", "schema_version")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    BASE_AFTER_FIELD_NUMBER: _ClassVar[int]
+    JOURNAL_PARTITION_FIELD_NUMBER: _ClassVar[int]
+    JOURNAL_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    JOURNAL_MS_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    outcome: Outcome
+    at_us: int
+    base_after: bytes
+    journal_partition: int
+    journal_offset: int
+    journal_ms: int
+    schema_version: int
+    def __init__(self, outcome: _Optional[_Union[Outcome, _Mapping]] = ..., at_us: _Optional[int] = ..., base_after: _Optional[bytes] = ..., journal_partition: _Optional[int] = ..., journal_offset: _Optional[int] = ..., journal_ms: _Optional[int] = ..., schema_version: _Optional[int] = ...) -> None: ...
+
+class DeadLetter(_message.Message):
+    __slots__ = ("reason", "message", "origin", "address", "record_key", "record_value", "record_headers", "truncated", "event_id", "event_type", "code", "attempts", "id", "at_ms")
+    class RecordHeadersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: bytes
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    RECORD_KEY_FIELD_NUMBER: _ClassVar[int]
+    RECORD_VALUE_FIELD_NUMBER: _ClassVar[int]
+    RECORD_HEADERS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    message: str
+    origin: _agent_pb2.Origin
+    address: str
+    record_key: bytes
+    record_value: bytes
+    record_headers: _containers.ScalarMap[str, bytes]
+    truncated: bool
+    event_id: str
+    event_type: str
+    code: _agent_pb2.FailureCode
+    attempts: int
+    id: str
+    at_ms: int
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., origin: _Optional[_Union[_agent_pb2.Origin, _Mapping]] = ..., address: _Optional[str] = ..., record_key: _Optional[bytes] = ..., record_value: _Optional[bytes] = ..., record_headers: _Optional[_Mapping[str, bytes]] = ..., truncated: bool = ..., event_id: _Optional[str] = ..., event_type: _Optional[str] = ..., code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., attempts: _Optional[int] = ..., id: _Optional[str] = ..., at_ms: _Optional[int] = ...) -> None: ...
+
+class AgentSpec(_message.Message):
+    __slots__ = ("type", "endpoints", "policy", "revision", "paused", "updated_ms", "schema_version")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_MS_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    endpoints: _containers.RepeatedScalarFieldContainer[str]
+    policy: Policy
+    revision: str
+    paused: bool
+    updated_ms: int
+    schema_version: int
+    def __init__(self, type: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., revision: _Optional[str] = ..., paused: bool = ..., updated_ms: _Optional[int] = ..., schema_version: _Optional[int] = ...) -> None: ...
+
+class StoredControl(_message.Message):
+    __slots__ = ("schema_version", "base", "turn", "at_us", "mailbox_head", "mailbox_tail", "attempts", "not_before_us", "singles", "parked", "failure_code", "failure_message", "in_flight", "values", "logs", "window_oldest", "window_next", "window_ids", "ahead_head", "ahead_tail", "progress", "wake_ms", "controls", "pending_controls")
+    class ValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class LogsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: StoredLog
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[StoredLog, _Mapping]] = ...) -> None: ...
+    class ProgressEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    BASE_FIELD_NUMBER: _ClassVar[int]
+    TURN_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    MAILBOX_HEAD_FIELD_NUMBER: _ClassVar[int]
+    MAILBOX_TAIL_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    NOT_BEFORE_US_FIELD_NUMBER: _ClassVar[int]
+    SINGLES_FIELD_NUMBER: _ClassVar[int]
+    PARKED_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_CODE_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    LOGS_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_OLDEST_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_NEXT_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_IDS_FIELD_NUMBER: _ClassVar[int]
+    AHEAD_HEAD_FIELD_NUMBER: _ClassVar[int]
+    AHEAD_TAIL_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    WAKE_MS_FIELD_NUMBER: _ClassVar[int]
+    CONTROLS_FIELD_NUMBER: _ClassVar[int]
+    PENDING_CONTROLS_FIELD_NUMBER: _ClassVar[int]
+    schema_version: int
+    base: bytes
+    turn: int
+    at_us: int
+    mailbox_head: int
+    mailbox_tail: int
+    attempts: int
+    not_before_us: int
+    singles: int
+    parked: bool
+    failure_code: _agent_pb2.FailureCode
+    failure_message: str
+    in_flight: InFlight
+    values: _containers.ScalarMap[str, int]
+    logs: _containers.MessageMap[str, StoredLog]
+    window_oldest: int
+    window_next: int
+    window_ids: int
+    ahead_head: int
+    ahead_tail: int
+    progress: _containers.ScalarMap[str, int]
+    wake_ms: int
+    controls: _containers.RepeatedScalarFieldContainer[str]
+    pending_controls: _containers.RepeatedCompositeFieldContainer[Control]
+    def __init__(self, schema_version: _Optional[int] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., at_us: _Optional[int] = ..., mailbox_head: _Optional[int] = ..., mailbox_tail: _Optional[int] = ..., attempts: _Optional[int] = ..., not_before_us: _Optional[int] = ..., singles: _Optional[int] = ..., parked: bool = ..., failure_code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., failure_message: _Optional[str] = ..., in_flight: _Optional[_Union[InFlight, _Mapping]] = ..., values: _Optional[_Mapping[str, int]] = ..., logs: _Optional[_Mapping[str, StoredLog]] = ..., window_oldest: _Optional[int] = ..., window_next: _Optional[int] = ..., window_ids: _Optional[int] = ..., ahead_head: _Optional[int] = ..., ahead_tail: _Optional[int] = ..., progress: _Optional[_Mapping[str, int]] = ..., wake_ms: _Optional[int] = ..., controls: _Optional[_Iterable[str]] = ..., pending_controls: _Optional[_Iterable[_Union[Control, _Mapping]]] = ...) -> None: ...
+
+class StoredLog(_message.Message):
+    __slots__ = ("length", "bytes")
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    length: int
+    bytes: int
+    def __init__(self, length: _Optional[int] = ..., bytes: _Optional[int] = ...) -> None: ...
+
+class StoredChunk(_message.Message):
+    __slots__ = ("items",)
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, items: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class InFlight(_message.Message):
+    __slots__ = ("attempt", "fingerprints", "sent_ms", "resend_ms", "sends")
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINTS_FIELD_NUMBER: _ClassVar[int]
+    SENT_MS_FIELD_NUMBER: _ClassVar[int]
+    RESEND_MS_FIELD_NUMBER: _ClassVar[int]
+    SENDS_FIELD_NUMBER: _ClassVar[int]
+    attempt: int
+    fingerprints: _containers.RepeatedScalarFieldContainer[bytes]
+    sent_ms: int
+    resend_ms: int
+    sends: int
+    def __init__(self, attempt: _Optional[int] = ..., fingerprints: _Optional[_Iterable[bytes]] = ..., sent_ms: _Optional[int] = ..., resend_ms: _Optional[int] = ..., sends: _Optional[int] = ...) -> None: ...
+
+class StoredSeen(_message.Message):
+    __slots__ = ("place",)
+    class Place(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        PLACE_UNSPECIFIED: _ClassVar[StoredSeen.Place]
+        HERE: _ClassVar[StoredSeen.Place]
+        AHEAD: _ClassVar[StoredSeen.Place]
+    PLACE_UNSPECIFIED: StoredSeen.Place
+    HERE: StoredSeen.Place
+    AHEAD: StoredSeen.Place
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    place: StoredSeen.Place
+    def __init__(self, place: _Optional[_Union[StoredSeen.Place, str]] = ...) -> None: ...
+
+class StoredAhead(_message.Message):
+    __slots__ = ("fingerprint", "has_id", "origin")
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    HAS_ID_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    fingerprint: bytes
+    has_id: bool
+    origin: _agent_pb2.Origin
+    def __init__(self, fingerprint: _Optional[bytes] = ..., has_id: bool = ..., origin: _Optional[_Union[_agent_pb2.Origin, _Mapping]] = ...) -> None: ...
+
+class StoredWindowEntry(_message.Message):
+    __slots__ = ("at_us", "fingerprints")
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINTS_FIELD_NUMBER: _ClassVar[int]
+    at_us: int
+    fingerprints: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, at_us: _Optional[int] = ..., fingerprints: _Optional[_Iterable[bytes]] = ...) -> None: ...
