@@ -1,0 +1,23 @@
+"""What authors of agent services import: agents, turns, and `serve`."""
+
+from headgate.sdk.agent import Agent, on
+from headgate.sdk.errors import Park, RetryableError, TerminalError
+from headgate.sdk.event import Event
+from headgate.sdk.log import Log, log
+from headgate.sdk.server import Server, aserve, serve
+from headgate.sdk.turn import Turn
+
+__all__ = [
+    "Agent",
+    "Event",
+    "Log",
+    "Park",
+    "RetryableError",
+    "Server",
+    "TerminalError",
+    "Turn",
+    "aserve",
+    "log",
+    "on",
+    "serve",
+]

@@ -1,0 +1,182 @@
+"""Agent: a name, a state class and handlers for types of events."""
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, overload
+
+from headgate.sdk.errors import DefinitionError, UnhandledEventError
+from headgate.sdk.patterns import Pattern, compile_pattern
+from headgate.sdk.state import NoState, StateCodec
+from headgate.v1 import agent_pb2 as pb
+
+S = TypeVar("S")
+F = TypeVar("F", bound=Callable[..., Any])
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+# Types come from outside: a cache without a bound would grow with whatever is sent.
+_CACHED_TYPES = 1024
+_MARK = "__headgate_on__"
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A function that takes events, and how it is to be called."""
+
+    call: Callable[..., Any]
+    is_async: bool
+    in_thread: bool
+
+
+class Agent(Generic[S]):
+    """An agent type: what `serve` serves and `AgentTester` tests.
+
+    >>> @dataclass
+    ... class Counter:
+    ...     seen: int = 0
+    >>> agent = Agent("counter", state=Counter)
+    >>> @agent.on("shop.*")
+    ... def count(turn, event):
+    ...     turn.state.seen += 1
+    """
+
+    @overload
+    def __init__(
+        self: "Agent[NoState]", name: str, *, revision: str = "1", summary: str = ""
+    ) -> None: ...
+    @overload
+    def __init__(
+        self, name: str, state: type[S], *, revision: str = "1", summary: str = ""
+    ) -> None: ...
+    def __init__(
+        self, name: str, state: type[Any] = NoState, *, revision: str = "1", summary: str = ""
+    ) -> None:
+        if not _NAME.fullmatch(name):
+            message = f"agent name {name!r}: use a-z, 0-9, _ and -, at most 63 characters"
+            raise DefinitionError(message)
+        self.name = name
+        self.revision = revision
+        self.summary = summary
+        self.codec: StateCodec[S] = StateCodec(state)
+        self._handlers: list[tuple[Pattern, Handler]] = []
+        self._found: dict[str, Handler] = {}
+        self.is_inline = True
+
+    def on(self, pattern: str, *, threads: bool = False) -> Callable[[F], F]:
+        """Register a handler for events whose type matches; the most specific pattern wins.
+
+        A pattern is exact, or has `*` for one segment, or for the whole rest at its end. `async
+        def` handlers run side by side. Plain ones run in the event loop, one after the other: right
+        for rules that only compute; give `threads=True` to those that wait or compute for long.
+
+        >>> agent = Agent("echo")
+        >>> @agent.on("*")
+        ... async def answer(turn, event):
+        ...     turn.emit("echo.reply", event.data)
+        """
+
+        def register(function: F) -> F:
+            self._add(pattern, function, threads)
+            return function
+
+        return register
+
+    def _add(self, text: str, function: Callable[..., Any], threads: bool) -> None:
+        try:
+            pattern = compile_pattern(text)
+        except ValueError as error:
+            raise DefinitionError(str(error)) from None
+        if any(known.text == text for known, _ in self._handlers):
+            message = f"agent {self.name!r} has two handlers for {text!r}"
+            raise DefinitionError(message)
+        is_async = inspect.iscoroutinefunction(function)
+        if is_async and threads:
+            message = f"{text!r}: threads=True is for plain functions, not for async def"
+            raise DefinitionError(message)
+        self._handlers.append((pattern, Handler(function, is_async, threads)))
+        self._handlers.sort(key=lambda entry: entry[0].rank, reverse=True)
+        self._found.clear()
+        self.is_inline = self.is_inline and not (is_async or threads)
+
+    def handler_for(self, event_type: str) -> Handler:
+        """Find the handler for a type of events, or raise UnhandledEventError.
+
+        >>> agent = Agent("echo")
+        >>> agent.on("a.*")(print) is print
+        True
+        >>> agent.handler_for("a.b").call is print
+        True
+        """
+        found = self._found.get(event_type)
+        if found is not None:
+            return found
+        for pattern, handler in self._handlers:
+            if pattern.regex.fullmatch(event_type):
+                if len(self._found) < _CACHED_TYPES:
+                    self._found[event_type] = handler
+                return handler
+        message = f"agent {self.name!r} has no handler for events of type {event_type!r}"
+        raise UnhandledEventError(message)
+
+    def describe(self) -> pb.AgentDescription:
+        """Say what Describe says about this agent.
+
+        >>> Agent("echo", revision="3").describe().revision
+        '3'
+        """
+        texts = sorted(pattern.text for pattern, _ in self._handlers)
+        return pb.AgentDescription(
+            type=self.name,
+            revision=self.revision,
+            event_types=[] if "*" in texts else texts,
+            summary=self.summary,
+        )
+
+    @classmethod
+    def of(cls, given: Any) -> "Agent[Any]":
+        """Make an agent of an object whose methods are marked with `on`.
+
+        Its class says `name`, and if it likes `state`, `revision` and a docstring, whose first
+        line becomes the summary.
+
+        >>> class Echo:
+        ...     name = "echo"
+        ...     @on("*")
+        ...     def answer(self, turn, event):
+        ...         turn.emit("echo.reply", event.data)
+        >>> Agent.of(Echo()).name
+        'echo'
+        """
+        kind = type(given)
+        name = getattr(given, "name", None)
+        if not isinstance(name, str):
+            message = f"{kind.__name__} needs a class attribute `name`: the agent type"
+            raise DefinitionError(message)
+        made: Agent[Any] = cls(
+            name,
+            getattr(given, "state", NoState),
+            revision=getattr(given, "revision", "1"),
+            summary=(inspect.getdoc(kind) or "").partition("\n")[0],
+        )
+        for attribute, function in inspect.getmembers(kind, inspect.isfunction):
+            for pattern, threads in getattr(function, _MARK, ()):
+                made._add(pattern, getattr(given, attribute), threads)
+        return made
+
+
+def on(pattern: str, *, threads: bool = False) -> Callable[[F], F]:
+    """Mark a method as handler, for `Agent.of`.
+
+    >>> class Echo:
+    ...     name = "echo"
+    ...     @on("echo.ask")
+    ...     def answer(self, turn, event):
+    ...         turn.emit("echo.reply", event.data)
+    """
+
+    def mark(function: F) -> F:
+        setattr(function, _MARK, (*getattr(function, _MARK, ()), (pattern, threads)))
+        return function
+
+    return mark

@@ -1,0 +1,205 @@
+"""From TurnRequest to TurnReply: one script, without I/O, that drivers play.
+
+`script` is a generator: it yields each handler that is to be called and is told how that went. The
+drivers differ only in how they call: `run_inline` plainly, `run` with awaits and threads.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Generator
+from concurrent.futures import Executor
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from headgate.sdk.agent import Agent, Handler
+from headgate.sdk.errors import (
+    MESSAGE_LIMIT,
+    AgentError,
+    DeadlineError,
+    Park,
+    RetryableError,
+    StateError,
+    TerminalError,
+)
+from headgate.sdk.event import Event
+from headgate.sdk.turn import Turn
+from headgate.v1 import agent_pb2 as pb
+
+logger = logging.getLogger("headgate.sdk")
+
+# Enough to see the agent's own line and its caller; whole tracebacks of a failing agent that is
+# retried a thousand times would drown the log.
+_LOGGED_FRAMES = 3
+
+
+class Step(NamedTuple):
+    """A handler to call with its turn and event."""
+
+    handler: Handler
+    turn: Turn[Any]
+    event: Event
+
+
+Script = Generator[Step, None, pb.TurnReply]
+
+
+def script(agent: Agent[Any], request: pb.TurnRequest) -> Script:
+    """Play one turn: yields steps, takes exceptions, returns the reply."""
+    reply = pb.TurnReply(request_id=request.request_id, base=request.base, revision=agent.revision)
+    pin = request.revision_pin
+    if pin and pin != agent.revision:
+        reply.failed.code = pb.FAILURE_CODE_UNKNOWN_AGENT
+        reply.failed.advice = pb.ADVICE_RETRY
+        reply.failed.message = f"pinned to revision {pin!r}, this is {agent.revision!r}"
+        return reply
+    try:
+        work = agent.codec.load(request.state)
+    except Exception as error:  # __post_init__ of the state is the author's code
+        reply.failed.CopyFrom(_failure(error, request, 0))
+        return reply
+    turn: Turn[Any] = Turn(request, work.state)
+    for index, given in enumerate(request.events):
+        turn._begin(index)
+        event = Event(given)
+        try:
+            yield Step(agent.handler_for(given.type), turn, event)
+            work.settle(turn.state)
+        except Exception as error:  # whatever it is, it fails this turn only
+            turn._undo()
+            work.drop_unsettled()
+            reply.failed.CopyFrom(_failure(error, request, index))
+            break
+        reply.taken_event_ids.append(given.id)
+    else:
+        reply.completed.SetInParent()
+    reply.mutations.extend(work.mutations())
+    reply.outputs.extend(turn._outputs)
+    reply.messages.extend(turn._messages)
+    reply.timers.extend(turn._timers)
+    reply.usage.extend(turn._usage)
+    return reply
+
+
+def run_inline(agent: Agent[Any], request: pb.TurnRequest) -> pb.TurnReply:
+    """Run a turn whose handlers are all plain functions, here and now.
+
+    >>> agent = Agent("echo")
+    >>> @agent.on("*")
+    ... def answer(turn, event):
+    ...     turn.emit("echo.reply", event.data)
+    >>> run_inline(agent, pb.TurnRequest(events=[pb.Event(type="a", data=b"1")])).outputs[0].data
+    b'1'
+    """
+    playing = script(agent, request)
+    try:
+        step = next(playing)
+        while True:
+            try:
+                step.handler.call(step.turn, step.event)
+            except Exception as error:  # the script knows what to do with it
+                step = playing.throw(error)
+            except SystemExit as error:
+                step = playing.throw(_exited(error))
+            else:
+                step = next(playing)
+    except StopIteration as done:
+        reply: pb.TurnReply = done.value
+        return reply
+
+
+async def run(
+    agent: Agent[Any],
+    request: pb.TurnRequest,
+    *,
+    deadline: float | None = None,
+    pool: Executor | None = None,
+) -> pb.TurnReply:
+    """Run a turn of any agent, until `deadline` on the running loop's clock."""
+    playing = script(agent, request)
+    try:
+        step = next(playing)
+        while True:
+            try:
+                await _call(step, deadline, pool)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                # Not ours: the handler awaited something that was cancelled elsewhere.
+                step = playing.throw(RuntimeError("the handler was cancelled from within"))
+            except Exception as error:  # the script knows what to do with it
+                step = playing.throw(error)
+            except SystemExit as error:
+                step = playing.throw(_exited(error))
+            else:
+                step = next(playing)
+    except StopIteration as done:
+        reply: pb.TurnReply = done.value
+        return reply
+
+
+async def _call(step: Step, deadline: float | None, pool: Executor | None) -> None:
+    handler, turn, event = step
+    if not handler.is_async and not handler.in_thread:
+        handler.call(turn, event)
+        return
+    limit = asyncio.timeout_at(deadline)
+    try:
+        async with limit:
+            if handler.is_async:
+                await handler.call(turn, event)
+            else:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(pool, handler.call, turn, event)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        message = "the turn's deadline passed while its handler ran"
+        raise DeadlineError(message) from None
+
+
+def _exited(error: SystemExit) -> RuntimeError:
+    # sys.exit() in a handler fails its turn, as any exception does: the others go on.
+    return RuntimeError(f"the handler called sys.exit({error.code!r})")
+
+
+def _failure(error: Exception, request: pb.TurnRequest, index: int) -> pb.Failure:
+    event = request.events[index] if index < len(request.events) else pb.Event()
+    text = str(error) if isinstance(error, AgentError) else f"{type(error).__name__}: {error}"
+    text = text.encode(errors="replace")[:MESSAGE_LIMIT].decode(errors="ignore")
+    failure = pb.Failure(
+        code=pb.FAILURE_CODE_AGENT_ERROR,
+        message=text or type(error).__name__,
+        event_id=event.id,
+    )
+    match error:
+        case RetryableError():
+            failure.advice = pb.ADVICE_RETRY
+            if error.after is not None:
+                failure.retry_after_ms = max(0, error.after // timedelta(milliseconds=1))
+        case TerminalError():
+            failure.code = pb.FAILURE_CODE_TERMINAL
+            failure.advice = pb.ADVICE_DEAD_LETTER
+        case Park() | StateError():
+            # State that does not fit stays so until someone deploys or resets.
+            failure.advice = pb.ADVICE_PARK
+        case DeadlineError():
+            failure.code = pb.FAILURE_CODE_DEADLINE_EXCEEDED
+    frames = "" if isinstance(error, AgentError) else _last_frames(error)
+    logger.warning(
+        "%s/%s turn %d attempt %d: event %r failed: %s%s",
+        request.agent_type,
+        request.key,
+        request.turn,
+        request.attempt,
+        event.id,
+        text or type(error).__name__,
+        frames,
+    )
+    return failure
+
+
+def _last_frames(error: Exception) -> str:
+    frames = traceback.format_tb(error.__traceback__, -_LOGGED_FRAMES)
+    return "\n" + "".join(frames).rstrip()

@@ -1,0 +1,161 @@
+"""Typed state over named bytes: load a dataclass from what is stored, find what changed.
+
+A field that was never written has its default, and is written once it differs from it. Values
+that the dataclass does not name are left alone. A change is found by comparing encoded bytes, so a
+turn writes only the fields that it changed.
+"""
+
+import dataclasses
+import typing
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from headgate.sdk.codec import Codec
+from headgate.sdk.errors import DefinitionError, StateError
+from headgate.sdk.log import Log
+from headgate.sdk.annotations import compile_codec, field_types
+from headgate.v1 import agent_pb2 as pb
+
+S = TypeVar("S")
+
+
+@dataclass
+class NoState:
+    """The state of an agent that keeps none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    name: str
+    codec: Codec
+    default: bytes
+
+
+class StateCodec(Generic[S]):
+    """The codec of one state class, made once per agent.
+
+    >>> @dataclass
+    ... class Order:
+    ...     status: str = "new"
+    >>> StateCodec(Order).load(pb.State(values={"status": b'"paid"'})).state
+    Order(status='paid')
+    """
+
+    def __init__(self, cls: type[S]) -> None:
+        if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+            message = f"state must be a dataclass, not {cls!r}"
+            raise DefinitionError(message)
+        self.cls: type[S] = cls
+        self.values: list[_Value] = []
+        self.logs: list[tuple[str, Codec]] = []
+        hints = field_types(cls)
+        defaults = _defaults(cls)
+        for field in dataclasses.fields(cls):
+            where = f"{cls.__name__}.{field.name}"
+            hint = hints[field.name]
+            if not field.init:
+                message = f"{where}: fields with init=False cannot be restored"
+                raise DefinitionError(message)
+            if typing.get_origin(hint) is Log or hint is Log:
+                item = (typing.get_args(hint) or (Any,))[0]
+                self.logs.append((field.name, compile_codec(item, where)))
+                continue
+            codec = compile_codec(hint, where)
+            try:
+                default = codec.to_bytes(getattr(defaults, field.name), where)
+            except StateError as error:
+                message = f"default of {error}"
+                raise DefinitionError(message) from None
+            self.values.append(_Value(field.name, codec, default))
+
+    def load(self, stored: pb.State) -> "Workspace[S]":
+        """Decode stored state for one turn; StateError if it does not fit."""
+        return Workspace(self, stored)
+
+
+class Workspace(Generic[S]):
+    """One turn's state: the dataclass, and the bytes it stood for when it was last settled."""
+
+    __slots__ = ("_bytes", "_codec", "_logs", "_original", "_settled", "state")
+
+    def __init__(self, codec: StateCodec[S], stored: pb.State) -> None:
+        self._codec = codec
+        values, logs = stored.values, stored.logs
+        given: dict[str, Any] = {}
+        self._original: list[bytes] = []
+        for value in codec.values:
+            name = value.name
+            if name in values:
+                data = values[name]
+                given[name] = value.codec.from_bytes(data, name)
+                self._original.append(data)
+            else:
+                self._original.append(value.default)
+        self._logs: list[Log[Any]] = []
+        for name, item in codec.logs:
+            if name in logs:
+                window = logs[name]
+                made: Log[Any] = Log._load(item, name, window.length, window.items)
+            else:
+                made = Log._load(item, name, 0, ())
+            given[name] = made
+            self._logs.append(made)
+        self.state: S = codec.cls(**given)
+        self._bytes = list(self._original)
+        self._settled = [
+            given.get(value.name, _ABSENT) if value.codec.is_immutable else _ABSENT
+            for value in codec.values
+        ]
+
+    def settle(self, state: S) -> None:
+        """Keep what an event's handler made of the state; StateError if a value does not fit.
+
+        Nothing is kept when it raises.
+        """
+        changed: list[tuple[int, Any, bytes]] = []
+        for place, value in enumerate(self._codec.values):
+            held = getattr(state, value.name)
+            if held is self._settled[place]:
+                continue  # the same immutable object: nothing to encode
+            data = value.codec.to_bytes(held, value.name)
+            changed.append((place, held if value.codec.is_immutable else _ABSENT, data))
+        for (name, _), log in zip(self._codec.logs, self._logs, strict=True):
+            if getattr(state, name) is not log:
+                message = f"{name}: a log cannot be replaced; append to it, or clear() it"
+                raise StateError(message)
+        for place, held, data in changed:
+            self._settled[place] = held
+            self._bytes[place] = data
+        for log in self._logs:
+            log._settle()
+
+    def drop_unsettled(self) -> None:
+        """Forget changes since the last settle. The state itself is not to be used any more."""
+        for log in self._logs:
+            log._drop_unsettled()
+
+    def mutations(self) -> list[pb.Mutation]:
+        """What the settled state changes in the stored one."""
+        found = [
+            pb.Mutation(name=value.name, set=now)
+            for value, was, now in zip(self._codec.values, self._original, self._bytes, strict=True)
+            if now != was
+        ]
+        for (name, _), log in zip(self._codec.logs, self._logs, strict=True):
+            for item in log._changes:
+                if item is None:
+                    found.append(pb.Mutation(name=name, delete=True))
+                else:
+                    found.append(pb.Mutation(name=name, append=item))
+        return found
+
+
+_ABSENT = object()
+
+
+def _defaults(cls: type[S]) -> S:
+    try:
+        return cls()
+    except TypeError as error:
+        message = f"{cls.__name__}: every field of a state needs a default ({error})"
+        raise DefinitionError(message) from None
