@@ -69,6 +69,8 @@ setup(
     package_dir={"": "src"},
     packages=find_packages("src"),
     package_data={"headgate": ["py.typed"], "": ["*.pyi"]},
+    # An installation brings Flink's settings and the list of jars along (headgate.local looks here).
+    data_files=[("share/headgate/flink-conf", ["flink-conf/config.yaml", "flink-conf/jars.xml"])],
     # One minor only, the one that Debian 12 ships and everything was measured on: TaskManagers and
     # workers must run the same one (PyFlink pickles functions between them).
     python_requires=">=3.11,<3.12",
