@@ -66,7 +66,7 @@ test: setup ## all tests: unit, simulation, the embedded stack, kills
 	$(BIN)/python -m pytest $(ARGS)
 
 test-fast: $(INSTALLED) ## unit tests and simulation only, for the inner loop
-	$(BIN)/python -m pytest tests/unit tests/sim $(ARGS)
+	$(BIN)/python -m pytest $(wildcard tests/unit tests/sim) $(ARGS)
 
 lint: $(INSTALLED) ## ruff (rules and format) and mypy --strict
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ likely to break), with the reason beside it. docs/adr/0005-dependency-cage.md te
 
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
 # The cage. apache-flink 2.3.0 accepts apache-beam up to 2.61.0 and resolves to it; that release
 # of Beam fixes the ceilings of everything below it.
@@ -67,9 +67,10 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     package_dir={"": "src"},
-    packages=find_packages("src"),
+    # Namespace packages as well: the folder of the generated stubs has no __init__.py.
+    packages=find_namespace_packages("src", include=["headgate*"]),
     package_data={"headgate": ["py.typed"], "": ["*.pyi"]},
-    # An installation brings Flink's settings and the list of jars along (headgate.local looks here).
+    # headgate.local looks here for Flink's settings and the list of jars.
     data_files=[("share/headgate/flink-conf", ["flink-conf/config.yaml", "flink-conf/jars.xml"])],
     # One minor only, the one that Debian 12 ships and everything was measured on: TaskManagers and
     # workers must run the same one (PyFlink pickles functions between them).
