@@ -1,0 +1,44 @@
+"""`headgate`: the command line; each noun has its module and is registered here."""
+
+import sys
+
+import typer
+
+from headgate.cli import dev
+from headgate.cli.look import problems
+from headgate.errors import HeadgateError
+
+app = typer.Typer(
+    name="headgate",
+    help="Run AI agents as one stateful stream job.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+app.command()(dev.dev)
+app.command()(dev.down)
+app.command()(dev.status)
+
+
+@app.callback()
+def _root() -> None:
+    """Keep sub-commands even while there is only one of them."""
+
+
+def main() -> None:
+    """Run the command line; an expected error is a paragraph and exit code 1, no traceback."""
+    try:
+        app()
+    except HeadgateError as error:
+        problems.print(f"[bold red]headgate:[/] {_escaped(error)}", highlight=False)
+        sys.exit(1)
+
+
+def _escaped(error: HeadgateError) -> str:
+    from rich.markup import escape
+
+    return escape(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""`headgate dev`, `down` and `status`: the embedded stack from the command line."""
+
+import dataclasses
+import importlib
+import importlib.util
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import typer
+
+from headgate.cli.look import Output, answers, as_json, table
+from headgate.config import Config, load
+from headgate.errors import ConfigError, HeadgateError
+from headgate.local import state_file
+from headgate.local.jars import settings_folder
+from headgate.local.ports import LOOPBACK
+from headgate.local.rest import FlinkRest
+from headgate.local.stack import LocalStack
+from headgate.local.state_file import StackState
+from headgate.local.submit import newest_checkpoint, submit
+
+DEFAULT_CONFIG = Path("headgate.toml")
+STATE_SECONDS = 1.0  # how often stack.json follows restarted processes
+DETACH_SECONDS = 300.0  # the first start fetches jars
+
+Home = Annotated[
+    Path, typer.Option(envvar="HEADGATE_HOME", help="Folder of the stack's data, logs and state.")
+]
+ConfigPath = Annotated[Path, typer.Option("--config", help="The configuration, if there is one.")]
+
+
+def dev(
+    home: Home = Path(".headgate"),
+    config: ConfigPath = DEFAULT_CONFIG,
+    task_managers: Annotated[
+        int | None, typer.Option(min=1, help="Default: the job's parallelism.")
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return once it runs.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete old topics and state.")] = False,
+) -> None:
+    """Start Kafka and Flink on this machine, and the job if there is a headgate.toml."""
+    # Only the default name may be missing: a file that was named is expected to be there.
+    settings = load(config) if config.is_file() or config != DEFAULT_CONFIG else None
+    wanted = task_managers or (settings.job.parallelism if settings else 1)
+    if fresh:
+        LocalStack(home).erase()
+    if detach:
+        _detach(home, config, wanted)
+        return
+    port = _kafka_port(settings) if settings else None
+    stack = LocalStack(home, wanted, kafka_port=port, say=answers.print)
+    ended = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, lambda *_: _interrupt(ended))
+    try:
+        stack.start(lambda started: _run_job(started, settings, config))
+        _announce(home)
+        answers.print("Ctrl-C ends it.")
+        while not ended.wait(STATE_SECONDS):
+            stack.publish_state()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        ended.set()
+        if stack.is_started:
+            answers.print("ending Flink and Kafka")
+        stack.stop()
+
+
+def down(home: Home = Path(".headgate")) -> None:
+    """End the stack, wherever it was started."""
+    ended = state_file.end(home.resolve())
+    answers.print("ended" if ended else f"no stack runs in {home}")
+
+
+def status(
+    home: Home = Path(".headgate"),
+    output: Annotated[Output, typer.Option("-o", "--output")] = Output.TABLE,
+) -> None:
+    """Show the stack's addresses and processes; exit code 1 if none runs."""
+    state = state_file.read(home.resolve())
+    if output is Output.JSON:
+        as_json({"running": False} if state is None else _described(state))
+    elif state is None:
+        answers.print(f"no stack runs in {home}; start one with `headgate dev`")
+    else:
+        _show(state)
+    if state is None:
+        raise typer.Exit(1)
+
+
+def _interrupt(ended: threading.Event) -> None:
+    # During the start the exception ends it; later, and while stopping, the event is enough:
+    # an impatient second Ctrl-C must not leave half of the children behind.
+    if not ended.is_set():
+        ended.set()
+        raise KeyboardInterrupt
+
+
+def _kafka_port(config: Config) -> int:
+    """Return the port that headgate.toml wants Kafka at, so that every command finds it there."""
+    host, _, port = config.kafka.bootstrap.rpartition(":")
+    if host not in {LOOPBACK, "localhost"}:
+        message = (
+            f"kafka.bootstrap is {config.kafka.bootstrap}, but `headgate dev` starts its own: "
+            f"name a port of {LOOPBACK}, or submit the job to your own cluster"
+        )
+        raise ConfigError(message)
+    return int(port)
+
+
+def _run_job(stack: LocalStack, config: Config | None, path: Path) -> None:
+    script = settings_folder().parent / "jobs" / "agent_runtime.py"
+    if config is None:
+        return
+    if importlib.util.find_spec("headgate.kafka") is not None:
+        importlib.import_module("headgate.kafka.topics").ensure_topics(config)
+    if not script.is_file():
+        return
+    answers.print("submitting the job")
+    # Data of an earlier run is kept, so the job goes on from where it was.
+    checkpoint = newest_checkpoint(stack.flink)
+    arguments = ["--config", str(path.resolve())]
+    stack.job = submit(stack.flink, script, arguments, restore_from=checkpoint)
+    stack.flink.rest.await_running(stack.job)
+
+
+def _detach(home: Path, config: Path, task_managers: int) -> None:
+    home = home.resolve()
+    present = state_file.read(home)
+    if present is not None:
+        message = f"A stack runs already in {home} (process {present.owner_pid})."
+        raise state_file.StackRunningError(message)
+    log = home / "logs" / "dev.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "headgate.cli.app", "dev", "--home", str(home)]
+    command += ["--config", str(config), "--task-managers", str(task_managers)]
+    answers.print("starting Kafka and Flink")
+    with log.open("wb") as output:
+        owner = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # the terminal may close
+        )
+    for _ in range(int(DETACH_SECONDS / 0.1)):
+        state = state_file.read(home)
+        if state is not None and state.phase == "running":
+            _announce(home)
+            return
+        try:
+            owner.wait(0.1)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    end = "\n".join(log.read_text(encoding="utf-8").splitlines()[-15:])
+    message = f"the stack did not start:\n{end}"
+    raise HeadgateError(message)
+
+
+def _announce(home: Path) -> None:
+    state = state_file.read(home.resolve())
+    if state is None:
+        return
+    _show(state)
+    if state.job is None:
+        answers.print("No job runs: write a [bold]headgate.toml[/] and start again, or see")
+        answers.print("Next: [bold]headgate status[/]   End: [bold]headgate down[/]")
+    else:
+        answers.print(
+            'Next: [bold]headgate send TOPIC --key KEY \'{"text": "hello"}\'[/]   '
+            "Then: [bold]headgate tail outbox[/]   End: [bold]headgate down[/]"
+        )
+
+
+def _show(state: StackState) -> None:
+    described = _described(state)
+    rows = [("Kafka", state.kafka_bootstrap), ("Flink", state.flink_rest_url)]
+    rows += [(f"agent {name}", endpoint) for name, endpoint in state.agents.items()]
+    if state.job is not None:
+        rows.append(("job", f"{state.job} {described['job_state']}"))
+    table(("", "address"), rows)
+    memory = described["memory_mb"]
+    table(
+        ("process", "pid", "MB"),
+        [(name, pid, memory.get(name)) for name, pid in state.pids.items()],
+    )
+
+
+def _described(state: StackState) -> dict[str, Any]:
+    memory: dict[str, int] = {}
+    for name, pid in state.pids.items():
+        try:
+            process = psutil.Process(pid)
+            family = [process, *process.children(recursive=True)]
+            memory[name] = sum(member.memory_info().rss for member in family) >> 20
+        except psutil.Error:
+            continue
+    return {
+        "running": state.phase == "running",
+        **dataclasses.asdict(state),
+        "job_state": _job_state(state),
+        "memory_mb": memory,
+    }
+
+
+def _job_state(state: StackState) -> str | None:
+    if state.job is None:
+        return None
+    port = int(state.flink_rest_url.rpartition(":")[2])
+    try:
+        return FlinkRest(LOOPBACK, port).state(state.job)
+    except HeadgateError:
+        return "UNKNOWN"

@@ -1,0 +1,33 @@
+"""How the command line looks: one console for answers, one for problems, plain tables."""
+
+import json
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+answers = Console(soft_wrap=True)
+problems = Console(stderr=True, soft_wrap=True)
+
+
+class Output(StrEnum):
+    """What `-o` offers."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows below headings."""
+    shown = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+    answers.print(shown)
+
+
+def as_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Print one JSON document, free of colour and wrapping, for programs to read."""
+    print(json.dumps(value, indent=2, default=str))

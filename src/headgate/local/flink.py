@@ -1,0 +1,185 @@
+"""A Flink cluster from the wheel: one JobManager and some TaskManagers as child processes."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from headgate.errors import HeadgateError
+from headgate.local import flink_home
+from headgate.local.jars import require_java, settings_folder
+from headgate.local.ports import LOOPBACK, remembered_ports
+from headgate.local.process import Child, Family
+from headgate.local.rest import FlinkRest
+from headgate.local.supervisor import Supervisor
+
+START_SECONDS = 90.0
+JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
+TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+JVM_PARAMETERS = "org.apache.flink.runtime.util.bash.BashJavaUtils"
+RESULT_MARK = "BASH_JAVA_UTILS_EXEC_RESULT:"
+WORKER_MODULE = "pyflink.fn_execution.beam.beam_boot"
+
+
+class Flink:
+    """A session cluster on loopback; a TaskManager that dies is replaced."""
+
+    def __init__(
+        self,
+        family: Family,
+        supervisor: Supervisor,
+        home: Path,
+        connectors: Path,
+        *,
+        task_managers: int = 1,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Lay out `home` and write the configuration; `settings` override flink-conf."""
+        self._family = family
+        self._supervisor = supervisor
+        self._count = task_managers
+        self.port, rpc_port = remembered_ports(home / "ports", 2)
+        self.rest = FlinkRest(LOOPBACK, self.port)
+        self.checkpoints = home / "checkpoints"
+        self.savepoints = home / "savepoints"
+        self.logs = home / "logs"
+        self._configuration = home / "conf"
+        self.distribution = flink_home.link_home(home / "dist", connectors)
+        own = {
+            "rest.port": str(self.port),
+            "jobmanager.rpc.port": str(rpc_port),
+            "io.tmp.dirs": str(home / "tmp"),
+            "execution.checkpointing.dir": self.checkpoints.as_uri(),
+            "execution.checkpointing.savepoint-dir": self.savepoints.as_uri(),
+            **flink_home.python_settings(),
+            **(settings or {}),
+        }
+        shared = settings_folder() / "config.yaml"
+        self._settings = flink_home.write_configuration(self._configuration, shared, own)
+        self.environment = flink_home.environment(self.distribution, self._configuration, self.logs)
+        self._job_manager: Child | None = None
+
+    @property
+    def rest_url(self) -> str:
+        """The address of the REST API and the web page."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def job_manager_pid(self) -> int | None:
+        """The JobManager's process id, None while it is down."""
+        child = self._job_manager
+        return child.pid if child and child.is_alive() else None
+
+    def launch(self) -> None:
+        """Start all processes without waiting for them."""
+        (self._configuration.parent / "tmp").mkdir(parents=True, exist_ok=True)
+        command = self.java("jobmanager", JOB_MANAGER, "GET_JM_RESOURCE_PARAMS")
+        self._job_manager = self._spawn("jobmanager", command)
+        for index in range(self._count):
+            name = f"taskmanager-{index}"
+            self._supervisor.keep(name, partial(self._start_task_manager, name))
+
+    def await_serving(self, timeout_seconds: float = START_SECONDS) -> None:
+        """Wait until every TaskManager is registered."""
+        if self._job_manager is None:
+            message = "Flink has not been started"
+            raise HeadgateError(message)
+        self._job_manager.await_ready(
+            lambda: self.rest.registered_task_managers() >= self._count, timeout_seconds
+        )
+
+    def stop(self) -> None:
+        """End every process in order; the supervisor must have stopped before."""
+        children = [child for name in self._names() if (child := self._supervisor.child(name))]
+        if self._job_manager is not None:
+            children.append(self._job_manager)
+        self._family.end(*children)
+
+    def task_manager_pids(self) -> list[int]:
+        """Return the process ids of the living TaskManagers, by index."""
+        children = [self._supervisor.child(name) for name in self._names()]
+        return [child.pid for child in children if child and child.is_alive()]
+
+    def python_worker_pids(self) -> list[int]:
+        """Return the process ids of the Python workers (process mode) of all TaskManagers."""
+        found: list[int] = []
+        for pid in self.task_manager_pids():
+            try:
+                below = psutil.Process(pid).children(recursive=True)
+                found += [process.pid for process in below if _is_worker(process)]
+            except psutil.NoSuchProcess:
+                continue
+        return found
+
+    def kill_task_manager(self, index: int = 0) -> int:
+        """Kill TaskManager `index` with SIGKILL and return its process id; it is replaced."""
+        child = self._supervisor.child(self._names()[index])
+        if child is None or not child.is_alive():
+            message = f"TaskManager {index} is not running"
+            raise HeadgateError(message)
+        child.kill()
+        return child.pid
+
+    def java(self, process: str, main: str, memory: str | None, *options: str) -> list[str]:
+        """Return the command line that Flink's own scripts would build for `main`.
+
+        Built here because those scripts start up to three JVMs to find it out: a second or more
+        at each start, which would count towards the outage of every killed TaskManager.
+        """
+        command = [require_java(), *options, *self._settings["env.java.opts.all"].split()]
+        dynamic: list[str] = []
+        if memory is not None:
+            jvm, flink = self._memory(memory)
+            command += jvm.split()
+            dynamic = [*flink.split(), "--configDir", str(self._configuration)]
+        style = "console" if memory else "cli"
+        logging = self._configuration / f"log4j-{style}.properties"
+        command += [f"-Dlog.file={self.logs / process}.log", f"-Dlog4j.configurationFile={logging}"]
+        # Its console output would repeat the log file.
+        command += ["-Dconsole.log.level=OFF"] if memory else []
+        return [*command, "-cp", flink_home.class_path(self.distribution), main, *dynamic]
+
+    def _names(self) -> list[str]:
+        return [f"taskmanager-{index}" for index in range(self._count)]
+
+    def _start_task_manager(self, name: str) -> Child:
+        command = self.java(name, TASK_MANAGER, "GET_TM_RESOURCE_PARAMS", "-XX:+UseG1GC")
+        return self._spawn(name, command)
+
+    def _spawn(self, name: str, command: list[str]) -> Child:
+        log = self.logs / f"{name}.out"
+        return self._family.spawn(name, command, log=log, environment=self.environment)
+
+    def _memory(self, what: str) -> tuple[str, str]:
+        """Return Flink's split of a process size: JVM options and dynamic settings, cached."""
+        own = {"rest.port", "jobmanager.rpc.port"}
+        facts = {key: value for key, value in self._settings.items() if key not in own}
+        digest = hashlib.sha256(json.dumps([what, facts], sort_keys=True).encode()).hexdigest()
+        cache = self._configuration / f"memory-{digest[:16]}.json"
+        if cache.is_file():
+            jvm, flink = json.loads(cache.read_text(encoding="utf-8"))
+            return jvm, flink
+        jars = [*self.distribution.glob("bin/*.jar"), *self.distribution.glob("lib/flink-dist*")]
+        jars += self.distribution.glob("lib/log4j-*.jar")
+        command = [require_java(), "-cp", ":".join(map(str, jars)), JVM_PARAMETERS, what]
+        command += ["--configDir", str(self._configuration)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        lines = done.stdout.splitlines()
+        results = [line.removeprefix(RESULT_MARK) for line in lines if RESULT_MARK in line]
+        if len(results) != 2:
+            message = f"Flink does not accept its configuration:\n{done.stdout}{done.stderr}"
+            raise HeadgateError(message)
+        cache.write_text(json.dumps(results), encoding="utf-8")
+        return results[0], results[1]
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        command = process.cmdline()
+    except psutil.Error:
+        return False
+    return command[1:3] == ["-m", WORKER_MODULE]

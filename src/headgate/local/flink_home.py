@@ -1,0 +1,117 @@
+"""A FLINK_HOME made of links into the wheel, and the configuration of one cluster."""
+
+import importlib.util
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+
+from headgate.errors import ConfigError, HeadgateError
+
+
+def wheel_folder() -> Path:
+    """Return the folder of the installed PyFlink, without importing it (that takes a second)."""
+    spec = importlib.util.find_spec("pyflink")
+    if spec is None or spec.origin is None:
+        message = "apache-flink is not installed: pip install 'headgate[flink]'"
+        raise HeadgateError(message)
+    return Path(spec.origin).parent
+
+
+def link_home(home: Path, connectors: Path) -> Path:
+    """Build `home` so that `lib/` has flink-python and the connectors beside the wheel's jars.
+
+    Links rather than changes to site-packages: the wheel stays as pip knows it. Jars in
+    `pipeline.jars` instead of `lib/` would displace flink-python from the job's class path.
+    """
+    wheel = wheel_folder()
+    for name in ("bin", "plugins"):
+        _link(home / name, wheel / name)
+    # A real folder: Flink's client looks for flink-python in opt/ and follows no link.
+    for jar in wheel.glob("opt/*.jar"):
+        _link(home / "opt" / jar.name, jar)
+    jars = [*wheel.glob("lib/*.jar"), *wheel.glob("opt/flink-python-*.jar")]
+    jars += connectors.glob("*.jar")
+    library = home / "lib"
+    library.mkdir(parents=True, exist_ok=True)
+    wanted = {jar.name for jar in jars}
+    for stale in library.iterdir():
+        if stale.name not in wanted:
+            stale.unlink()
+    for jar in jars:
+        _link(library / jar.name, jar)
+    return home
+
+
+def class_path(home: Path) -> str:
+    """Return the class path of every Flink process, flink-dist last as in Flink's own scripts."""
+    jars = sorted(home.glob("lib/*.jar"), key=lambda jar: ("flink-dist" in jar.name, jar.name))
+    return ":".join(str(jar) for jar in jars)
+
+
+def environment(home: Path, configuration: Path, logs: Path) -> dict[str, str]:
+    """Return the process environment that pins every Flink process to this home and cluster."""
+    return {
+        **os.environ,
+        "FLINK_HOME": str(home),
+        "FLINK_LIB_DIR": str(home / "lib"),
+        "FLINK_OPT_DIR": str(home / "opt"),
+        "FLINK_PLUGINS_DIR": str(home / "plugins"),
+        "FLINK_CONF_DIR": str(configuration),
+        "FLINK_LOG_DIR": str(logs),
+        "FLINK_PID_DIR": str(configuration.parent / "pids"),
+    }
+
+
+def python_settings() -> dict[str, str]:
+    """Return the settings that make Flink's Python this one, in both execution modes."""
+    # Thread mode embeds the interpreter without running `site`: no .pth file is read, so the folder
+    # of an editable installation has to be named as well.
+    folders = [sysconfig.get_paths()["purelib"], str(Path(__file__).parents[2])]
+    if sys.prefix == sys.base_prefix and site.ENABLE_USER_SITE:
+        folders.append(site.getusersitepackages())
+    return {
+        "python.executable": sys.executable,
+        "python.client.executable": sys.executable,
+        "python.pythonpath": ":".join(dict.fromkeys(folders)),
+    }
+
+
+def read_settings(text: str) -> dict[str, str]:
+    """Read a flat `config.yaml`: one dotted key per line; raises ConfigError for anything else.
+
+    >>> read_settings("# why\\nrest.port: 8081\\n")
+    {'rest.port': '8081'}
+    """
+    settings: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        key, colon, value = line.partition(": ")
+        if not colon or line[0].isspace():
+            message = f"line {number} of flink-conf/config.yaml is not 'dotted.key: value': {line}"
+            raise ConfigError(message)
+        settings[key] = value.strip()
+    return settings
+
+
+def write_configuration(folder: Path, shared: Path, own: Mapping[str, str]) -> dict[str, str]:
+    """Write `config.yaml` (the shared settings, overridden by `own`) and the logging settings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {**read_settings(shared.read_text(encoding="utf-8")), **own}
+    lines = ["# Rendered from flink-conf/config.yaml; changes here are lost.\n"]
+    lines += [f"{key}: {value}\n" for key, value in settings.items()]
+    (folder / "config.yaml").write_text("".join(lines), encoding="utf-8")
+    for logging in wheel_folder().glob("conf/log4j*.properties"):
+        _link(folder / logging.name, logging)
+    return settings
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.is_symlink() and link.readlink() == target:
+        return
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)

@@ -1,0 +1,173 @@
+"""`LocalStack`: Kafka, Flink and agent services on this machine, started and ended as one."""
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from headgate.local import jars, state_file
+from headgate.local.agents import Agents
+from headgate.local.flink import Flink
+from headgate.local.kafka import Kafka
+from headgate.local.process import Family
+from headgate.local.state_file import StackState
+from headgate.local.supervisor import Supervisor
+
+DEFAULT_HOME = Path(".headgate")
+
+
+def _say_nothing(_: str) -> None:
+    return
+
+
+class LocalStack:
+    """A Kafka server, a Flink cluster and agent services below one folder.
+
+    >>> with LocalStack(Path(".headgate")) as stack:  # doctest: +SKIP
+    ...     print(stack.kafka.bootstrap, stack.flink.rest_url)
+    """
+
+    kafka: Kafka
+    flink: Flink
+    agents: Agents
+
+    def __init__(
+        self,
+        home: Path = DEFAULT_HOME,
+        task_managers: int = 1,
+        *,
+        flink_settings: Mapping[str, str] | None = None,
+        kafka_port: int | None = None,
+        jars_folder: Path | None = None,
+        say: Callable[[str], None] = _say_nothing,
+    ) -> None:
+        """Describe a stack; nothing is started before `start()`."""
+        self.home = home.resolve()
+        self.job: str | None = None
+        self._task_managers = task_managers
+        self._flink_settings = flink_settings
+        self._kafka_port = kafka_port
+        self._jars_folder = jars_folder
+        self._say = say
+        self._lock = -1
+        self._family: Family | None = None
+        self._supervisor: Supervisor | None = None
+        self._state: StackState | None = None
+
+    def start(self, prepare: Callable[[Self], None] | None = None) -> Self:
+        """Start everything and wait until it serves; raises StackRunningError if one runs already.
+
+        `prepare` (create topics, submit a job) is called before others see the stack as running.
+        """
+        self._lock = state_file.acquire(self.home)
+        try:
+            self._start()
+            if prepare is not None:
+                prepare(self)
+            self._write_state("running")
+        except BaseException:  # Ctrl-C during the start must not leave half a stack either
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End everything in order: agents, Flink, Kafka; harmless if nothing runs."""
+        if self._family is not None and self._supervisor is not None:
+            self._write_state("stopping")
+            self._supervisor.stop()
+            self.agents.stop_all()
+            self.flink.stop()
+            self.kafka.stop()
+            self._family.close()
+            self._family = None
+        if self._lock >= 0:
+            (self.home / "stack.json").unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = -1
+
+    @property
+    def is_started(self) -> bool:
+        """Tell whether this object has processes to end."""
+        return self._family is not None
+
+    def erase(self) -> None:
+        """Delete the data of a stack that is not running: topics, checkpoints, logs."""
+        descriptor = state_file.acquire(self.home)
+        try:
+            for name in ("kafka", "flink", "logs"):
+                shutil.rmtree(self.home / name, ignore_errors=True)
+        finally:
+            os.close(descriptor)
+
+    def task_manager_pids(self) -> list[int]:
+        """Return the process ids of the living TaskManagers."""
+        return self.flink.task_manager_pids()
+
+    def python_worker_pids(self) -> list[int]:
+        """Return the process ids of the Python workers of process-mode operators."""
+        return self.flink.python_worker_pids()
+
+    def kill_task_manager(self, index: int = 0) -> int:
+        """Kill a TaskManager with SIGKILL and return its process id; it is replaced."""
+        return self.flink.kill_task_manager(index)
+
+    def restarts(self) -> dict[str, int]:
+        """Return how often each TaskManager and agent service was started again."""
+        return self._supervisor.restarts() if self._supervisor else {}
+
+    def publish_state(self) -> None:
+        """Bring `stack.json` up to date: process ids, agents and the job."""
+        self._write_state("running")
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _start(self) -> None:
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._state = StackState(os.getpid(), "starting", started_at=started)
+        self._state.write(self.home)
+        folder = jars.fetch(self._jars_folder, self._say)
+        family = Family(self._lock)
+        supervisor = Supervisor(family)
+        self._family = family
+        self.kafka = Kafka(family, self.home / "kafka", folder / "kafka", self._kafka_port)
+        self.flink = Flink(
+            family,
+            supervisor,
+            self.home / "flink",
+            folder / "flink",
+            task_managers=self._task_managers,
+            settings=self._flink_settings,
+        )
+        self.agents = Agents(family, supervisor, self.home / "logs")
+        self._supervisor = supervisor
+        self._say("starting Kafka and Flink")
+        self.kafka.launch()
+        self.flink.launch()
+        self.kafka.await_serving()
+        self.flink.await_serving()
+
+    def _write_state(self, phase: str) -> None:
+        if self._state is None:
+            return
+        pids = {"kafka": self.kafka.pid, "jobmanager": self.flink.job_manager_pid}
+        for index, pid in enumerate(self.flink.task_manager_pids()):
+            pids[f"taskmanager-{index}"] = pid
+        for name in self.agents.names():
+            pids[f"agent-{name}"] = self.agents.pid(name)
+        self._state = dataclasses.replace(
+            self._state,
+            phase=phase,
+            kafka_bootstrap=self.kafka.bootstrap,
+            flink_rest_url=self.flink.rest_url,
+            pids={name: pid for name, pid in pids.items() if pid is not None},
+            agents={name: self.agents.endpoint(name) for name in self.agents.names()},
+            job=self.job,
+        )
+        self._state.write(self.home)

@@ -1,0 +1,68 @@
+"""Submission of a Python job through `flink run`, and the checkpoint it goes on from."""
+
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from headgate.local.flink import Flink
+from headgate.local.rest import JobFailedError
+
+CLIENT = "org.apache.flink.client.cli.CliFrontend"
+SUBMIT_SECONDS = 120.0
+_JOB_ID = re.compile(r"Job has been submitted with JobID ([0-9a-f]{32})")
+
+
+def submit(
+    flink: Flink,
+    script: Path,
+    arguments: Sequence[str] = (),
+    *,
+    settings: Mapping[str, str] | None = None,
+    restore_from: str | None = None,
+    parallelism: int | None = None,
+) -> str:
+    """Submit `script` to the cluster and return the job's id, without waiting for RUNNING.
+
+    `settings` are Flink settings of this job; `restore_from` is a checkpoint or savepoint.
+    Raises JobFailedError with what the script printed.
+    """
+    command = flink.java("client", CLIENT, None)
+    command += ["run", "--detached"]
+    command += ["--fromSavepoint", restore_from] if restore_from else []
+    command += ["--parallelism", str(parallelism)] if parallelism else []
+    command += [f"-D{key}={value}" for key, value in (settings or {}).items()]
+    command += ["--python", str(script.resolve()), *arguments]
+    done = subprocess.run(
+        command,
+        env=flink.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SUBMIT_SECONDS,
+    )
+    found = _JOB_ID.search(done.stdout)
+    if found is None:
+        message = f"{script.name} was not submitted:\n{_cause(done.stdout + done.stderr)}"
+        raise JobFailedError(message)
+    return found[1]
+
+
+def newest_checkpoint(flink: Flink) -> str | None:
+    """Return the newest complete checkpoint or savepoint of this cluster's jobs, if any.
+
+    A checkpoint is complete once it has its `_metadata`, which Flink writes last.
+    """
+    found = [*flink.checkpoints.glob("*/chk-*/_metadata"), *flink.savepoints.glob("*/_metadata")]
+    if not found:
+        return None
+    return max(found, key=lambda metadata: metadata.stat().st_mtime_ns).parent.as_uri()
+
+
+def _cause(output: str) -> str:
+    """Return the part of the client's output that tells the cause: the last Python traceback."""
+    start = output.rfind("Traceback (most recent call last)")
+    text = output[start:] if start >= 0 else output
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("at org.apache.")]
+    return "\n".join(lines[:40])

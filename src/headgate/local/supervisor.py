@@ -1,0 +1,86 @@
+"""A thread that starts a child again when it dies, as Kubernetes does with a container."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from headgate.local.process import Child, Family
+
+POLL_SECONDS = 0.05  # part of the outage after a kill
+QUICK_DEATH_SECONDS = 5.0
+# A child that dies at once again and again (a broken configuration) must not fork without end.
+MAX_DELAY_SECONDS = 5.0
+FIRST_DELAY_SECONDS = 0.1
+
+
+class _Kept:
+    def __init__(self, start: Callable[[], Child]) -> None:
+        self.start = start
+        self.child: Child | None = start()
+        self.started = time.monotonic()
+        self.delay_seconds = 0.0
+        self.restarts = 0
+
+
+class Supervisor:
+    """Keeps named children alive until `stop()`."""
+
+    def __init__(self, family: Family) -> None:
+        """Supervise children of this family."""
+        self._family = family
+        self._kept: dict[str, _Kept] = {}
+        self._lock = threading.RLock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+        self._thread.start()
+
+    def keep(self, name: str, start: Callable[[], Child]) -> None:
+        """Start a child and start it again whenever it dies."""
+        with self._lock:
+            self._kept[name] = _Kept(start)
+
+    def drop(self, name: str) -> Child | None:
+        """Stop caring for a child and return it, still running."""
+        with self._lock:
+            kept = self._kept.pop(name, None)
+        return kept.child if kept else None
+
+    def child(self, name: str) -> Child | None:
+        """Return the present child of that name, None if there is none."""
+        with self._lock:
+            kept = self._kept.get(name)
+            return kept.child if kept else None
+
+    def restarts(self) -> dict[str, int]:
+        """Return how often each child was started again."""
+        with self._lock:
+            return {name: kept.restarts for name, kept in self._kept.items()}
+
+    def stop(self) -> None:
+        """Replace nobody from now on."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(POLL_SECONDS):
+            with self._lock:
+                for kept in self._kept.values():
+                    self._look_after(kept)
+
+    def _look_after(self, kept: _Kept) -> None:
+        now = time.monotonic()
+        if kept.child is not None:
+            if kept.child.is_alive():
+                return
+            # The rest of the group first: a Python worker that outlives its TaskManager would go on
+            # calling agents beside its successor.
+            self._family.bury(kept.child)
+            kept.child = None
+            is_quick = now - kept.started < QUICK_DEATH_SECONDS
+            slower = max(FIRST_DELAY_SECONDS, min(kept.delay_seconds * 2, MAX_DELAY_SECONDS))
+            kept.delay_seconds = slower if is_quick else 0.0
+            kept.started = now + kept.delay_seconds
+        if now >= kept.started:
+            kept.child = kept.start()
+            kept.started = now
+            kept.restarts += 1
