@@ -1,0 +1,1 @@
+"""The Kafka side: topics, publishing, reading, the registry of agents."""

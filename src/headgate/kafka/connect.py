@@ -1,0 +1,108 @@
+"""Clients of kafka-python with our settings, and errors that name the address."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from headgate.kafka.errors import BrokerUnreachableError
+
+if TYPE_CHECKING:
+    from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+
+# A broker in the same network answers within milliseconds, a busy one that has just started within
+# seconds. Whoever mistyped the address waits this long for the answer.
+BOOTSTRAP_SECONDS = 5.0
+# kafka-python doubles its pause between attempts up to 30 s: a broker that is back after a minute
+# would be noticed half a minute later.
+RECONNECT_AT_MOST_MS = 1_000
+# Of the probe that comes first: a port without a listener refuses at once, a wrong host is silent.
+PROBE_SECONDS = 2.0
+
+
+def is_reachable(bootstrap: str) -> bool:
+    """Tell whether any of the addresses accepts a connection.
+
+    Asked before a client is made: a client that cannot reach its broker leaves a thread behind.
+    """
+    for server in bootstrap.split(","):
+        host, _, port = server.strip().rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), PROBE_SECONDS):
+                return True
+        except (OSError, ValueError):
+            continue
+    return False
+
+
+@contextmanager
+def admin_client(bootstrap: str) -> Iterator[KafkaAdminClient]:
+    """Open an admin client; raises BrokerUnreachableError."""
+    from kafka import KafkaAdminClient
+
+    with _answering(bootstrap):
+        client = KafkaAdminClient(bootstrap_servers=bootstrap, **_common())
+    try:
+        with _answering(bootstrap):
+            yield client
+    finally:
+        client.close()
+
+
+def open_consumer(bootstrap: str, **settings: Any) -> KafkaConsumer:
+    """Return a consumer without a group; raises BrokerUnreachableError."""
+    from kafka import KafkaConsumer
+
+    with _answering(bootstrap):
+        return KafkaConsumer(
+            bootstrap_servers=bootstrap,
+            enable_auto_commit=False,
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+            **{**_common(), **settings},
+        )
+
+
+def open_producer(bootstrap: str, **settings: Any) -> KafkaProducer:
+    """Return an idempotent producer that waits for all replicas; raises BrokerUnreachableError."""
+    from kafka import KafkaProducer
+
+    with _answering(bootstrap):
+        return KafkaProducer(
+            bootstrap_servers=bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+            **{**_common(), **settings},
+        )
+
+
+def _common() -> dict[str, Any]:
+    return {
+        "client_id": "headgate",
+        "bootstrap_timeout_ms": int(BOOTSTRAP_SECONDS * 1_000),
+        "reconnect_backoff_max_ms": RECONNECT_AT_MOST_MS,
+    }
+
+
+@contextmanager
+def _answering(bootstrap: str) -> Iterator[None]:
+    from kafka import errors
+
+    silent = (errors.KafkaTimeoutError, errors.KafkaConnectionError, errors.NodeNotReadyError)
+    if not is_reachable(bootstrap):
+        raise BrokerUnreachableError(_unreachable(bootstrap))
+    try:
+        yield
+    except silent as error:
+        raise BrokerUnreachableError(_unreachable(bootstrap)) from error
+
+
+def _unreachable(bootstrap: str) -> str:
+    return (
+        f"no Kafka broker answers at {bootstrap}. Start one with `headgate dev`, or correct "
+        "kafka.bootstrap in headgate.toml (or --bootstrap)."
+    )
