@@ -35,6 +35,7 @@ class Agents:
         *,
         port: int | None = None,
         environment: Mapping[str, str] | None = None,
+        ready_seconds: float = START_SECONDS,
     ) -> str:
         """Run `python script --port N arguments`, wait until it is SERVING, return its endpoint."""
         if name in self._ports:
@@ -50,7 +51,7 @@ class Agents:
         self._supervisor.keep(_key(name), spawn)
         self._ports[name] = port
         try:
-            self.await_serving(name)
+            self.await_serving(name, ready_seconds)
         except HeadgateError:
             self.stop(name)
             raise
