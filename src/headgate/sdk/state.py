@@ -10,10 +10,10 @@ import typing
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from headgate.sdk.annotations import compile_codec, field_types
 from headgate.sdk.codec import Codec
 from headgate.sdk.errors import DefinitionError, StateError
 from headgate.sdk.log import Log
-from headgate.sdk.annotations import compile_codec, field_types
 from headgate.v1 import agent_pb2 as pb
 
 S = TypeVar("S")

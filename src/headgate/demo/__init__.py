@@ -1,0 +1,1 @@
+"""What `headgate demo` is made of."""
