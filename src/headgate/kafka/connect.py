@@ -65,15 +65,23 @@ def open_consumer(bootstrap: str, **settings: Any) -> KafkaConsumer:
         )
 
 
-def open_producer(bootstrap: str, **settings: Any) -> KafkaProducer:
-    """Return an idempotent producer that waits for all replicas; raises BrokerUnreachableError."""
+def open_producer(bootstrap: str, *, delivery_seconds: float, **settings: Any) -> KafkaProducer:
+    """Return an idempotent producer that waits for all replicas; raises BrokerUnreachableError.
+
+    delivery_seconds: how long a record is tried before its delivery fails.
+    """
     from kafka import KafkaProducer
 
+    delivery_ms = int(delivery_seconds * 1_000)
     with _answering(bootstrap):
         return KafkaProducer(
             bootstrap_servers=bootstrap,
             acks="all",
             enable_idempotence=True,
+            delivery_timeout_ms=delivery_ms,
+            max_block_ms=delivery_ms,
+            # One lost request leaves time for others within the delivery.
+            request_timeout_ms=delivery_ms // 3,
             allow_auto_create_topics=False,
             metrics_enabled=False,
             **{**_common(), **settings},

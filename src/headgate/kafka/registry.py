@@ -1,0 +1,116 @@
+"""The registry: which agents there are, in a compacted topic with one partition.
+
+publish_agents(config)                              # what headgate.toml says
+read_registry(config.kafka.bootstrap, config.topic_names.registry)["order"].endpoints
+table = RegistryTable(bootstrap, topic)             # follows it, for the runtime
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from headgate.config import Config
+from headgate.kafka.connect import open_consumer, open_producer
+from headgate.kafka.errors import PublishError, UnknownTopicError
+from headgate.kafka.specs import read_spec, specs_of
+from headgate.kafka.table import RegistryTable
+from headgate.v1.turn_pb2 import AgentSpec
+
+if TYPE_CHECKING:
+    from kafka import KafkaConsumer, TopicPartition
+
+__all__ = ["RegistryTable", "publish_agents", "read_registry", "write_specs"]
+
+log = logging.getLogger(__name__)
+
+# A broker that is restarting is back within seconds; a command should say so rather than hang.
+WRITE_SECONDS = 15.0
+READ_SECONDS = 15.0
+POLL_MS = 200
+
+
+def publish_agents(config: Config) -> dict[str, bool]:
+    """Bring the registry up to the agents of headgate.toml; True for each that was written.
+
+    Agents that headgate.toml does not name stay: they may have been attached while the job ran.
+    What people set at run time (`revision`, `paused`) stays too.
+    """
+    bootstrap, topic = config.kafka.bootstrap, config.topic_names.registry
+    present = read_registry(bootstrap, topic)
+    changed: dict[str, AgentSpec] = {}
+    for name, spec in specs_of(config).items():
+        known = present.get(name)
+        if known is not None:
+            spec.revision, spec.paused = known.revision, known.paused
+            spec.updated_ms = known.updated_ms
+        if spec != known:
+            spec.updated_ms = time.time_ns() // 1_000_000
+            changed[name] = spec
+    write_specs(bootstrap, topic, changed)
+    return {name: name in changed for name in config.agents}
+
+
+def write_specs(bootstrap: str, topic: str, specs: Mapping[str, AgentSpec | None]) -> None:
+    """Write records to the registry; None detaches an agent. Returns once they are durable."""
+    if not specs:
+        return
+    from kafka.errors import KafkaError
+
+    producer = open_producer(bootstrap, delivery_seconds=WRITE_SECONDS)
+    try:
+        sent = [
+            producer.send(
+                topic,
+                key=name.encode(),
+                value=None if spec is None else spec.SerializeToString(deterministic=True),
+                partition=0,
+            )
+            for name, spec in specs.items()
+        ]
+        for future in sent:
+            future.get(WRITE_SECONDS)
+    except KafkaError as error:
+        message = f"the registry {topic} at {bootstrap} was not written: {error}"
+        raise PublishError(message) from error
+    finally:
+        producer.close(timeout=WRITE_SECONDS)
+
+
+def read_registry(bootstrap: str, topic: str) -> dict[str, AgentSpec]:
+    """Return the agents that are attached now; records that cannot be read are skipped."""
+    from kafka import TopicPartition
+
+    consumer = open_consumer(bootstrap, auto_offset_reset="earliest")
+    try:
+        if not consumer.partitions_for_topic(topic):
+            message = f"there is no topic {topic} at {bootstrap}; `headgate dev` makes it"
+            raise UnknownTopicError(message)
+        return _read(consumer, TopicPartition(topic, 0))
+    finally:
+        consumer.close()
+
+
+def _read(consumer: KafkaConsumer, place: TopicPartition) -> dict[str, AgentSpec]:
+    specs: dict[str, AgentSpec] = {}
+    consumer.assign([place])
+    consumer.seek_to_beginning(place)
+    end = consumer.end_offsets([place])[place]
+    deadline = time.monotonic() + READ_SECONDS
+    while consumer.position(place) < end:
+        if time.monotonic() > deadline:
+            message = f"{place.topic} could not be read within {READ_SECONDS:.0f} s"
+            raise UnknownTopicError(message)
+        records: list[Any] = consumer.poll(POLL_MS).get(place, [])
+        for record in records:
+            if record.value is None:
+                specs.pop((record.key or b"").decode(errors="replace"), None)
+                continue
+            spec = read_spec(record.key, record.value)
+            if isinstance(spec, str):
+                log.warning("%s offset %d is skipped: %s", place.topic, record.offset, spec)
+            else:
+                specs[spec.type] = spec
+    return specs

@@ -1,0 +1,176 @@
+"""The registry as a table that keeps itself up to date in the background.
+
+Rules:
+- One daemon thread reads; `get` looks into a dict and never waits.
+- Every connection reads from the beginning into a new table, which replaces the shown one when it
+  is complete: what was shown before an outage is shown during it, and a registry that was deleted
+  and made anew leaves no ghosts.
+- An outage is retried for ever and logged once when it begins and once when it ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from headgate.errors import HeadgateError
+from headgate.kafka.connect import open_consumer
+from headgate.kafka.specs import read_spec
+from headgate.v1.turn_pb2 import AgentSpec
+
+if TYPE_CHECKING:
+    from kafka import KafkaConsumer, TopicPartition
+
+log = logging.getLogger(__name__)
+
+# The broker holds a fetch open this long, so an idle table costs two small requests a second, and
+# close() waits no longer than that.
+POLL_MS = 500
+# A table that cannot reach its topic asks again this often: an attached agent is served a second
+# after the broker is back.
+RETRY_SECONDS = 1.0
+# kafka-python polls an absent broker in silence. A question that must be answered finds out: often
+# enough that a log shows when the outage began, seldom enough to cost nothing.
+PROBE_SECONDS = 10.0
+PROBE_TIMEOUT_MS = 5_000
+# close() of a consumer whose broker is gone must not hold up the shutdown of a TaskManager.
+CLOSE_SECONDS = 3.0
+
+
+class RegistryTable:
+    """Follows a registry topic.
+
+    >>> with RegistryTable("127.0.0.1:9092", "headgate.registry") as table:  # doctest: +SKIP
+    ...     table.get("order")
+    """
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        """Start following; returns at once, whether or not there is a broker."""
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._shown: dict[str, AgentSpec] = {}
+        self._skipped: set[int] = set()
+        self._complete = threading.Event()
+        self._closing = threading.Event()
+        self._trouble = ""
+        self._thread = threading.Thread(target=self._run, name="headgate-registry", daemon=True)
+        self._thread.start()
+
+    def get(self, agent_type: str) -> AgentSpec | None:
+        """Return the agent of that type as the registry has it now. Do not change it."""
+        return self._shown.get(agent_type)
+
+    def specs(self) -> dict[str, AgentSpec]:
+        """Return all agents that are attached now."""
+        return dict(self._shown)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that stood in the registry at the start has been read."""
+        return self._complete.is_set()
+
+    def await_complete(self, timeout_seconds: float) -> bool:
+        """Wait until `is_complete`; False if it is not in time."""
+        return self._complete.wait(timeout_seconds)
+
+    @property
+    def bad_records(self) -> int:
+        """Records that could not be read and were skipped."""
+        return len(self._skipped)
+
+    @property
+    def trouble(self) -> str:
+        """Why the table may be behind, empty if it is not."""
+        return self._trouble
+
+    def close(self) -> None:
+        """Stop following."""
+        self._closing.set()
+        self._thread.join(CLOSE_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self._follow()
+            except HeadgateError as error:
+                self._troubled(str(error))
+            except Exception as error:  # noqa: BLE001, RUF100 - whatever it is, the agents stay known
+                self._troubled(f"{type(error).__name__}: {error}")
+            self._closing.wait(RETRY_SECONDS)
+
+    def _follow(self) -> None:
+        from kafka import TopicPartition
+
+        place = TopicPartition(self._topic, 0)
+        # "none": a position that the topic no longer has ends this connection, and the next one
+        # reads everything again.
+        consumer = open_consumer(
+            self._bootstrap, auto_offset_reset="none", fetch_max_wait_ms=POLL_MS
+        )
+        try:
+            if not consumer.partitions_for_topic(self._topic):
+                self._troubled(f"there is no topic {self._topic} at {self._bootstrap} yet")
+                return
+            consumer.assign([place])
+            offsets = consumer.beginning_offsets([place], timeout_ms=PROBE_TIMEOUT_MS)
+            consumer.seek(place, offsets[place])
+            end = consumer.end_offsets([place], timeout_ms=PROBE_TIMEOUT_MS)[place]
+            table: dict[str, AgentSpec] = {}
+            while not self._closing.is_set() and consumer.position(place) < end:
+                self._take(table, consumer.poll(POLL_MS).get(place, []))
+            if self._closing.is_set():
+                return
+            self._shown = table
+            self._complete.set()
+            self._recovered()
+            self._keep_up(consumer, place, table)
+        finally:
+            consumer.close(autocommit=False, timeout_ms=int(CLOSE_SECONDS * 1_000))
+
+    def _keep_up(
+        self, consumer: KafkaConsumer, place: TopicPartition, table: dict[str, AgentSpec]
+    ) -> None:
+        from kafka.errors import KafkaTimeoutError
+
+        probe_at = time.monotonic() + PROBE_SECONDS
+        while not self._closing.is_set():
+            records = consumer.poll(POLL_MS).get(place, [])
+            self._take(table, records)
+            if records or time.monotonic() < probe_at:
+                continue
+            try:
+                consumer.end_offsets([place], timeout_ms=PROBE_TIMEOUT_MS)
+                self._recovered()
+            except KafkaTimeoutError:
+                self._troubled(f"no Kafka broker answers at {self._bootstrap}")
+            probe_at = time.monotonic() + PROBE_SECONDS
+
+    def _take(self, table: dict[str, AgentSpec], records: list[Any]) -> None:
+        for record in records:
+            if record.value is None:
+                table.pop((record.key or b"").decode(errors="replace"), None)
+                continue
+            spec = read_spec(record.key, record.value)
+            if isinstance(spec, AgentSpec):
+                table[spec.type] = spec
+            elif record.offset not in self._skipped:
+                self._skipped.add(record.offset)
+                log.warning("%s offset %d is skipped: %s", self._topic, record.offset, spec)
+
+    def _troubled(self, why: str) -> None:
+        if not self._trouble:
+            log.warning("the registry table waits and goes on with what it knows: %s", why)
+        self._trouble = why
+
+    def _recovered(self) -> None:
+        if self._trouble:
+            log.warning("the registry table is up to date again")
+        self._trouble = ""
