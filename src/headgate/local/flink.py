@@ -22,6 +22,9 @@ JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntry
 TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
 JVM_PARAMETERS = "org.apache.flink.runtime.util.bash.BashJavaUtils"
 RESULT_MARK = "BASH_JAVA_UTILS_EXEC_RESULT:"
+# The JobManager coordinates and the client lives for seconds: the fast compiler alone and the plain
+# collector spare two busy cores most of a JVM's warm-up. TaskManagers get neither: they do the work.
+LIGHT = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 WORKER_MODULE = "pyflink.fn_execution.beam.beam_boot"
 
 
@@ -77,7 +80,7 @@ class Flink:
     def launch(self) -> None:
         """Start all processes without waiting for them."""
         (self._configuration.parent / "tmp").mkdir(parents=True, exist_ok=True)
-        command = self.java("jobmanager", JOB_MANAGER, "GET_JM_RESOURCE_PARAMS")
+        command = self.java("jobmanager", JOB_MANAGER, "GET_JM_RESOURCE_PARAMS", *LIGHT)
         self._job_manager = self._spawn("jobmanager", command)
         for index in range(self._count):
             name = f"taskmanager-{index}"

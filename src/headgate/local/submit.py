@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from headgate.local.flink import Flink
+from headgate.local.flink import LIGHT, Flink
 from headgate.local.rest import JobFailedError
 
 CLIENT = "org.apache.flink.client.cli.CliFrontend"
@@ -27,7 +27,7 @@ def submit(
     `settings` are Flink settings of this job; `restore_from` is a checkpoint or savepoint.
     Raises JobFailedError with what the script printed.
     """
-    command = flink.java("client", CLIENT, None)
+    command = flink.java("client", CLIENT, None, *LIGHT)
     command += ["run", "--detached"]
     command += ["--fromSavepoint", restore_from] if restore_from else []
     command += ["--parallelism", str(parallelism)] if parallelism else []
