@@ -151,7 +151,8 @@ def _detach(home: Path, config: Path, task_managers: int) -> None:
         )
     for _ in range(int(DETACH_SECONDS / 0.1)):
         state = state_file.read(home)
-        if state is not None and state.phase == "running":
+        # The file of a killed stack may still be there: only this owner's word counts.
+        if state and state.owner_pid == owner.pid and state.phase == "running":
             _announce(home)
             return
         try:
@@ -183,6 +184,8 @@ def _show(state: StackState) -> None:
     described = _described(state)
     rows = [("Kafka", state.kafka_bootstrap), ("Flink", state.flink_rest_url)]
     rows += [(f"agent {name}", endpoint) for name, endpoint in state.agents.items()]
+    if state.phase != "running":
+        rows.append(("stack", state.phase))
     if state.job is not None:
         rows.append(("job", f"{state.job} {described['job_state']}"))
     table(("", "address"), rows)

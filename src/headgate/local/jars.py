@@ -1,5 +1,7 @@
 """The jars of Kafka and of Flink's Kafka connector, fetched once through Maven."""
 
+import fcntl
+import functools
 import hashlib
 import os
 import re
@@ -56,15 +58,20 @@ def fetch(folder: Path | None = None, say: Callable[[str], None] = lambda _: Non
     require_java()
     for name in SETS:
         target = folder / name
-        stamp = target / STAMP
-        if stamp.is_file() and stamp.read_text(encoding="ascii") == digest:
+        if _is_stamped(target, digest):
             continue
-        say(f"fetching the jars of {name} (once)")
-        _fetch_set(pom, name, target)
-        stamp.write_text(digest, encoding="ascii")
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("w") as lock:
+            # Two first starts at once (tests beside a demo) must not delete each other's jars.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _is_stamped(target, digest):
+                say(f"fetching the jars of {name} (once)")
+                _fetch_set(pom, name, target)
+                (target / STAMP).write_text(digest, encoding="ascii")
     return folder
 
 
+@functools.cache  # asking takes 0.1 s, which would count towards the outage of every kill
 def require_java() -> str:
     """Return the path of a Java 17 or newer; raises MissingToolError."""
     home = os.environ.get("JAVA_HOME")
@@ -91,6 +98,11 @@ def java_major(version_output: str) -> int:
     """
     found = re.search(r'version "(?:1\.)?(\d+)', version_output)
     return int(found[1]) if found else 0
+
+
+def _is_stamped(target: Path, digest: str) -> bool:
+    stamp = target / STAMP
+    return stamp.is_file() and stamp.read_text(encoding="ascii") == digest
 
 
 def _fetch_set(pom: Path, name: str, target: Path) -> None:

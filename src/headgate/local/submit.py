@@ -32,7 +32,8 @@ def submit(
     command += ["--fromSavepoint", restore_from] if restore_from else []
     command += ["--parallelism", str(parallelism)] if parallelism else []
     command += [f"-D{key}={value}" for key, value in (settings or {}).items()]
-    command += ["--python", str(script.resolve()), *arguments]
+    # "--": without it Flink would take an argument of the script for an option of its own.
+    command += ["--python", str(script.resolve()), "--", *arguments]
     done = subprocess.run(
         command,
         env=flink.environment,

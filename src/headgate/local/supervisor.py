@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from headgate.errors import HeadgateError
 from headgate.local.process import Child, Family
 
 POLL_SECONDS = 0.05  # part of the outage after a kill
@@ -81,6 +82,11 @@ class Supervisor:
             kept.delay_seconds = slower if is_quick else 0.0
             kept.started = now + kept.delay_seconds
         if now >= kept.started:
-            kept.child = kept.start()
             kept.started = now
+            try:
+                kept.child = kept.start()
+            except (OSError, HeadgateError):
+                # No memory to fork, say: the thread must outlive it, and try again.
+                kept.started = now + MAX_DELAY_SECONDS
+                return
             kept.restarts += 1
