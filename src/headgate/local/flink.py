@@ -1,6 +1,6 @@
 """A Flink cluster from the wheel: one JobManager and some TaskManagers as child processes.
 
-All servers of ours listen on loopback. Five of a TaskManager's do not: Apache Beam opens gRPC
+All servers of ours listen on loopback. Six of a TaskManager's do not: Apache Beam opens gRPC
 servers for each process-mode Python worker on every interface, at random ports, and neither Beam
 nor Flink has a setting for it. On a network that is not trusted, a firewall has to close them.
 """
