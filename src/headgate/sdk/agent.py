@@ -90,7 +90,12 @@ class Agent(Generic[S]):
         if any(known.text == text for known, _ in self._handlers):
             message = f"agent {self.name!r} has two handlers for {text!r}"
             raise DefinitionError(message)
-        is_async = inspect.iscoroutinefunction(function)
+        given: Any = function
+        faces = (given, given.__call__)  # an object may be callable by an async __call__
+        is_async = any(map(inspect.iscoroutinefunction, faces))
+        if any(inspect.isgeneratorfunction(f) or inspect.isasyncgenfunction(f) for f in faces):
+            message = f"{text!r}: a handler must not yield; its body would never run"
+            raise DefinitionError(message)
         if is_async and threads:
             message = f"{text!r}: threads=True is for plain functions, not for async def"
             raise DefinitionError(message)

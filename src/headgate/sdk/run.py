@@ -166,8 +166,7 @@ def _exited(error: SystemExit) -> RuntimeError:
 
 def _failure(error: Exception, request: pb.TurnRequest, index: int) -> pb.Failure:
     event = request.events[index] if index < len(request.events) else pb.Event()
-    text = str(error) if isinstance(error, AgentError) else f"{type(error).__name__}: {error}"
-    text = text.encode(errors="replace")[:MESSAGE_LIMIT].decode(errors="ignore")
+    text = _told(error).encode(errors="replace")[:MESSAGE_LIMIT].decode(errors="ignore")
     failure = pb.Failure(
         code=pb.FAILURE_CODE_AGENT_ERROR,
         message=text or type(error).__name__,
@@ -198,6 +197,15 @@ def _failure(error: Exception, request: pb.TurnRequest, index: int) -> pb.Failur
         frames,
     )
     return failure
+
+
+def _told(error: Exception) -> str:
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # its __str__ is someone's code too
+        return name
+    return text if isinstance(error, AgentError) else f"{name}: {text}"
 
 
 def _last_frames(error: Exception) -> str:

@@ -69,9 +69,7 @@ class Server:
                 ("grpc.max_send_message_length", MESSAGE_BYTES),
             ]
         )
-        agent_pb2_grpc.add_AgentServiceServicer_to_server(  # type: ignore[no-untyped-call]
-            self._service, self._server
-        )
+        agent_pb2_grpc.add_AgentServiceServicer_to_server(self._service, self._server)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)

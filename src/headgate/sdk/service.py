@@ -47,7 +47,6 @@ class Service(agent_pb2_grpc.AgentServiceServicer):
     ) -> pb.TurnReply:
         if self._is_draining.is_set():
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the service is shutting down")
-        self._enter()
         answered: asyncio.Future[pb.TurnReply] = asyncio.get_running_loop().create_future()
 
         def answer(reply: pb.TurnReply) -> None:
@@ -55,16 +54,18 @@ class Service(agent_pb2_grpc.AgentServiceServicer):
                 answered.set_result(reply)
 
         ticket = self._turnstile.submit(request, answer)
+        if ticket is None:
+            return answered.result()
+        self._enter()
         draining = asyncio.ensure_future(self._is_draining.wait())
         try:
-            if not answered.done():
-                await _first(answered, draining)
-            if ticket is not None and not answered.done() and not ticket.is_open:
+            await _first(answered, draining)
+            if not answered.done() and not ticket.is_open:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "the service is shutting down")
             return await answered
         finally:
             draining.cancel()
-            if ticket is not None and not answered.done():
+            if not answered.done():
                 ticket.cancel()
             self._leave()
 
@@ -85,6 +86,8 @@ class Service(agent_pb2_grpc.AgentServiceServicer):
                 reading.cancel()
             stream.end()
             await writing
+            if not reading.cancelled() and reading.done():
+                reading.result()  # a broken request stream ends in an error, not in OK
         finally:
             for task in (reading, writing, draining):
                 task.cancel()

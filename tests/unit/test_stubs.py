@@ -1,0 +1,37 @@
+"""The committed stubs are what grpcio-tools makes of proto/."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+COMMITTED = ROOT / "src" / "headgate" / "v1"
+
+
+def test_stubs_are_up_to_date(tmp_path: Path) -> None:
+    protos = sorted((ROOT / "proto").rglob("*.proto"))
+    assert protos
+    # Only agent.proto declares a service; its stubs are the only ones with a grpc part.
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "grpc_tools.protoc",
+            f"-I{ROOT / 'proto'}",
+            f"--python_out={tmp_path}",
+            f"--pyi_out={tmp_path}",
+            f"--grpc_python_out={tmp_path}",
+            *map(str, protos),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    made = {
+        path.name: path.read_text()
+        for path in (tmp_path / "headgate" / "v1").iterdir()
+        if path.name != "turn_pb2_grpc.py"
+    }
+    committed = {path.name: path.read_text() for path in COMMITTED.glob("*_pb2*")}
+    assert made.keys() == committed.keys()
+    stale = sorted(name for name in made if made[name] != committed[name])
+    assert stale == [], "regenerate the stubs from proto/"
