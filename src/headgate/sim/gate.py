@@ -1,0 +1,124 @@
+"""Gate in memory: hands inputs to the pure step and carries out what it says. It has no rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from headgate.core.machine import step
+from headgate.core.model import (
+    DeadLettered,
+    Decide,
+    Emit,
+    Input,
+    RecordHistory,
+    SendRequest,
+    Surroundings,
+    TimerFired,
+    Transition,
+)
+from headgate.core.readiness import Readiness
+from headgate.sim.broker import Clock, Sink
+from headgate.sim.store import Store
+from headgate.v1.turn_pb2 import AgentSpec, DeadLetter, Tick
+
+Request = SendRequest | Decide
+Watch = Callable[[str, Input, Transition, Store], None]
+"""Called after every step with what went in and came out; tests look for broken invariants here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """A record of an exactly-once sink, with the address it is for."""
+
+    address: str
+    value: bytes
+
+
+@dataclass(slots=True)
+class Sinks:
+    """The exactly-once outputs of a world; they outlive every Gate."""
+
+    outbox: Sink[Emitted] = field(default_factory=Sink)
+    history: Sink[Emitted] = field(default_factory=Sink)
+    letters: Sink[DeadLetter] = field(default_factory=Sink)
+
+    def commit(self) -> None:
+        """Commit all three, as one checkpoint does."""
+        self.outbox.commit()
+        self.history.commit()
+        self.letters.commit()
+
+    def abort(self) -> None:
+        """Abort all three, as a restore does."""
+        self.outbox.abort()
+        self.history.abort()
+        self.letters.abort()
+
+
+@dataclass(slots=True)
+class Gate:
+    """One life of Gate. ``registry`` counts as read whole once ``registry_complete``."""
+
+    store: Store
+    clock: Clock
+    sinks: Sinks
+    readiness: Readiness
+    send: Callable[[Request], None]
+    registry: Mapping[str, AgentSpec] = field(default_factory=dict)
+    registry_complete: bool = False
+    watch: Watch | None = None
+    held: dict[str, list[Request]] = field(default_factory=dict)
+
+    def take(self, address: str, given: Input) -> Transition:
+        """Run one step and its effects."""
+        agent_type = address.partition("/")[0]
+        around = Surroundings(
+            now_ms=self.clock.now_ms,
+            spec=self.registry.get(agent_type),
+            registry_complete=self.registry_complete,
+        )
+        transition = step(self.store.snapshot_of(address), given, around)
+        self.store.keep(address, transition)
+        requests: list[Request] = []
+        for effect in transition.effects:
+            match effect:
+                case SendRequest() | Decide():
+                    requests.append(effect)
+                case Emit(value):
+                    self.sinks.outbox.write(Emitted(address, value))
+                case RecordHistory(value):
+                    self.sinks.history.write(Emitted(address, value))
+                case DeadLettered(letter):
+                    self.sinks.letters.write(letter)
+                case _ as never:
+                    assert_never(never)
+        self._pass_on(address, requests, is_turn=transition.note == "applied")
+        if self.watch is not None:
+            self.watch(address, given, transition, self.store)
+        return transition
+
+    def _pass_on(self, address: str, requests: list[Request], *, is_turn: bool) -> None:
+        if self.readiness.is_ready:
+            for request in requests:
+                self.send(request)
+        elif requests:
+            # The newest speaks for the instance: the older is a re-send, or its base is past.
+            self.held[address] = requests
+        elif is_turn:
+            # An earlier life's outcome answers what is held: sending it would be paying twice.
+            self.held.pop(address, None)
+
+    def see(self, tick: Tick) -> None:
+        """Take a tick of the journal in; the last start tick lets go of what was held back."""
+        if self.readiness.see(tick):
+            held, self.held = self.held, {}
+            for requests in held.values():
+                for request in requests:
+                    self.send(request)
+
+    def fire(self, due_ms: int, address: str) -> None:
+        """Fire one registered timer."""
+        self.store.timers.remove((due_ms, address))
+        self.take(address, TimerFired())
