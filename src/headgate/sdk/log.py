@@ -129,12 +129,8 @@ class Log(Generic[T]):
         return self._items
 
     def _settle(self) -> None:
-        """Keep the changes so far."""
+        """Keep the changes so far; later ones count only once settled too."""
         self._settled = len(self._changes)
-
-    def _drop_unsettled(self) -> None:
-        """Forget the changes since the last _settle; the visible items are not restored."""
-        del self._changes[self._settled :]
 
 
 def log() -> Any:

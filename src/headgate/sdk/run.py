@@ -65,18 +65,20 @@ def script(agent: Agent[Any], request: pb.TurnRequest) -> Script:
         try:
             yield Step(agent.handler_for(given.type), turn, event)
             work.settle(turn.state)
+            turn._settle()
         except Exception as error:  # whatever it is, it fails this turn only
-            turn._undo()
-            work.drop_unsettled()
             reply.failed.CopyFrom(_failure(error, request, index))
             break
         reply.taken_event_ids.append(given.id)
     else:
         reply.completed.SetInParent()
     reply.mutations.extend(work.mutations())
-    reply.outputs.extend(turn._outputs)
-    reply.messages.extend(turn._messages)
-    reply.timers.extend(turn._timers)
+    # Only what was settled: a thread that outlived its deadline may still be adding to the rest.
+    outputs, messages, timers = turn._settled
+    reply.outputs.extend(turn._outputs[:outputs])
+    reply.messages.extend(turn._messages[:messages])
+    reply.timers.extend(turn._timers[:timers])
+    # Usage of the failed event counts too: it has been paid for.
     reply.usage.extend(turn._usage)
     return reply
 

@@ -129,11 +129,6 @@ class Workspace(Generic[S]):
         for log in self._logs:
             log._settle()
 
-    def drop_unsettled(self) -> None:
-        """Forget changes since the last settle. The state itself is not to be used any more."""
-        for log in self._logs:
-            log._drop_unsettled()
-
     def mutations(self) -> list[pb.Mutation]:
         """What the settled state changes in the stored one."""
         found = [
@@ -142,7 +137,7 @@ class Workspace(Generic[S]):
             if now != was
         ]
         for (name, _), log in zip(self._codec.logs, self._logs, strict=True):
-            for item in log._changes:
+            for item in log._changes[: log._settled]:
                 if item is None:
                     found.append(pb.Mutation(name=name, delete=True))
                 else:

@@ -28,7 +28,7 @@ class Turn(Generic[S]):
     'order/17'
     """
 
-    __slots__ = ("_cause", "_marks", "_messages", "_outputs", "_request", "_timers", "_usage",
+    __slots__ = ("_cause", "_messages", "_outputs", "_request", "_settled", "_timers", "_usage",
                  "state")  # fmt: skip
 
     def __init__(self, request: pb.TurnRequest, state: S) -> None:
@@ -39,7 +39,7 @@ class Turn(Generic[S]):
         self._timers: list[pb.TimerChange] = []
         self._usage: list[pb.Usage] = []
         self._cause = 0
-        self._marks = (0, 0, 0)
+        self._settled = (0, 0, 0)
 
     @property
     def agent_type(self) -> str:
@@ -187,14 +187,10 @@ class Turn(Generic[S]):
     def _begin(self, index: int) -> None:
         """Start the event at this place of the batch."""
         self._cause = index
-        self._marks = (len(self._outputs), len(self._messages), len(self._timers))
 
-    def _undo(self) -> None:
-        """Drop the effects of the event that failed. Usage stays: it has been paid for."""
-        outputs, messages, timers = self._marks
-        del self._outputs[outputs:]
-        del self._messages[messages:]
-        del self._timers[timers:]
+    def _settle(self) -> None:
+        """Keep the effects so far: the event's handler has returned."""
+        self._settled = (len(self._outputs), len(self._messages), len(self._timers))
 
 
 def _named(text: str, what: str) -> str:

@@ -10,6 +10,9 @@ from headgate.sdk.agent import Agent
 from headgate.sdk.run import run, run_inline
 from headgate.v1 import agent_pb2 as pb
 
+# For handlers with threads=True. They wait more than they compute, so more than there are cores.
+THREADS = 64
+
 Answer = Callable[[pb.TurnReply], None]
 
 
@@ -47,7 +50,7 @@ class Turnstile:
         self._limit = limit
         self._running: set[Ticket] = set()
         self._waiting: deque[Ticket] = deque()
-        self._pool = ThreadPoolExecutor(thread_name_prefix="headgate-turn")
+        self._pool = ThreadPoolExecutor(min(limit, THREADS), "headgate-turn")
         self._room = asyncio.Event()
         self._room.set()
         self._loop = asyncio.get_running_loop()
