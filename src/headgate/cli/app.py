@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from headgate.cli import dev
+from headgate.cli import agents, dev, send, tail
 from headgate.cli.look import problems
 from headgate.errors import HeadgateError
 
@@ -18,6 +18,9 @@ app = typer.Typer(
 app.command()(dev.dev)
 app.command()(dev.down)
 app.command()(dev.status)
+app.command()(send.send)
+app.command()(tail.tail)
+app.add_typer(agents.agents, name="agents")
 
 
 @app.callback()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any, Self
 
 from headgate.config.spelling import did_you_mean, listed
@@ -14,6 +15,8 @@ from headgate.kafka.topics import LEAST_MESSAGE_BYTES, partition_counts
 
 # A broker that restarts is back in ten seconds; an event should survive that.
 DELIVERY_SECONDS = 30.0
+# Topics that an error names: a shared cluster has thousands.
+LISTED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,11 @@ class Delivery:
     def __init__(self, topic: str, future: Any) -> None:
         self._topic = topic
         self._future = future
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it was written or has failed, so that `wait` returns at once."""
+        return bool(self._future.is_done)
 
     def wait(self) -> Placed:
         """Return where it stands once all replicas have it; raises PublishError."""
@@ -110,5 +118,10 @@ def count_partitions(bootstrap: str, topic: str) -> int:
         if found:
             return found
         present = sorted(name for name in partition_counts(admin) if not name.startswith("__"))
-    message = f"no topic {topic!r} at {bootstrap}{did_you_mean(topic, present)}; {listed(present)}"
+    near = sorted(present, key=lambda name: -SequenceMatcher(None, topic, name).ratio())
+    more = f" and {len(near) - LISTED} more" if len(near) > LISTED else ""
+    message = (
+        f"no topic {topic!r} at {bootstrap}{did_you_mean(topic, present)}; "
+        f"{listed(near[:LISTED])}{more}"
+    )
     raise UnknownTopicError(message)

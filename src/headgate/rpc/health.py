@@ -1,0 +1,71 @@
+"""What an agent service says about itself, asked once: for people, not for the runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from headgate.v1 import agent_pb2, agent_pb2_grpc
+
+SERVICE = "headgate.v1.AgentService"
+# A service that serves answers this within milliseconds; a person waits for the slowest.
+ASK_SECONDS = 1.0
+ASKED_AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An agent service's answer. health: serving, not_serving, unreachable or no_health_service."""
+
+    endpoint: str
+    health: str
+    problem: str = ""
+    revisions: tuple[tuple[str, str], ...] = ()
+    sdk: str = ""
+
+    def revision_of(self, agent_type: str) -> str | None:
+        """Return the revision that serves a type, None if the service does not host it."""
+        return dict(self.revisions).get(agent_type)
+
+
+def ask(endpoint: str, timeout_seconds: float = ASK_SECONDS) -> Answer:
+    """Ask one service for its health and what it hosts; an error is an answer too."""
+    with grpc.insecure_channel(endpoint) as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        agents: Any = agent_pb2_grpc.AgentServiceStub(channel)
+        try:
+            # Connecting counts towards the same time.
+            checked = health.Check(
+                health_pb2.HealthCheckRequest(service=SERVICE),
+                timeout=timeout_seconds,
+                wait_for_ready=True,
+            )
+            state = health_pb2.HealthCheckResponse.ServingStatus.Name(checked.status).lower()
+        except grpc.RpcError as error:
+            if error.code() not in {grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND}:
+                return Answer(endpoint, "unreachable", _why(error))
+            state = "no_health_service"
+        try:
+            hosted = agents.Describe(agent_pb2.DescribeRequest(), timeout=timeout_seconds)
+        except grpc.RpcError as error:
+            return Answer(endpoint, state, f"Describe: {_why(error)}")
+        revisions = tuple((agent.type, agent.revision) for agent in hosted.agents)
+        return Answer(endpoint, state, "", revisions, hosted.sdk)
+
+
+def ask_all(endpoints: Sequence[str]) -> dict[str, Answer]:
+    """Ask several services at the same time."""
+    wanted = list(dict.fromkeys(endpoints))
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+        return {answer.endpoint: answer for answer in pool.map(ask, wanted)}
+
+
+def _why(error: Any) -> str:
+    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"no answer within {ASK_SECONDS:g} s"
+    return f"{error.code().name}: {error.details()}"
