@@ -1,13 +1,11 @@
 """Applying an outcome. Rule 3 of the protocol.
 
-Applying is a function of the state made by the journal and the outcome, and of nothing else: not of the
-registry, the mailbox or a clock. Whatever replays the journal from whichever checkpoint makes the same
-chain of bases, the same turns, the same outputs.
+Applying is a function of the state made by the journal and the outcome, and of nothing else: not of
+the registry, the mailbox or a clock. Whatever replays the journal from whichever checkpoint makes
+the same chain of bases, the same turns, the same outputs.
 """
 
 from __future__ import annotations
-
-from typing import assert_never
 
 from headgate.core import dedup, render
 from headgate.core.identity import next_base
@@ -17,8 +15,8 @@ from headgate.v1.agent_pb2 import FAILURE_CODE_UNSPECIFIED
 from headgate.v1.turn_pb2 import Controlled, DeadLetter, EventRef, Failed, HistoryRecord
 
 KEPT_CONTROLS = 64
-"""Ids of applied controls that an instance remembers. An operator who repeats a control does so within
-minutes; 64 later ones in between do not happen by hand."""
+"""Ids of applied controls that an instance remembers. An operator who repeats a control does so
+within minutes; 64 later ones in between do not happen by hand."""
 
 HISTORY_VERSION = 1
 
@@ -30,19 +28,21 @@ def apply(instance: Instance, read: OutcomeRead) -> bool:
         return False
     control.base = next_base(control.base, outcome.outcome_id)
     control.turn += 1
-    # A hybrid logical clock: never before the journal took it, before what caused it, or at the same
-    # microsecond as the turn before.
+    # A hybrid logical clock: never before the journal took it, before what caused it, or at the
+    # same microsecond as the turn before.
     control.at_us = max(read.appended_ms * 1000, outcome.caused_at_us, control.at_us + 1)
     _take(instance, list(outcome.taken))
     for mutation in outcome.mutations:
         instance.mutate(mutation)
+    taken = [ref.fingerprint for ref in outcome.taken]
     match outcome.WhichOneof("verdict"):
         case "failed":
-            _failed(instance, outcome.failed, taken=len(outcome.taken))
+            _fresh_start(instance, taken)
+            _failed(instance, outcome.failed)
         case "controlled":
-            _controlled(instance, outcome.controlled)
+            _controlled(instance, outcome.controlled, taken)
         case _:
-            _fresh_start(instance, taken=len(outcome.taken))
+            _fresh_start(instance, taken)
     control.ClearField("in_flight")
     _record(instance, read)
     return True
@@ -59,11 +59,14 @@ def _take(instance: Instance, refs: list[EventRef]) -> None:
         in_order = in_order and number < len(expected) and expected[number] == ref.fingerprint
         if in_order:
             instance.take(control.mailbox_head)
-        elif not _take_from_anywhere(instance, ref):
+        found = in_order or _take_from_anywhere(instance, ref)
+        if not dedup.has_passed(control, ref.origin):
+            # Even if one with the same id was in the mailbox: this very record is yet to come.
             dedup.mark_ahead(instance, ref)
-            continue
-        if ref.has_id:
+        elif ref.has_id:
             with_ids.append(ref.fingerprint)
+            if not found:
+                dedup.note_taken(instance, ref.fingerprint)
     if with_ids:
         dedup.remember(instance, with_ids)
 
@@ -78,19 +81,24 @@ def _take_from_anywhere(instance: Instance, ref: EventRef) -> bool:
     return False
 
 
-def _fresh_start(instance: Instance, *, taken: int) -> None:
+def _fresh_start(instance: Instance, taken: list[bytes]) -> None:
+    """End the wait after the last failure; attempts are forgotten with the event they are of."""
     control = instance.control
-    control.attempts = 0
+    if control.blamed in taken:
+        _forget_attempts(instance)
     control.not_before_us = 0
-    control.singles = max(0, control.singles - taken)
+    control.singles = max(0, control.singles - len(taken))
     control.failure_code = FAILURE_CODE_UNSPECIFIED
     control.failure_message = ""
 
 
-def _failed(instance: Instance, failed: Failed, *, taken: int) -> None:
+def _forget_attempts(instance: Instance) -> None:
+    instance.control.attempts = 0
+    instance.control.blamed = b""
+
+
+def _failed(instance: Instance, failed: Failed) -> None:
     control = instance.control
-    attempts = 0 if taken else control.attempts
-    _fresh_start(instance, taken=taken)
     control.failure_code = failed.code
     control.failure_message = failed.message
     match failed.WhichOneof("disposition"):
@@ -98,46 +106,58 @@ def _failed(instance: Instance, failed: Failed, *, taken: int) -> None:
             _dead_letter(instance, failed.dead_letter)
         case "park":
             control.parked = True
-            control.attempts = attempts + 1
+            _blame(instance, failed)
         case _:
             control.not_before_us = control.at_us + failed.retry_after_ms * 1000
-            if failed.names_event or failed.batch <= 1:
-                control.attempts = attempts + 1
-            else:
-                # Nobody knows which of them it was: one by one from here, and no attempt is charged
-                # to an event that may be innocent.
-                control.attempts = attempts
-                control.singles = failed.batch
+            _blame(instance, failed)
 
 
-def _dead_letter(instance: Instance, letter: DeadLetter) -> None:
+def _blame(instance: Instance, failed: Failed) -> None:
+    control = instance.control
+    if not failed.names_event:
+        # Nobody knows which of them it was: one by one from here, and no attempt is charged to an
+        # event that may be innocent.
+        control.singles = failed.batch
+    elif control.blamed == failed.blamed:
+        control.attempts += 1
+    else:
+        # A replay may find another event at the head than the one that failed: the count has a
+        # name.
+        control.attempts = 1
+        control.blamed = failed.blamed
+
+
+def _dead_letter(instance: Instance, given: DeadLetter) -> None:
+    letter = DeadLetter()
+    letter.CopyFrom(given)
     letter.id = f"{instance.address}/{instance.control.turn}"
     letter.at_ms = instance.control.at_us // 1000
     instance.transition.effects.append(DeadLettered(letter))
 
 
-def _controlled(instance: Instance, controlled: Controlled) -> None:
+def _controlled(instance: Instance, controlled: Controlled, taken: list[bytes]) -> None:
     control = instance.control
-    attempts, singles = control.attempts, control.singles
     match controlled.verb:
         case Controlled.RESUME:
             control.parked = False
-            _fresh_start(instance, taken=0)
+            _fresh_start(instance, taken)
+            _forget_attempts(instance)
         case Controlled.SKIP:
             control.parked = False
-            _fresh_start(instance, taken=1)
+            _fresh_start(instance, taken)
+            _forget_attempts(instance)
             if controlled.HasField("dead_letter"):
                 _dead_letter(instance, controlled.dead_letter)
         case Controlled.RESET | Controlled.EXPIRE:
             control.parked = False
-            _fresh_start(instance, taken=0)
+            _fresh_start(instance, taken)
+            _forget_attempts(instance)
             instance.forget_state()
         case Controlled.PARK:
             control.parked = True
-        case Controlled.CANCEL | Controlled.VERB_UNSPECIFIED:
-            control.attempts, control.singles = attempts, singles
-        case never:
-            assert_never(never)
+        case _:
+            # CANCEL is done with the new base; a verb of a newer version does no more than that.
+            pass
     control.controls.append(controlled.control_id)
     del control.controls[:-KEPT_CONTROLS]
     waiting = [c for c in control.pending_controls if c.control_id != controlled.control_id]

@@ -1,9 +1,9 @@
 """Stored state as bytes: a schema version in every control record, and upcasters between versions.
 
-A record of an older version is lifted step by step by ``UPCASTERS`` when it is read; a newer one than
-this code knows is refused (:class:`StateVersionError`), never guessed at. Items besides the control
-record carry no version of their own: the control record's speaks for all of an instance's items, so
-an upcaster that changes their form must be able to tell old from new by their bytes.
+A record of an older version is lifted step by step by ``UPCASTERS`` when it is read; a newer one
+than this code knows is refused (:class:`StateVersionError`), never guessed at. Items besides the
+control record carry no version of their own: the control record's speaks for all of an instance's
+items, so an upcaster that changes their form must be able to tell old from new by their bytes.
 """
 
 from __future__ import annotations

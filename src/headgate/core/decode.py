@@ -1,5 +1,5 @@
-"""From a Kafka record to an event: CloudEvents in both modes, JSON, bytes. Total: what cannot be read
-becomes a dead letter that names the field and what to do.
+"""From a Kafka record to an event: CloudEvents in both modes, JSON, bytes. Total: what cannot be
+read becomes a dead letter that names the field and what to do.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import json
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from headgate.core.identity import address_of, event_fingerprint, record_fingerprint
@@ -19,8 +19,16 @@ from headgate.v1.turn_pb2 import DeadLetter
 
 STRUCTURED = "application/cloudevents+json"
 MAX_KEY_CHARS = 1_024
+MAX_ATTRIBUTE_CHARS = 1_024
+"""Longest attribute of those that an outcome's records copy from its events. Without a bound one
+event could make outputs that no sink can write, and the job would restart for ever."""
+_COPIED = frozenset(("id", "source", "type", "subject", "correlationid", "traceparent"))
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PREFIX = "ce_"
-_ATTRIBUTES = frozenset("id source specversion type subject time datacontenttype dataschema".split())
+_ATTRIBUTES = frozenset(
+    ("id", "source", "specversion", "type", "subject", "time", "datacontenttype", "dataschema")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,7 @@ class Record:
     timestamp_ms: int
     key: bytes | None
     value: bytes | None
-    headers: Mapping[str, bytes]
+    headers: Mapping[str, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +66,8 @@ class Decoded:
     event: Event
 
 
-class _Unreadable(Exception):
-    def __init__(self, reason: str, message: str) -> None:
+class _UnreadableError(Exception):
+    def __init__(self, *, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
@@ -68,7 +76,7 @@ def decode(record: Record, rule: TopicRule) -> Decoded | DeadLetter:
     """Read a record by its topic's rule."""
     try:
         return _decode(record, rule)
-    except _Unreadable as bad:
+    except _UnreadableError as bad:
         where = f"{record.topic}/{record.partition}@{record.offset}"
         return letter_for_record(
             reason=bad.reason,
@@ -79,7 +87,7 @@ def decode(record: Record, rule: TopicRule) -> Decoded | DeadLetter:
             timestamp_ms=record.timestamp_ms,
             key=record.key,
             value=record.value,
-            headers=dict(record.headers),
+            headers={name: value or b"" for name, value in record.headers.items()},
         )
 
 
@@ -87,7 +95,7 @@ def _decode(record: Record, rule: TopicRule) -> Decoded:
     value = record.value or b""
     if len(value) > rule.max_bytes:
         msg = f"value has {len(value)} bytes, limits.max_record allows {rule.max_bytes}; send less"
-        raise _Unreadable("too_large", msg)
+        raise _UnreadableError(reason="too_large", message=msg)
     if rule.format == "cloudevents":
         event = _cloudevent(record, value)
     else:
@@ -113,7 +121,7 @@ def _decode(record: Record, rule: TopicRule) -> Decoded:
 
 def _cloudevent(record: Record, value: bytes) -> Event:
     headers = record.headers
-    media = _text(headers.get("content-type", b""), "header content-type")
+    media = _text(headers.get("content-type"), "header content-type")
     if f"{_PREFIX}specversion" in headers and not media.startswith(STRUCTURED):
         attributes: dict[str, Any] = {
             name[len(_PREFIX) :]: _text(raw, f"header {name}")
@@ -129,30 +137,39 @@ def _cloudevent(record: Record, value: bytes) -> Event:
             "value is no CloudEvent: no specversion in it and no ce_specversion header; send "
             "CloudEvents, or set the topic's format to json"
         )
-        raise _Unreadable("not_cloudevents", msg)
+        raise _UnreadableError(reason="not_cloudevents", message=msg)
     data = envelope.pop("data", None)
     packed = envelope.pop("data_base64", None)
     if packed is not None:
         try:
             body = b64decode(packed, validate=True)
         except (ValueError, TypeError) as error:
-            raise _Unreadable("bad_data", f"data_base64 is not base64: {error}") from error
+            raise _UnreadableError(
+                reason="bad_data", message=f"data_base64 is not base64: {error}"
+            ) from error
     elif data is None:
         body = b""
     elif isinstance(data, str) and not is_json(str(envelope.get("datacontenttype", ""))):
-        body = data.encode()
+        body = data.encode(errors="replace")
     else:
-        body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+        body = _dump(data)
     return _event(envelope, body)
 
 
 def _event(attributes: dict[str, Any], data: bytes) -> Event:
     if str(attributes.get("specversion")) != "1.0":
         found = attributes.get("specversion")
-        raise _Unreadable("bad_attribute", f"specversion is {found!r}; this reads 1.0")
+        raise _UnreadableError(
+            reason="bad_attribute", message=f"specversion is {found!r}; this reads 1.0"
+        )
     for name in ("id", "source", "type"):
         if not isinstance(attributes.get(name), str) or not attributes[name]:
-            raise _Unreadable("bad_attribute", f"CloudEvents attribute {name!r} is missing or empty")
+            raise _UnreadableError(
+                reason="bad_attribute",
+                message=f"CloudEvents attribute {name!r} is missing or empty",
+            )
+    for name, value in attributes.items():
+        _check_attribute(name, value)
     event = Event(
         id=attributes["id"],
         source=attributes["source"],
@@ -179,21 +196,37 @@ def _event(attributes: dict[str, Any], data: bytes) -> Event:
     return event
 
 
+def _check_attribute(name: str, value: Any) -> None:
+    text = f"{name}{value}"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        message = f"CloudEvents attribute {name!r} holds half a surrogate pair: no text can"
+        raise _UnreadableError(reason="bad_attribute", message=message) from error
+    length = len(text) - len(name)
+    if name in _COPIED and length > MAX_ATTRIBUTE_CHARS:
+        message = (
+            f"CloudEvents attribute {name!r} has {length} characters, at most "
+            f"{MAX_ATTRIBUTE_CHARS} are allowed; put long values into data"
+        )
+        raise _UnreadableError(reason="bad_attribute", message=message)
+
+
 def _time_us(text: str) -> int:
     try:
         at = datetime.fromisoformat(text)
         if at.tzinfo is None:
-            raise ValueError("it has no zone")  # noqa: EM101, TRY003, TRY301
+            raise ValueError("it has no zone")  # noqa: EM101, TRY301
     except ValueError as error:
         msg = f"CloudEvents attribute 'time' {text!r} is not RFC 3339: {error}"
-        raise _Unreadable("bad_attribute", msg) from error
-    return int(at.timestamp() * 1_000_000)
+        raise _UnreadableError(reason="bad_attribute", message=msg) from error
+    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 def _key(record: Record, rule: TopicRule, event: Event) -> str:
     kind, _, name = rule.key.partition(":")
     if kind == "record":
-        found: Any = _text(record.key or b"", "the record's key")
+        found: Any = _text(record.key, "the record's key")
     elif kind == "subject":
         found = event.subject
     elif kind == "extension":
@@ -201,11 +234,28 @@ def _key(record: Record, rule: TopicRule, event: Event) -> str:
     else:
         found = _pointer(_json(event.data, "data"), name)
     key = found if isinstance(found, str) else json.dumps(found) if found is not None else ""
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        message = "the key holds half a surrogate pair: no text can"
+        raise _UnreadableError(reason="no_key", message=message) from error
     if not key:
-        raise _Unreadable("no_key", f"no key: {rule.key} is missing or empty; every event needs one")
+        raise _UnreadableError(
+            reason="no_key",
+            message=f"no key: {rule.key} is missing or empty; every event needs one",
+        )
     if len(key) > MAX_KEY_CHARS:
-        raise _Unreadable("no_key", f"key has {len(key)} characters, at most {MAX_KEY_CHARS}")
+        raise _UnreadableError(
+            reason="no_key", message=f"key has {len(key)} characters, at most {MAX_KEY_CHARS}"
+        )
     return key
+
+
+def _dump(data: Any) -> bytes:
+    try:
+        return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError) as error:
+        raise _UnreadableError(reason="bad_data", message=f"data is not JSON: {error}") from error
 
 
 def _pointer(document: Any, pointer: str) -> Any:
@@ -225,11 +275,13 @@ def _json(raw: bytes, what: str) -> Any:
     try:
         return json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise _Unreadable("not_json", f"{what} is not JSON: {error}") from error
+        raise _UnreadableError(reason="not_json", message=f"{what} is not JSON: {error}") from error
 
 
-def _text(raw: bytes, what: str) -> str:
+def _text(raw: bytes | None, what: str) -> str:
     try:
-        return raw.decode()
+        return (raw or b"").decode()
     except UnicodeDecodeError as error:
-        raise _Unreadable("bad_attribute", f"{what} is not UTF-8: {error}") from error
+        raise _UnreadableError(
+            reason="bad_attribute", message=f"{what} is not UTF-8: {error}"
+        ) from error

@@ -1,29 +1,42 @@
 """Which events are new. Rules 3 and 4 of the protocol.
 
-An event with an id is known from its arrival until the window forgets it: the window keeps what each
-turn took, at most ``count`` ids and ``ms`` long. An event without an id is the record it came in, which
-Flink never hands over twice to the same state; it needs no window. What an outcome took before it
-arrived here (a replay runs behind the journal) is ``ahead``: it is remembered, id or not, until it
-arrives or its partition has passed it, and the window cannot forget it meanwhile.
+An event with an id is known from its arrival until the window forgets it: the window keeps what
+each turn took, at most ``count`` ids and ``ms`` long. An event without an id is the record it came
+in, which Flink never hands over twice to the same state; it needs no window. What an outcome took
+before it arrived here (a replay runs behind the journal) is ``ahead``: it is remembered, id or not,
+until it arrives or its partition has passed it, and the window cannot forget it meanwhile. So every
+event has an origin: the record that it came in.
 """
 
 from __future__ import annotations
 
 from headgate.core.instance import Instance
 from headgate.v1.agent_pb2 import Event, Origin
-from headgate.v1.turn_pb2 import EventRef, StoredAhead, StoredSeen, StoredWindowEntry
+from headgate.v1.turn_pb2 import (
+    EventRef,
+    StoredAhead,
+    StoredControl,
+    StoredSeen,
+    StoredWindowEntry,
+)
 
 DEFAULT_WINDOW_COUNT = 1_000
 DEFAULT_WINDOW_MS = 600_000
 _EVICT_AT_MOST = 4
-"""Window entries dropped by one turn: more than one turn adds, so the window shrinks, in even steps."""
+"""Window entries dropped by one turn: more than one turn adds, so the window shrinks, in even
+steps."""
 
 _HERE = StoredSeen(place=StoredSeen.HERE).SerializeToString()
-_AHEAD = StoredSeen(place=StoredSeen.AHEAD).SerializeToString()
+_AHEAD = StoredSeen(place=StoredSeen.AHEAD, records=1).SerializeToString()
 
 
 def _place(origin: Origin) -> str:
     return f"{origin.topic}/{origin.partition}"
+
+
+def has_passed(control: StoredControl, origin: Origin) -> bool:
+    """Tell whether a record has arrived here, or its partition has gone past it."""
+    return control.progress.get(_place(origin), -1) >= origin.offset
 
 
 def is_new(instance: Instance, event: Event) -> bool:
@@ -31,62 +44,80 @@ def is_new(instance: Instance, event: Event) -> bool:
     control = instance.control
     name = "f" + event.fingerprint.hex()
     known = None
-    if event.has_id or control.ahead_tail > control.ahead_head:
+    if event.has_id or _some_ahead(control):
         known = instance.get(name)
-    if event.HasField("origin"):
-        control.progress[_place(event.origin)] = event.origin.offset
-    if known is None:
-        if event.has_id:
-            instance.put(name, _HERE)
-    elif known == _AHEAD:
-        _settle(instance, event.fingerprint, has_id=event.has_id)
-    if control.ahead_tail > control.ahead_head:
+    control.progress[_place(event.origin)] = event.origin.offset
+    if known is None and event.has_id:
+        instance.put(name, _HERE)
+    if _some_ahead(control):
         _pass_by(instance)
     return known is None
 
 
-def _settle(instance: Instance, fingerprint: bytes, *, has_id: bool) -> None:
-    """What was ahead has arrived, or never will: with an id it moves to the window."""
-    name = "f" + fingerprint.hex()
-    if has_id:
-        instance.put(name, _HERE)
-        remember(instance, [fingerprint])
-    else:
-        instance.put(name, None)
+def _some_ahead(control: StoredControl) -> bool:
+    return control.ahead_tail > control.ahead_head
+
+
+def _records_ahead(known: bytes | None) -> int:
+    if known is None or known == _HERE:
+        return 0
+    return 1 if known == _AHEAD else StoredSeen.FromString(known).records
 
 
 def _pass_by(instance: Instance) -> None:
-    """Drop heads of the ahead list that have arrived or that their partition has passed."""
+    """Drop heads of the ahead list whose records have arrived, or that their partition has
+    passed."""
     control = instance.control
-    while control.ahead_head < control.ahead_tail:
-        raw = instance.get(f"a{control.ahead_head}")
-        entry = StoredAhead.FromString(raw or b"")
-        if instance.get("f" + entry.fingerprint.hex()) == _AHEAD:
-            if control.progress.get(_place(entry.origin), -1) < entry.origin.offset:
-                return
-            _settle(instance, entry.fingerprint, has_id=entry.has_id)
+    while _some_ahead(control):
+        entry = StoredAhead.FromString(instance.get(f"a{control.ahead_head}") or b"")
+        if not has_passed(control, entry.origin):
+            return
         instance.put(f"a{control.ahead_head}", None)
         control.ahead_head += 1
+        name = "f" + entry.fingerprint.hex()
+        left = _records_ahead(instance.get(name)) - 1
+        if left > 0:
+            instance.put(name, _ahead(left))
+        elif entry.has_id:
+            instance.put(name, _HERE)
+            remember(instance, [entry.fingerprint])
+        else:
+            instance.put(name, None)
 
 
-def mark_ahead(instance: Instance, ref: EventRef) -> bool:
-    """Note that an outcome took an event that is not in the mailbox; False if that was known."""
-    name = "f" + ref.fingerprint.hex()
-    if instance.get(name) is not None:
-        return False
+def _ahead(records: int) -> bytes:
+    return StoredSeen(place=StoredSeen.AHEAD, records=records).SerializeToString()
+
+
+def mark_ahead(instance: Instance, ref: EventRef) -> None:
+    """Note that an outcome took an event from a record that is yet to arrive.
+
+    Records are counted, not ids: where a producer's repeat came so late that it was a new event,
+    two turns took two records of one id, and both are to be dropped when they arrive.
+    """
     control = instance.control
-    instance.put(name, _AHEAD)
+    name = "f" + ref.fingerprint.hex()
+    instance.put(name, _ahead(_records_ahead(instance.get(name)) + 1))
     entry = StoredAhead(fingerprint=ref.fingerprint, has_id=ref.has_id, origin=ref.origin)
     instance.put(f"a{control.ahead_tail}", entry.SerializeToString())
     control.ahead_tail += 1
-    return True
 
 
 def may_be_in_mailbox(instance: Instance, ref: EventRef) -> bool:
-    """Tell whether searching the mailbox for an event is worth it: it has arrived, as far as known."""
-    if ref.has_id:
-        return instance.get("f" + ref.fingerprint.hex()) is not None
-    return instance.control.progress.get(_place(ref.origin), -1) >= ref.origin.offset
+    """Tell whether searching the mailbox for an event is worth it: it has arrived, as far as
+    known."""
+    if has_passed(instance.control, ref.origin):
+        return True
+    # Another record with the same id may have come before this one.
+    return ref.has_id and instance.get("f" + ref.fingerprint.hex()) == _HERE
+
+
+def note_taken(instance: Instance, fingerprint: bytes) -> None:
+    """Note that an event was taken whose record came here and went: as a repeat, or forgotten
+    since."""
+    name = "f" + fingerprint.hex()
+    if instance.get(name) is None:
+        instance.put(name, _HERE)
 
 
 def remember(instance: Instance, fingerprints: list[bytes]) -> None:
@@ -101,8 +132,13 @@ def remember(instance: Instance, fingerprints: list[bytes]) -> None:
 def forget(instance: Instance, count: int, ms: int) -> None:
     """Let the window forget what is over ``count`` ids or older than ``ms``."""
     control = instance.control
+    if _some_ahead(control):
+        # A replay runs behind the journal: the repeats that the window is kept for are yet to be
+        # read.
+        return
     for _ in range(_EVICT_AT_MOST):
-        if control.window_oldest == control.window_next:
+        if control.window_next - control.window_oldest <= 1:
+            # What the last turn took stays known, were it more than the window holds.
             return
         name = f"w{control.window_oldest}"
         if control.window_ids <= count:

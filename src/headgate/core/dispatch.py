@@ -1,4 +1,5 @@
-"""What an instance does next: build a request, send it again, wait. Rules 1, 5 and 6 of the protocol.
+"""What an instance does next: build a request, send it again, wait. Rules 1, 5 and 6 of the
+protocol.
 
 Unlike applying, dispatching looks at the clock, the registry and the mailbox. It may: what it sends
 only comes true through the journal.
@@ -12,7 +13,7 @@ from headgate.core.instance import Instance
 from headgate.core.letters import letter_for_event
 from headgate.core.model import Decide, SendRequest, Surroundings
 from headgate.core.reference import reference_to
-from headgate.v1.agent_pb2 import LogWindow, TurnRequest
+from headgate.v1.agent_pb2 import Event, LogWindow, TurnRequest
 from headgate.v1.turn_pb2 import AgentSpec, Call, Control, Controlled, InFlight, Outcome, Policy
 
 RESEND_FIRST_MS = 1_000
@@ -20,7 +21,8 @@ RESEND_FIRST_MS = 1_000
 each; older, and a request lost with a worker would be an outage that people notice."""
 
 RESEND_AT_MOST_MS = 30_000
-"""Longest step between re-sends: a request dropped by a full queue waits at most this long again."""
+"""Longest step between re-sends: a request dropped by a full queue waits at most this long
+again."""
 
 UNKNOWN_AGENT_WAIT_MS = 250
 """How soon to look again while the registry is still being read at start."""
@@ -56,6 +58,8 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
         instance.transition.wake_ms = around.now_ms + UNKNOWN_AGENT_WAIT_MS
         return
     if spec is not None and spec.paused:
+        # Nobody tells each instance when its agent goes on: it looks by itself.
+        instance.transition.wake_ms = around.now_ms + RESEND_AT_MOST_MS
         return
     count = min(instance.mailbox_size, (policy and policy.max_batch) or 1)
     if control.singles:
@@ -63,7 +67,7 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
     call = _call(instance, count, spec)
     control.in_flight.CopyFrom(
         InFlight(
-            attempt=control.attempts + 1,
+            attempt=call.request.attempt,
             fingerprints=[event.fingerprint for event in call.request.events],
             sent_ms=around.now_ms,
             resend_ms=around.now_ms + RESEND_FIRST_MS,
@@ -76,6 +80,11 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
 
 def _send_again(instance: Instance, around: Surroundings) -> None:
     in_flight = instance.control.in_flight
+    if around.spec is None and not around.registry_complete:
+        # A restored Gate may be here before its registry: asking nobody would fail the turn for
+        # good.
+        instance.transition.wake_ms = around.now_ms + UNKNOWN_AGENT_WAIT_MS
+        return
     if around.now_ms >= in_flight.resend_ms:
         in_flight.sends += 1
         call = _call(instance, len(in_flight.fingerprints), around.spec)
@@ -90,9 +99,9 @@ def _send_again(instance: Instance, around: Surroundings) -> None:
 def _call(instance: Instance, count: int, spec: AgentSpec | None) -> Call:
     control = instance.control
     agent_type, key = split_address(instance.address)
-    attempt = control.attempts + 1
     policy = spec.policy if spec is not None else Policy()
     events = [instance.peek(control.mailbox_head + n) for n in range(count)]
+    attempt = _attempts_of(instance, events[0]) + 1
     request = TurnRequest(
         # The agent echoes it; a late answer to an earlier attempt cannot pass for this one's.
         request_id=control.base + attempt.to_bytes(4, "big"),
@@ -120,8 +129,14 @@ def _call(instance: Instance, count: int, spec: AgentSpec | None) -> Call:
     )
 
 
+def _attempts_of(instance: Instance, event: Event) -> int:
+    control = instance.control
+    return control.attempts if control.blamed == event.fingerprint else 0
+
+
 def _decide(instance: Instance, wish: Control, now_ms: int) -> None:
-    """Ask Invoke to journal a control against the current base. If it loses, the next base is tried."""
+    """Ask Invoke to journal a control against the current base. If it loses, the next base is
+    tried."""
     control = instance.control
     agent_type, key = split_address(instance.address)
     outcome = Outcome(
@@ -141,7 +156,7 @@ def _decide(instance: Instance, wish: Control, now_ms: int) -> None:
             instance.address,
             reason="skipped",
             message=wish.reason or "skipped by an operator",
-            attempts=control.attempts,
+            attempts=_attempts_of(instance, head),
         )
         outcome.controlled.dead_letter.CopyFrom(letter)
     instance.transition.effects.append(Decide(outcome))

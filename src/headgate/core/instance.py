@@ -14,7 +14,8 @@ from headgate.v1.agent_pb2 import Event, Mutation
 from headgate.v1.turn_pb2 import StoredChunk, StoredControl
 
 CHUNK_ITEMS = 16
-"""Items in one stored run of a list: an append rewrites at most this many, a window of 100 reads 7."""
+"""Items in one stored run of a list: an append rewrites at most this many, a window of 100 reads
+7."""
 
 
 class Instance:

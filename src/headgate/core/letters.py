@@ -6,7 +6,8 @@ from headgate.v1.agent_pb2 import FAILURE_CODE_UNSPECIFIED, Event, FailureCode
 from headgate.v1.turn_pb2 import DeadLetter
 
 LETTER_BYTES = 256 * 1024
-"""Most of a record that a dead letter keeps. Its own record must always fit, whatever its cause was."""
+"""Most of a record that a dead letter keeps. Its own record must always fit, whatever its cause
+was."""
 
 MESSAGE_CHARS = 4_096
 

@@ -4,19 +4,20 @@ The rules it keeps, in prose (numbers are those of the protocol in ``docs/protoc
 
 - A turn happened if and only if its outcome is the first in the journal that names the instance's
   current base (3). ``apply`` decides that and nothing else does.
-- Applying looks at state made by the journal and at the outcome alone; dispatching may look at the clock,
-  the registry and the mailbox, because what it sends only comes true through the journal (1, 3).
-- An event is taken once: known while it waits, known while the window remembers it, known if an outcome
-  took it before it came (4).
+- Applying looks at state made by the journal and at the outcome alone; dispatching may look at the
+  clock, the registry and the mailbox, because what it sends only comes true through the journal (1,
+  3).
+- An event is taken once: known while it waits, known while the window remembers it, known if an
+  outcome took it before it came (4).
 - One turn is in flight at a time. What arrives meanwhile joins the mailbox (5).
 - Whenever something is in flight, or waits that nothing is in flight for, a wake-up is pending (6).
-  Nothing is in flight and nothing pending only for an empty mailbox, a parked instance or a paused agent.
+  Nothing is in flight and nothing pending only for an empty mailbox or a parked instance.
 - Turn numbers and times only grow, and no base is ever used twice: reset keeps all three (3, 10).
 - An input that changes nothing leaves nothing to store: ``Transition.control`` is None.
 
 Left to later features, and refused until then rather than lost: messages between agents and timers
-(journaled as a bad reply, see :mod:`headgate.core.outcome`), fast answers (`decided`), `closed` marks of the
-history, budgets.
+(journaled as a bad reply, see :mod:`headgate.core.outcome`), fast answers (`decided`), `closed`
+marks of the history, budgets.
 """
 
 from __future__ import annotations

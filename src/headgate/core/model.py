@@ -124,8 +124,8 @@ class Transition:
     """What a step changes.
 
     ``control`` is None if nothing is to be stored. ``puts`` maps item names to their new bytes,
-    None to remove. ``wake_ms`` is when the instance wants a TimerFired, milliseconds since the epoch,
-    0 for never; the host sets a timer for ``set_timer_ms`` and deletes the one for
+    None to remove. ``wake_ms`` is when the instance wants a TimerFired, milliseconds since the
+    epoch, 0 for never; the host sets a timer for ``set_timer_ms`` and deletes the one for
     ``delete_timer_ms`` (0: none). ``note`` says what became of the input, for metrics and tests.
     """
 

@@ -1,7 +1,7 @@
 """From an agent's answer, or the lack of one, to the outcome that is journaled.
 
-The contract (``agent.proto``) is enforced here: an answer that breaks it becomes a failure of the turn,
-code BAD_REPLY, and is treated by policy like any other.
+The contract (``agent.proto``) is enforced here: an answer that breaks it becomes a failure of the
+turn, code BAD_REPLY, and is treated by policy like any other.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 
 from headgate.core import render
 from headgate.core.identity import address_of, digest
-from headgate.core.letters import letter_for_event
+from headgate.core.letters import LETTER_BYTES, letter_for_event
 from headgate.core.reference import reference_to
 from headgate.core.retry import disposition
 from headgate.v1.agent_pb2 import (
@@ -30,13 +30,17 @@ from headgate.v1.turn_pb2 import Call, Failed, Outcome
 
 NAME_CHARS = 255
 MESSAGE_CHARS = 4_096
-ENVELOPE_BYTES = 4_096
-"""Room left for what a record holds besides payloads: ids, positions, CloudEvents attributes."""
+ENVELOPE_BYTES = 32_768
+"""Room left for what a record holds besides payloads: ids of 1,024 characters at most, each perhaps
+escaped sixfold in JSON, positions, CloudEvents attributes."""
 
 _EXTENSION = re.compile(r"[a-z0-9]{1,64}")
 _RESERVED = frozenset(
-    "id source specversion type subject time datacontenttype dataschema data data_base64 "
-    "recordedtime sequence correlationid causationid".split()
+    [
+        *("id", "source", "specversion", "type", "subject", "time", "datacontenttype"),
+        *("dataschema", "data", "data_base64"),
+        *("recordedtime", "sequence", "correlationid", "causationid"),
+    ]
 )
 
 
@@ -118,7 +122,9 @@ def fault_of(request: TurnRequest, reply: TurnReply) -> str:
 def _fault_of_changes(reply: TurnReply) -> str:
     for mutation in reply.mutations:
         if not 1 <= len(mutation.name) <= NAME_CHARS:
-            return f"mutation name of {len(mutation.name)} characters; 1 to {NAME_CHARS} are allowed"
+            return (
+                f"mutation name of {len(mutation.name)} characters; 1 to {NAME_CHARS} are allowed"
+            )
         if mutation.WhichOneof("change") is None:
             return f"mutation of {mutation.name!r} says neither set, delete nor append"
     for number, output in enumerate(reply.outputs):
@@ -129,20 +135,30 @@ def _fault_of_changes(reply: TurnReply) -> str:
                 return f"output {number} has an extension attribute {name!r}, which is not allowed"
         if output.data and render.is_json(output.datacontenttype):
             try:
-                json.loads(output.data)
-            except ValueError as error:
+                # Strict, for it is passed on as it is: UTF-8 only, and no NaN, which JSON has not.
+                json.loads(output.data.decode(), parse_constant=_refuse)
+            except (ValueError, RecursionError) as error:
                 return f"output {number} says it is JSON, but is not: {error}"
     return ""
+
+
+def _refuse(constant: str) -> None:
+    msg = f"{constant} is no JSON value"
+    raise ValueError(msg)
 
 
 def _too_large(call: Call, reply: TurnReply, max_record_bytes: int) -> str:
     """Return which record would be over a limit. One that a sink cannot write would end the job."""
     size = reply.ByteSize() + ENVELOPE_BYTES
-    size += sum(len(e.id) + len(e.source) + 128 for e in call.request.events)
+    size += sum(reference_to(event).ByteSize() + 8 for event in call.request.events)
+    if reply.HasField("failed"):
+        # It may end as a dead letter, which holds the event.
+        size += min(len(call.request.events[len(reply.taken_event_ids)].data), LETTER_BYTES)
     if size > max_record_bytes:
         return f"the turn's record would have {size} bytes; at most {max_record_bytes} are allowed"
     for number, output in enumerate(reply.outputs):
-        grown = output.ByteSize() + ENVELOPE_BYTES
+        attributes = output.ByteSize() - len(output.data)
+        grown = len(output.data) + 6 * attributes + ENVELOPE_BYTES
         if not render.is_json(output.datacontenttype):
             grown += len(output.data) // 3
         if grown > max_record_bytes:
@@ -163,11 +179,13 @@ def _too_large(call: Call, reply: TurnReply, max_record_bytes: int) -> str:
 
 def _fail(outcome: Outcome, call: Call, failure: Failure, *, prefix: int) -> None:
     request = call.request
-    # After a successful prefix the blamed event has had its first try, whatever the head's count was.
+    # After a successful prefix the blamed event has had its first try, whatever the head's count
+    # was.
     attempt = 1 if prefix else request.attempt
     batch = len(request.events) - prefix
-    if len(request.events) == 1 and not failure.event_id:
-        failure.event_id = request.events[0].id
+    if batch == 1 and not failure.event_id:
+        # There is only one it can have been.
+        failure.event_id = request.events[prefix].id
     seed = digest("backoff", request.base, attempt)
     advice, delay = disposition(
         call.policy, failure, attempt=attempt, batch=len(request.events), seed=seed
@@ -177,10 +195,12 @@ def _fail(outcome: Outcome, call: Call, failure: Failure, *, prefix: int) -> Non
         code = FAILURE_CODE_AGENT_ERROR
     message = failure.message[:MESSAGE_CHARS]
     failed = Failed(code=code, message=message, names_event=bool(failure.event_id), batch=batch)
+    event = request.events[prefix]
+    if failed.names_event:
+        failed.blamed = event.fingerprint
     if advice == ADVICE_PARK:
         failed.park = True
     elif advice == ADVICE_DEAD_LETTER:
-        event = request.events[prefix]
         outcome.taken.append(reference_to(event))
         letter = letter_for_event(
             event,

@@ -1,8 +1,8 @@
 """When Gate may send: not before it has read all that its predecessors journaled. Rule 7.
 
-Gate, once open, asks Invoke for start ticks that carry a nonce of its own; Invoke writes one into every
-partition of the journal. A tick that comes back in all of them has everything that was journaled
-before it in front of it. Losing this would cost calls paid twice, never correctness.
+Gate, once open, asks Invoke for start ticks that carry a nonce of its own; Invoke writes one into
+every partition of the journal. A tick that comes back in all of them has everything that was
+journaled before it in front of it. Losing this would cost calls paid twice, never correctness.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def disposition(
     about any single event.
     """
     if batch > 1 and not failure.event_id:
-        return ADVICE_RETRY, min(policy.backoff_initial_ms, failure.retry_after_ms or 0)
+        return ADVICE_RETRY, failure.retry_after_ms
     if failure.advice in {ADVICE_PARK, ADVICE_DEAD_LETTER}:
         return failure.advice, 0
     if failure.code in _HOPELESS or attempt >= max(1, policy.max_attempts):

@@ -150,7 +150,7 @@ class EventRef(_message.Message):
     def __init__(self, fingerprint: _Optional[bytes] = ..., id: _Optional[str] = ..., source: _Optional[str] = ..., correlation_id: _Optional[str] = ..., origin: _Optional[_Union[_agent_pb2.Origin, _Mapping]] = ..., has_id: bool = ..., time_us: _Optional[int] = ...) -> None: ...
 
 class Failed(_message.Message):
-    __slots__ = ("code", "message", "retry_after_ms", "park", "dead_letter", "names_event", "batch")
+    __slots__ = ("code", "message", "retry_after_ms", "park", "dead_letter", "names_event", "batch", "blamed")
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
@@ -158,6 +158,7 @@ class Failed(_message.Message):
     DEAD_LETTER_FIELD_NUMBER: _ClassVar[int]
     NAMES_EVENT_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
+    BLAMED_FIELD_NUMBER: _ClassVar[int]
     code: _agent_pb2.FailureCode
     message: str
     retry_after_ms: int
@@ -165,7 +166,8 @@ class Failed(_message.Message):
     dead_letter: DeadLetter
     names_event: bool
     batch: int
-    def __init__(self, code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., message: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., park: bool = ..., dead_letter: _Optional[_Union[DeadLetter, _Mapping]] = ..., names_event: bool = ..., batch: _Optional[int] = ...) -> None: ...
+    blamed: bytes
+    def __init__(self, code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., message: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., park: bool = ..., dead_letter: _Optional[_Union[DeadLetter, _Mapping]] = ..., names_event: bool = ..., batch: _Optional[int] = ..., blamed: _Optional[bytes] = ...) -> None: ...
 
 class Controlled(_message.Message):
     __slots__ = ("verb", "control_id", "reason", "dead_letter")
@@ -303,7 +305,7 @@ class AgentSpec(_message.Message):
     def __init__(self, type: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., revision: _Optional[str] = ..., paused: bool = ..., updated_ms: _Optional[int] = ..., schema_version: _Optional[int] = ...) -> None: ...
 
 class StoredControl(_message.Message):
-    __slots__ = ("schema_version", "base", "turn", "at_us", "mailbox_head", "mailbox_tail", "attempts", "not_before_us", "singles", "parked", "failure_code", "failure_message", "in_flight", "values", "logs", "window_oldest", "window_next", "window_ids", "ahead_head", "ahead_tail", "progress", "wake_ms", "controls", "pending_controls")
+    __slots__ = ("schema_version", "base", "turn", "at_us", "mailbox_head", "mailbox_tail", "attempts", "not_before_us", "singles", "parked", "failure_code", "failure_message", "in_flight", "values", "logs", "window_oldest", "window_next", "window_ids", "ahead_head", "ahead_tail", "progress", "wake_ms", "controls", "pending_controls", "blamed")
     class ValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -349,6 +351,7 @@ class StoredControl(_message.Message):
     WAKE_MS_FIELD_NUMBER: _ClassVar[int]
     CONTROLS_FIELD_NUMBER: _ClassVar[int]
     PENDING_CONTROLS_FIELD_NUMBER: _ClassVar[int]
+    BLAMED_FIELD_NUMBER: _ClassVar[int]
     schema_version: int
     base: bytes
     turn: int
@@ -373,7 +376,8 @@ class StoredControl(_message.Message):
     wake_ms: int
     controls: _containers.RepeatedScalarFieldContainer[str]
     pending_controls: _containers.RepeatedCompositeFieldContainer[Control]
-    def __init__(self, schema_version: _Optional[int] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., at_us: _Optional[int] = ..., mailbox_head: _Optional[int] = ..., mailbox_tail: _Optional[int] = ..., attempts: _Optional[int] = ..., not_before_us: _Optional[int] = ..., singles: _Optional[int] = ..., parked: bool = ..., failure_code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., failure_message: _Optional[str] = ..., in_flight: _Optional[_Union[InFlight, _Mapping]] = ..., values: _Optional[_Mapping[str, int]] = ..., logs: _Optional[_Mapping[str, StoredLog]] = ..., window_oldest: _Optional[int] = ..., window_next: _Optional[int] = ..., window_ids: _Optional[int] = ..., ahead_head: _Optional[int] = ..., ahead_tail: _Optional[int] = ..., progress: _Optional[_Mapping[str, int]] = ..., wake_ms: _Optional[int] = ..., controls: _Optional[_Iterable[str]] = ..., pending_controls: _Optional[_Iterable[_Union[Control, _Mapping]]] = ...) -> None: ...
+    blamed: bytes
+    def __init__(self, schema_version: _Optional[int] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., at_us: _Optional[int] = ..., mailbox_head: _Optional[int] = ..., mailbox_tail: _Optional[int] = ..., attempts: _Optional[int] = ..., not_before_us: _Optional[int] = ..., singles: _Optional[int] = ..., parked: bool = ..., failure_code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., failure_message: _Optional[str] = ..., in_flight: _Optional[_Union[InFlight, _Mapping]] = ..., values: _Optional[_Mapping[str, int]] = ..., logs: _Optional[_Mapping[str, StoredLog]] = ..., window_oldest: _Optional[int] = ..., window_next: _Optional[int] = ..., window_ids: _Optional[int] = ..., ahead_head: _Optional[int] = ..., ahead_tail: _Optional[int] = ..., progress: _Optional[_Mapping[str, int]] = ..., wake_ms: _Optional[int] = ..., controls: _Optional[_Iterable[str]] = ..., pending_controls: _Optional[_Iterable[_Union[Control, _Mapping]]] = ..., blamed: _Optional[bytes] = ...) -> None: ...
 
 class StoredLog(_message.Message):
     __slots__ = ("length", "bytes")
@@ -404,7 +408,7 @@ class InFlight(_message.Message):
     def __init__(self, attempt: _Optional[int] = ..., fingerprints: _Optional[_Iterable[bytes]] = ..., sent_ms: _Optional[int] = ..., resend_ms: _Optional[int] = ..., sends: _Optional[int] = ...) -> None: ...
 
 class StoredSeen(_message.Message):
-    __slots__ = ("place",)
+    __slots__ = ("place", "records")
     class Place(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         PLACE_UNSPECIFIED: _ClassVar[StoredSeen.Place]
@@ -414,8 +418,10 @@ class StoredSeen(_message.Message):
     HERE: StoredSeen.Place
     AHEAD: StoredSeen.Place
     PLACE_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
     place: StoredSeen.Place
-    def __init__(self, place: _Optional[_Union[StoredSeen.Place, str]] = ...) -> None: ...
+    records: int
+    def __init__(self, place: _Optional[_Union[StoredSeen.Place, str]] = ..., records: _Optional[int] = ...) -> None: ...
 
 class StoredAhead(_message.Message):
     __slots__ = ("fingerprint", "has_id", "origin")

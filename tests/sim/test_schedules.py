@@ -1,0 +1,59 @@
+"""Random schedules of crashes, replays, zombies, duplicates, reorderings and controls.
+
+Whatever happens, a world that comes to rest agrees with the oracle.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headgate.sim.driver import settle
+from tests.sim.themes import FAMILIES, schedule_of
+from tests.sim.verdict import check
+
+BYTES = 150
+"""Decisions of a schedule: some 80 steps, before it is left to come to rest."""
+
+ENOUGH = 10_000
+"""Schedules that continuous integration plays at least."""
+
+TOTALS: Counter[str] = Counter()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_world_at_rest_agrees_with_the_oracle(name: str) -> None:
+    """Each family plays its share of schedules."""
+    family = FAMILIES[name]
+
+    @settings(max_examples=settings().max_examples * family.share)
+    @given(st.binary(min_size=BYTES, max_size=BYTES))
+    def play(data: bytes) -> None:
+        schedule = schedule_of(family, data)
+        schedule.play()
+        settle(schedule.world)
+        chains = check(schedule)
+        TOTALS["schedules"] += 1
+        TOTALS["turns"] += sum(len(chain.outcomes) for chain in chains.values())
+        TOTALS["calls"] += len(schedule.world.calls)
+        TOTALS["crashes"] += schedule.world.crashes
+        TOTALS["calls paid twice"] += len(schedule.world.paid_twice.known)
+        TOTALS["calls whose late outcome nobody could know"] += len(schedule.world.paid_twice.late)
+
+    play()
+
+
+def test_enough_schedules_were_played(request: pytest.FixtureRequest) -> None:
+    """The count is part of the promise: say it, and hold continuous integration to it."""
+    if TOTALS["schedules"] == 0:
+        pytest.skip("no schedules were played in this run")
+    told = ", ".join(f"{count:,} {what}" for what, count in TOTALS.items())
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line(f"\nsimulated: {told}")
+    assert TOTALS["calls paid twice"] == 0
+    if settings.get_current_profile_name() == "ci":
+        assert TOTALS["schedules"] >= ENOUGH

@@ -1,0 +1,208 @@
+"""Compares a world that has come to rest with what the oracle says."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from headgate.core.model import Input, Transition
+from headgate.sim.schedule import Schedule
+from headgate.sim.store import Store
+from headgate.sim.world import World
+from headgate.v1.agent_pb2 import Event
+from headgate.v1.turn_pb2 import (
+    HistoryRecord,
+    StoredChunk,
+    StoredControl,
+    StoredWindowEntry,
+)
+from tests.sim.oracle import Chain, data_of, fold
+
+
+def wakes(address: str, given: Input, transition: Transition, store: Store) -> None:
+    """After every step: what waits has a timer, and what is in flight is the mailbox's head."""
+    control = transition.control
+    if control is None:
+        return
+    in_flight = control.HasField("in_flight")
+    waits = control.mailbox_tail > control.mailbox_head and not control.parked
+    timers = {due for due, owner in store.timers if owner == address}
+    if in_flight or waits or control.pending_controls:
+        assert control.wake_ms, f"{address}: nothing will wake it after {transition.note}"
+    assert timers == ({control.wake_ms} if control.wake_ms else set()), "timers differ from state"
+    items = store.items(address)
+    head = control.mailbox_head
+    for place, fingerprint in enumerate(control.in_flight.fingerprints):
+        asked = Event.FromString(items[f"m{head + place}"])
+        assert asked.fingerprint == fingerprint, "in flight is not the mailbox's head"
+
+
+def check(schedule: Schedule) -> dict[str, Chain]:
+    """Assert everything the protocol promises of a world at rest; returns the oracle's chains."""
+    world = schedule.world
+    chains = fold(
+        (written.key, written.value, written.appended_ms)
+        for partition in world.journal.partitions
+        for written in partition
+    )
+    for address in {address for address, _ in schedule.published} | set(chains):
+        if address in chains:
+            _check_state(world, address, chains[address])
+        _check_events(schedule, address, chains.get(address))
+    _check_outputs(world, chains)
+    _check_letters(schedule, chains)
+    _check_attempts(chains)
+    _check_calls(world, chains, forgets=schedule.theme.forgets)
+    assert not world.paid_twice.known, f"paid twice: {world.paid_twice.known}"
+    return chains
+
+
+def _stored(world: World, address: str) -> tuple[StoredControl, dict[str, bytes]]:
+    control = world.gate.store.control(address)
+    assert control is not None, f"{address} has no state"
+    return control, world.gate.store.items(address)
+
+
+def _check_state(world: World, address: str, chain: Chain) -> None:
+    control, items = _stored(world, address)
+    assert control.turn == len(chain.outcomes)
+    assert control.base == chain.bases[-1]
+    assert len(set(chain.bases)) == len(chain.bases), "a base was used twice"
+    assert control.at_us == chain.times[-1]
+    assert control.parked == chain.is_parked, f"{address}: parked is {control.parked}"
+    values = {name: items[f"v{name}"] for name in control.values}
+    assert values == chain.values
+    assert dict(control.values) == {name: len(value) for name, value in values.items()}
+    logs = {name: _list(items, name, log.length) for name, log in control.logs.items()}
+    assert logs == chain.logs
+    assert not control.HasField("in_flight")
+    assert not control.pending_controls
+    _check_leftovers(control, items)
+
+
+def _list(items: dict[str, bytes], name: str, length: int) -> list[bytes]:
+    found: list[bytes] = []
+    for number in range(-(-length // 16)):
+        found += StoredChunk.FromString(items[f"l{name}/{number}"]).items
+    return found
+
+
+def _check_leftovers(control: StoredControl, items: dict[str, bytes]) -> None:
+    """Nothing is stored that the control record does not account for."""
+    kinds = Counter(name[0] for name in items)
+    assert kinds["m"] == control.mailbox_tail - control.mailbox_head
+    assert kinds["w"] == control.window_next - control.window_oldest
+    assert kinds["a"] == control.ahead_tail - control.ahead_head
+    window = [StoredWindowEntry.FromString(v) for k, v in items.items() if k[0] == "w"]
+    assert sum(len(entry.fingerprints) for entry in window) == control.window_ids
+    assert kinds["v"] == len(control.values)
+
+
+def _check_events(schedule: Schedule, address: str, chain: Chain | None) -> None:
+    """Every event is in one turn, or waits in a parked mailbox; sources keep their order."""
+    control, items = _stored(schedule.world, address)
+    waiting = [
+        Event.FromString(items[f"m{seq}"])
+        for seq in range(control.mailbox_head, control.mailbox_tail)
+    ]
+    assert control.parked or not waiting, f"{address} stalls with {len(waiting)} events"
+    refs = [ref for outcome in (chain.outcomes if chain else []) for ref in outcome.taken]
+    found = Counter([ref.fingerprint for ref in refs] + [e.fingerprint for e in waiting])
+    sent = {event.fingerprint: event for to, event in schedule.published if to == address}
+    lost = [event.id for fingerprint, event in sent.items() if not found[fingerprint]]
+    assert not lost, f"{address}: lost {lost}"
+    records = Counter(
+        [(r.origin.topic, r.origin.partition, r.origin.offset) for r in refs]
+        + [(e.origin.topic, e.origin.partition, e.origin.offset) for e in waiting]
+    )
+    assert max(records.values(), default=0) <= 1, f"{address}: a record is in two turns"
+    if not schedule.theme.forgets:
+        twice = [sent[f].id for f, count in found.items() if count > 1]
+        assert not twice, f"{address}: more than once {twice}"
+    last: dict[tuple[str, int], int] = {}
+    known: set[bytes] = set()
+    for ref in refs:
+        if ref.fingerprint in known:
+            # A repeat that came after the window had forgotten: a new event, of no promised place.
+            continue
+        known.add(ref.fingerprint)
+        place = (ref.origin.topic, ref.origin.partition)
+        assert ref.origin.offset > last.get(place, -1), f"{address}: {ref.id} out of order"
+        last[place] = ref.origin.offset
+
+
+def _check_outputs(world: World, chains: dict[str, Chain]) -> None:
+    world.checkpoint()
+    expected = {k: v for chain in chains.values() for k, v in chain.outputs.items()}
+    rendered = Counter(emitted.value for emitted in world.sinks.outbox.committed)
+    got = dict(data_of(value) for value in rendered)
+    assert len(got) == len(rendered), "one id, two contents"
+    assert got == expected
+    history = Counter(emitted.value for emitted in world.sinks.history.committed)
+    told = {}
+    for value in history:
+        record = HistoryRecord.FromString(value)
+        told[record.outcome.agent_type, record.outcome.key, record.base_after] = record.at_us
+    assert len(told) == len(history), "one turn, two histories"
+    assert sorted(told.values()) == sorted(at for c in chains.values() for at in c.times)
+    letters = Counter(letter.SerializeToString() for letter in world.sinks.letters.committed)
+    named = {letter.id for letter in world.sinks.letters.committed}
+    assert named == {k for chain in chains.values() for k in chain.letters}
+    assert len(letters) == len(named), "one id, two dead letters"
+    if not world.reemits:
+        assert set((rendered + history + letters).values()) <= {1}, "committed twice"
+
+
+def _check_calls(world: World, chains: dict[str, Chain], *, forgets: bool) -> None:
+    """Every call ever made stood on a base of the one chain, with that base's state and events."""
+    for paid in world.calls:
+        request = paid.request
+        chain = chains.get(paid.address)
+        place = 0
+        if chain is not None:
+            assert request.base in chain.bases, "a call on a base that never was: a fork"
+            place = chain.bases.index(request.base)
+            values, logs = chain.states[place]
+            assert dict(request.state.values) == values
+            assert {k: v.length for k, v in request.state.logs.items()} == {
+                k: len(v) for k, v in logs.items()
+            }
+            taken = {r.fingerprint for o in chain.outcomes[:place] for r in o.taken}
+            asked = {event.fingerprint for event in request.events}
+            assert not (asked & taken) or forgets, "a call for events that were taken"
+        assert request.turn == place + 1
+
+
+def _check_letters(schedule: Schedule, chains: dict[str, Chain]) -> None:
+    """Only those events are given up that their script, an operator or nobody's service gave up."""
+    scripts = {event.id: json.loads(event.data)["do"] for _, event in schedule.published}
+    for address, chain in chains.items():
+        for letter in chain.letters.values():
+            if letter.reason == "skipped":
+                continue
+            if address.startswith("lost/"):
+                assert letter.reason == "unknown_agent"
+            else:
+                assert address.startswith("orders/"), f"{address} parks, it does not give up"
+                assert scripts[letter.event_id] in {"fail", "terminal"}, (
+                    f"{letter.event_id} is given up ({letter.reason}), it did nothing wrong"
+                )
+
+
+def _check_attempts(chains: dict[str, Chain]) -> None:
+    """No event is charged for another's failure: it failed as often as its dead letter says."""
+    for chain in chains.values():
+        failures: Counter[str] = Counter()
+        for outcome in chain.outcomes:
+            if not outcome.HasField("failed"):
+                continue
+            failed = outcome.failed
+            if failed.names_event:
+                failures[failed.message] += 1
+            if failed.HasField("dead_letter"):
+                letter = failed.dead_letter
+                if letter.message == letter.event_id:
+                    assert letter.attempts <= failures[letter.event_id], (
+                        f"{letter.event_id} is charged {letter.attempts} attempts, "
+                        f"it failed {failures[letter.event_id]} times"
+                    )
