@@ -144,14 +144,17 @@ class RegistryTable:
         while not self._closing.is_set():
             records = consumer.poll(POLL_MS).get(place, [])
             self._take(table, records)
-            if records or time.monotonic() < probe_at:
+            if records:
+                self._recovered()
+            if time.monotonic() < probe_at:
                 continue
             try:
                 consumer.end_offsets([place], timeout_ms=PROBE_TIMEOUT_MS)
                 self._recovered()
             except KafkaTimeoutError:
                 self._troubled(f"no Kafka broker answers at {self._bootstrap}")
-            probe_at = time.monotonic() + PROBE_SECONDS
+            pause = RETRY_SECONDS if self._trouble else PROBE_SECONDS
+            probe_at = time.monotonic() + pause
 
     def _take(self, table: dict[str, AgentSpec], records: list[Any]) -> None:
         for record in records:
