@@ -1,0 +1,203 @@
+"""Gate: the keyed operator that hosts `core.step`. Thin: state in, step, effects out.
+
+Two inputs, both keyed by address: what comes from outside (events, controls) and the journal. Rows are
+`(address, kind, payload)` and `(address, payload, partition, offset, appended_ms)`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from pyflink.common import Row
+from pyflink.datastream import OutputTag, RuntimeContext
+from pyflink.datastream.functions import KeyedCoProcessFunction
+
+from headgate.core import codec
+from headgate.core.letters import letter_for_record
+from headgate.core.machine import step
+from headgate.core.model import (
+    ControlArrived,
+    DeadLettered,
+    Decide,
+    Effect,
+    Emit,
+    EventArrived,
+    Input,
+    OutcomeRead,
+    RecordHistory,
+    SendRequest,
+    Snapshot,
+    Surroundings,
+    TimerFired,
+)
+from headgate.core.readiness import Readiness
+from headgate.flink.rows import KIND_EVENT, SINK_ROW
+from headgate.flink.storage import StoredItems, StoredValue
+from headgate.kafka.registry import RegistryTable
+from headgate.v1.agent_pb2 import Event
+from headgate.v1.turn_pb2 import (
+    Control,
+    DeadLetter,
+    Hello,
+    InvokeRequest,
+    JournalRecord,
+)
+
+log = logging.getLogger(__name__)
+
+OUTBOX = OutputTag("outbox", SINK_ROW)
+HISTORY = OutputTag("history", SINK_ROW)
+DEAD_LETTERS = OutputTag("dead-letters", SINK_ROW)
+
+
+@dataclass(frozen=True, slots=True)
+class GateSettings:
+    """What Gate needs to know. ``tick_keys[n]`` is a key that Flink gives to subtask n."""
+
+    bootstrap: str
+    registry: str
+    journal: str
+    tick_keys: tuple[str, ...]
+
+
+class Gate(KeyedCoProcessFunction):
+    """Runs one step for every input; emits requests, and records to side outputs."""
+
+    def __init__(self, settings: GateSettings) -> None:
+        self._settings = settings
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Open state and follow the registry."""
+        self._control = StoredValue(runtime_context)
+        self._items = StoredItems(runtime_context)
+        # PyFlink's own getter is broken in thread mode; the Java object behind it is not.
+        info = runtime_context._runtime_context.getTaskInfo()
+        self._tick_key = self._settings.tick_keys[info.getIndexOfThisSubtask()]
+        self._readiness = Readiness(nonce=os.urandom(8))
+        self._has_greeted = False
+        self._held_back: dict[str, bytes] = {}
+        self._registry = RegistryTable(self._settings.bootstrap, self._settings.registry)
+
+    def close(self) -> None:
+        """Stop following the registry."""
+        self._registry.close()
+
+    # ----------------------------------------------------------------------------------- inputs
+
+    def process_element1(self, value: Any, ctx: Any) -> list[Any]:
+        """Take an event or a control."""
+        address, kind, payload = value
+        given: Input
+        if kind == KIND_EVENT:
+            given = EventArrived(Event.FromString(payload))
+        else:
+            given = ControlArrived(Control.FromString(payload))
+        return self._greeting() + self._step(address, given, ctx)
+
+    def process_element2(self, value: Any, ctx: Any) -> list[Any]:
+        """Take a record of the journal."""
+        address, payload, partition, offset, appended_ms = value
+        out = self._greeting()
+        payload = bytes(payload or b"")
+        try:
+            record = JournalRecord.FromString(payload)
+            kind = record.WhichOneof("kind")
+        except DecodeError as error:
+            kind, problem = None, str(error)
+        else:
+            problem = "it is neither an outcome nor a tick"
+        if kind == "tick":
+            if self._readiness.see(record.tick):
+                log.info("gate is ready, %d requests were held back", len(self._held_back))
+                out.extend(self._held_back.values())
+                self._held_back.clear()
+            return out
+        if kind == "outcome":
+            outcome = record.outcome
+            if f"{outcome.agent_type}/{outcome.key}" == address:
+                given = OutcomeRead(
+                    outcome, outcome.SerializeToString(), appended_ms, partition, offset
+                )
+                return out + self._step(address, given, ctx)
+            problem = f"it is keyed {address!r} but names {outcome.agent_type}/{outcome.key}"
+        out.append(self._unreadable(address, payload, partition, offset, appended_ms, problem))
+        return out
+
+    def on_timer(self, timestamp: int, ctx: Any) -> list[Any]:
+        """Wake an instance up."""
+        return self._greeting() + self._step(ctx.get_current_key(), TimerFired(), ctx)
+
+    # ------------------------------------------------------------------------------------- step
+
+    def _step(self, address: str, given: Input, ctx: Any) -> list[Any]:
+        raw = self._control.get()
+        control = None if raw is None else codec.decode_control(raw, address)
+        agent_type = address.partition("/")[0]
+        around = Surroundings(
+            now_ms=time.time_ns() // 1_000_000,
+            spec=self._registry.get(agent_type),
+            registry_complete=self._registry.is_complete,
+        )
+        made = step(Snapshot(address, control, self._items), given, around)
+        for name, value in made.puts.items():
+            self._items.put(name, value)
+        if made.control is not None:
+            self._control.put(codec.encode_control(made.control))
+        if made.delete_timer_ms:
+            ctx.timer_service().delete_processing_time_timer(made.delete_timer_ms)
+        if made.set_timer_ms:
+            ctx.timer_service().register_processing_time_timer(made.set_timer_ms)
+        if not self._readiness.is_ready and made.note == "applied":
+            self._held_back.pop(address, None)
+        return [out for effect in made.effects for out in self._carry_out(address, effect)]
+
+    def _carry_out(self, address: str, effect: Effect) -> list[Any]:
+        key = address.encode()
+        match effect:
+            case SendRequest(call):
+                return self._request(address, InvokeRequest(call=call))
+            case Decide(outcome):
+                return self._request(address, InvokeRequest(decide=outcome))
+            case Emit(value):
+                return [(OUTBOX, Row(key, value))]
+            case RecordHistory(value):
+                return [(HISTORY, Row(key, value))]
+            case DeadLettered(letter):
+                return [(DEAD_LETTERS, Row(key, letter.SerializeToString()))]
+
+    def _request(self, address: str, request: InvokeRequest) -> list[bytes]:
+        raw = request.SerializeToString()
+        if self._readiness.is_ready:
+            return [raw]
+        # Its outcome may be in the part of the journal that is still to be read. The newest per instance
+        # is enough; what an outcome answers meanwhile is dropped.
+        self._held_back[address] = raw
+        return []
+
+    def _greeting(self) -> list[bytes]:
+        if self._has_greeted:
+            return []
+        self._has_greeted = True
+        hello = Hello(nonce=self._readiness.nonce, tick_key=self._tick_key.encode())
+        return [InvokeRequest(hello=hello).SerializeToString()]
+
+    def _unreadable(
+        self, address: str, payload: bytes, partition: int, offset: int, at_ms: int, problem: str
+    ) -> tuple[OutputTag, Row]:
+        where = f"{self._settings.journal}/{partition}@{offset}"
+        letter: DeadLetter = letter_for_record(
+            reason="bad_journal_record",
+            message=f"{where}: no journal record of Headgate's: {problem}; find out who wrote it",
+            topic=self._settings.journal,
+            partition=partition,
+            offset=offset,
+            timestamp_ms=at_ms,
+            key=address.encode(),
+            value=payload,
+        )
+        return DEAD_LETTERS, Row(address.encode(), letter.SerializeToString())

@@ -1,0 +1,70 @@
+"""Invoke: the async operator's function. It carries the dispatcher and returns at once.
+
+Stock PyFlink awaits the slowest call of a bundle and drains all calls before a checkpoint. This function hands
+the request to the dispatcher and completes with no output; the outcome travels through the journal.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from pyflink.datastream.functions import AsyncFunction, RuntimeContext
+
+from headgate.kafka.journal import KafkaJournal
+from headgate.rpc.dispatcher import Dispatcher, DispatcherLimits
+from headgate.rpc.endpoint import EndpointLimits
+from headgate.v1.turn_pb2 import InvokeRequest
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeSettings:
+    """What one Invoke subtask needs to know."""
+
+    bootstrap: str
+    journal: str
+    partitions: int
+    linger_ms: float
+    concurrency: int
+    queue_bytes: int
+    record_bytes: int
+
+
+class Invoke(AsyncFunction):
+    """Takes serialized InvokeRequests; never emits."""
+
+    def __init__(self, settings: InvokeSettings) -> None:
+        self._settings = settings
+        self._journal: KafkaJournal | None = None
+        self._dispatcher: Dispatcher | None = None
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Connect the journal's producer."""
+        s = self._settings
+        self._journal = KafkaJournal(s.bootstrap, s.journal, s.partitions, linger_ms=s.linger_ms)
+        self._dispatcher = Dispatcher(
+            self._journal,
+            DispatcherLimits(EndpointLimits(s.concurrency, s.queue_bytes), s.record_bytes),
+            now_us=lambda: time.time_ns() // 1000,
+            random_id=lambda: os.urandom(16),
+        )
+
+    def close(self) -> None:
+        """Write what is answered; calls under way are made again by the next life."""
+        if self._journal is not None:
+            self._journal.close()
+
+    async def async_invoke(self, value: bytes) -> list[Any]:
+        """Take one request. Raises only if the journal is beyond repair: then the job fails over."""
+        if self._dispatcher is not None:
+            self._dispatcher.take(InvokeRequest.FromString(value))
+        return []
+
+    def timeout(self, value: bytes) -> list[Any]:
+        """Never called: the operator runs without a timeout; deadlines are the dispatcher's."""
+        return []

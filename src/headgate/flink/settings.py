@@ -1,0 +1,59 @@
+"""Flink settings that belong to the job, whatever cluster it is submitted to."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pyflink.common import Configuration
+from pyflink.datastream import CheckpointingMode, StreamExecutionEnvironment
+from pyflink.util.java_utils import get_j_env_configuration
+
+import headgate
+from headgate.config import Config
+
+MODE = "python.execution-mode"
+
+
+def apply(env: StreamExecutionEnvironment, config: Config) -> None:
+    """Set what the job needs: modes, parallelism, checkpoints, how long bundles and buffers gather."""
+    made = Configuration()
+    # Gate and intake run inside the TaskManager's JVM; Invoke gets a process of its own below.
+    made.set_string(MODE, "thread")
+    made.set_string("python.fn-execution.bundle.time", str(config.job.bundle_ms))
+    made.set_string("python.fn-execution.bundle.size", "1000")
+    made.set_string("execution.buffer-timeout.interval", f"{config.job.buffer_ms} ms")
+    made.set_string("python.pythonpath", ":".join(_module_path()))
+    made.set_string("pipeline.name", config.job.name)
+    # Sources of one topic each: alignment would only hold records back.
+    made.set_string("table.exec.source.idle-timeout", "0 ms")
+    env.configure(made)
+    env.set_parallelism(config.job.parallelism)
+    env.set_max_parallelism(config.job.max_parallelism)
+    interval_ms = int(config.job.checkpoint_interval.total_seconds() * 1000)
+    env.enable_checkpointing(interval_ms, CheckpointingMode.EXACTLY_ONCE)
+
+
+def _module_path() -> list[str]:
+    """Where Python in the TaskManager finds modules.
+
+    Thread mode knows neither virtual environments nor the .pth files of editable installs: site-packages and the
+    folder that Headgate was imported from are named one by one.
+    """
+    own = str(Path(headgate.__file__).resolve().parents[1])
+    found = [path for path in sys.path if path.endswith("-packages")]
+    return [own, *(path for path in found if path != own)]
+
+
+@contextmanager
+def process_mode(env: StreamExecutionEnvironment) -> Iterator[None]:
+    """Define operators that run in a Python process of their own."""
+    configuration: Any = get_j_env_configuration(env._j_stream_execution_environment)
+    configuration.setString(MODE, "process")
+    try:
+        yield
+    finally:
+        configuration.setString(MODE, "thread")

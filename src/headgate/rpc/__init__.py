@@ -1,0 +1,1 @@
+"""Agent services as Headgate calls them: connections, queues, deadlines."""

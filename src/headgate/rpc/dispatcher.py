@@ -1,0 +1,206 @@
+"""The dispatcher: takes requests from Gate, calls agent services, journals what became of them.
+
+It is one class without Flink in it, so that any host can carry it: today the worker process of the async
+operator. All of it runs in one event loop. What it promises (rules 6, 7 and 12 of the protocol):
+
+- ``take`` returns at once, whatever services do. A slow agent fills its own endpoint's queue; what does not
+  fit is dropped, counted, and sent again by Gate.
+- A call that is under way or journaled is not made again.
+- Nothing is journaled that a sink could not write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from headgate.core.identity import address_of, partition_of
+from headgate.core.outcome import failed_reply, outcome_of
+from headgate.rpc.endpoint import Endpoint, EndpointLimits
+from headgate.rpc.pending import Pending
+from headgate.v1.agent_pb2 import FAILURE_CODE_UNKNOWN_AGENT, TurnReply
+from headgate.v1.turn_pb2 import Call, Hello, InvokeRequest, JournalRecord, Outcome, Tick
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+"""Time between ticks: how old a view of "all is read" may be. Each costs a record per partition."""
+
+REMEMBERED_CALLS = 100_000
+"""Journaled calls that are remembered. A re-send reaches Invoke within 30 s of the outcome's journaling,
+and 3,000 turns/s make 90,000 of them; forgetting one costs a call, not correctness."""
+
+
+class Journal(Protocol):
+    """Where outcomes and ticks go: ordered per partition, idempotent, never giving up."""
+
+    partitions: int
+
+    def write(self, partition: int, key: bytes, value: bytes) -> None:
+        """Append a record. Raises if the journal can take no more, ever."""
+
+    def is_full(self) -> bool:
+        """Tell whether so much waits to be written that no new call should be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class DispatcherLimits:
+    """Bounds of one dispatcher. ``record_bytes``: the largest record any sink may be given."""
+
+    endpoint: EndpointLimits
+    record_bytes: int
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a dispatcher has done, for metrics and tests."""
+
+    calls: int = 0
+    repeats: int = 0
+    dropped: int = 0
+    outcomes: int = 0
+    late: int = 0
+
+
+class Dispatcher:
+    """Calls agent services and journals outcomes; see the module."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        limits: DispatcherLimits,
+        *,
+        now_us: Callable[[], int],
+        random_id: Callable[[], bytes],
+    ) -> None:
+        """``now_us`` is the wall clock in microseconds, ``random_id`` gives 16 fresh bytes."""
+        self.counts = Counts()
+        self._journal = journal
+        self._limits = limits
+        self._now_us = now_us
+        self._random_id = random_id
+        self._endpoints: dict[str, Endpoint] = {}
+        self._under_way: set[bytes] = set()
+        self._journaled: OrderedDict[bytes, None] = OrderedDict()
+        self._ticking: asyncio.Task[None] | None = None
+
+    def take(self, request: InvokeRequest) -> None:
+        """Take one request; never waits, never raises for what a service does."""
+        match request.WhichOneof("kind"):
+            case "call":
+                self._call(request.call)
+            case "decide":
+                self._decide(request.decide)
+            case "hello":
+                self._greet(request.hello)
+
+    async def close(self) -> None:
+        """Stop ticking and close every endpoint. Calls under way are left unanswered."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+        for endpoint in self._endpoints.values():
+            await endpoint.close()
+
+    # ----------------------------------------------------------------------------------- calls
+
+    def _call(self, call: Call) -> None:
+        name = call.request.request_id
+        if name in self._under_way or name in self._journaled:
+            self.counts.repeats += 1
+            return
+        if self._journal.is_full():
+            self.counts.dropped += 1
+            return
+        pending = Pending(call, taken_us=self._now_us())
+        if not call.endpoint:
+            self._fail_unknown(pending)
+            return
+        endpoint = self._endpoints.get(call.endpoint)
+        if endpoint is None:
+            endpoint = Endpoint(
+                call.endpoint,
+                self._limits.endpoint,
+                on_reply=self._answered,
+                on_dropped=self._dropped,
+                now_us=self._now_us,
+            )
+            self._endpoints[call.endpoint] = endpoint
+        self._under_way.add(name)
+        endpoint.submit(pending)
+
+    def _fail_unknown(self, pending: Pending) -> None:
+        agent_type = pending.request.agent_type
+        message = (
+            f"no agent type {agent_type!r} is attached; attach it, then replay the dead letter"
+        )
+        reply = failed_reply(pending.request, FAILURE_CODE_UNKNOWN_AGENT, message)
+        self._under_way.add(pending.name)
+        self._answered(pending, reply)
+
+    def _answered(self, pending: Pending, reply: TurnReply) -> None:
+        if pending.name not in self._under_way:
+            self.counts.late += 1
+            return
+        if pending.called_us:
+            self.counts.calls += 1
+        outcome = outcome_of(
+            pending.call,
+            reply,
+            outcome_id=self._random_id(),
+            called_us=pending.called_us,
+            answered_us=self._now_us(),
+            max_record_bytes=self._limits.record_bytes,
+        )
+        self._under_way.discard(pending.name)
+        self._write(pending.name, outcome)
+
+    def _dropped(self, pending: Pending) -> None:
+        self._under_way.discard(pending.name)
+        self.counts.dropped += 1
+
+    # --------------------------------------------------------------------------------- journal
+
+    def _decide(self, outcome: Outcome) -> None:
+        if outcome.outcome_id in self._journaled:
+            self.counts.repeats += 1
+            return
+        self._write(outcome.outcome_id, outcome)
+
+    def _write(self, name: bytes, outcome: Outcome) -> None:
+        key = address_of(outcome.agent_type, outcome.key).encode()
+        record = JournalRecord(outcome=outcome)
+        partition = partition_of(key, self._journal.partitions)
+        self._journal.write(partition, key, record.SerializeToString())
+        self.counts.outcomes += 1
+        self._journaled[name] = None
+        if len(self._journaled) > REMEMBERED_CALLS:
+            self._journaled.popitem(last=False)
+
+    # ----------------------------------------------------------------------------------- ticks
+
+    def _greet(self, hello: Hello) -> None:
+        self._tick(hello, start=True)
+        if self._ticking is not None:
+            self._ticking.cancel()
+        self._ticking = asyncio.get_running_loop().create_task(self._keep_ticking(hello))
+
+    async def _keep_ticking(self, hello: Hello) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self._tick(hello, start=False)
+
+    def _tick(self, hello: Hello, *, start: bool) -> None:
+        for partition in range(self._journal.partitions):
+            tick = Tick(
+                nonce=hello.nonce,
+                start=start,
+                written_us=self._now_us(),
+                partition=partition,
+                partitions=self._journal.partitions,
+            )
+            value = JournalRecord(tick=tick).SerializeToString()
+            self._journal.write(partition, hello.tick_key, value)
