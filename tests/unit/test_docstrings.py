@@ -6,10 +6,14 @@ import pkgutil
 
 import pytest
 
+import headgate.cli
 import headgate.config
+import headgate.kafka
 
 MODULES = [
-    module.name for module in pkgutil.iter_modules(headgate.config.__path__, "headgate.config.")
+    module.name
+    for package in (headgate.cli, headgate.config, headgate.kafka)
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
 ]
 
 

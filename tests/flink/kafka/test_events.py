@@ -1,5 +1,6 @@
 """Publishing and reading back: places, order, and what is committed."""
 
+from collections import deque
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from headgate.config import Config
 from headgate.core.decode import Record
 from headgate.core.identity import partition_of
+from headgate.kafka import tail
 from headgate.kafka.connect import open_producer
 from headgate.kafka.errors import UnknownTopicError
 from headgate.kafka.publish import Publisher
@@ -108,7 +110,9 @@ def test_what_is_not_wanted_does_not_count_towards_the_last(topics: Topics) -> N
         assert sorted(tail.backlog()) == [b"120", b"50"]
 
 
-def test_partitions_of_different_age_are_read_in_order(topics: Topics) -> None:
+def test_partitions_of_different_age_are_read_in_order(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = topics()
     name = config.topics[0].name
     count = AHEAD_AT_MOST * 2 + 500  # the young partitions must rest until the old one is through
@@ -118,10 +122,19 @@ def test_partitions_of_different_age_are_read_in_order(topics: Topics) -> None:
             at = 1_700_000_000_000 + partition * count + number
             producer.send(name, b"x" * 300, partition=partition, timestamp_ms=at)
     producer.close()
-    with Tail(config.kafka.bootstrap, name, lambda r: r.timestamp_ms, start="start") as tail:
-        read = list(tail.backlog())
+    waiting: list[int] = []
+
+    def pop(queues: dict[Any, deque[Any]]) -> Any:
+        waiting.append(max(map(len, queues.values())))
+        return pop_oldest(queues)
+
+    pop_oldest = tail._pop_oldest
+    monkeypatch.setattr(tail, "_pop_oldest", pop)
+    with Tail(config.kafka.bootstrap, name, lambda r: r.timestamp_ms, start="start") as reader:
+        read = list(reader.backlog())
     assert len(read) == 3 * count
     assert read == sorted(read)
+    assert max(waiting) < AHEAD_AT_MOST + 1_000  # a poll brings 500 more at most
 
 
 def test_a_follower_goes_on_where_the_backlog_ended(topics: Topics) -> None:
