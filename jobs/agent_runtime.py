@@ -1,4 +1,6 @@
-"""The agent runtime as a Flink job: `flink run -py jobs/agent_runtime.py -- --config headgate.toml`."""
+"""The agent runtime as a Flink job: `flink run -py jobs/agent_runtime.py -- --config
+headgate.toml`.
+"""
 
 import sys
 

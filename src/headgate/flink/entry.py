@@ -11,7 +11,8 @@ from headgate.kafka.topics import ensure_topics
 
 
 def configure(arguments: list[str]) -> Config:
-    """Read ``--config FILE`` (or HEADGATE_CONFIG), make the topics, write the agents to the registry.
+    """Read ``--config FILE`` (or HEADGATE_CONFIG), make the topics, write the agents to the
+    registry.
 
     Raises:
         HeadgateError: the file or the topics are not as they must be; nothing was submitted.

@@ -19,7 +19,9 @@ REFUSED = OutputTag("refused", SINK_ROW)
 
 
 class Intake(ProcessFunction):
-    """Rows `(topic, partition, offset, ms, key, value, headers)` in, keyed rows out, dead letters aside."""
+    """Rows `(topic, partition, offset, ms, key, value, headers)` in, keyed rows out, dead
+    letters aside.
+    """
 
     def __init__(self, rules: dict[str, list[TopicRule]], inbox: str) -> None:
         """``rules`` has an entry for each agent type that a topic is routed to."""

@@ -1,7 +1,8 @@
 """Invoke: the async operator's function. It carries the dispatcher and returns at once.
 
-Stock PyFlink awaits the slowest call of a bundle and drains all calls before a checkpoint. This function hands
-the request to the dispatcher and completes with no output; the outcome travels through the journal.
+Stock PyFlink awaits the slowest call of a bundle and drains all calls before a checkpoint. This
+function hands the request to the dispatcher and completes with no output; the outcome travels
+through the journal.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ class Invoke(AsyncFunction):
             self._journal.close()
 
     async def async_invoke(self, value: bytes) -> list[Any]:
-        """Take one request. Raises only if the journal is beyond repair: then the job fails over."""
+        """Take one request. Raises only if the journal is beyond repair: then the job fails
+        over.
+        """
         if self._dispatcher is not None:
             self._dispatcher.take(InvokeRequest.FromString(value))
         return []

@@ -10,7 +10,9 @@ KIND_EVENT = 1
 KIND_CONTROL = 2
 
 KEYED_ROW = Types.ROW([Types.STRING(), Types.ROW([Types.STRING(), Types.INT(), BYTES])])
-"""What decode emits: the key, and (address, kind, payload). PyFlink's own Java key selector takes field 0."""
+"""What decode emits: the key, and (address, kind, payload). PyFlink's own Java key selector
+takes field 0.
+"""
 
 KEY_TYPE = Types.ROW([Types.STRING()])
 

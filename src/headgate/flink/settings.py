@@ -19,7 +19,9 @@ MODE = "python.execution-mode"
 
 
 def apply(env: StreamExecutionEnvironment, config: Config) -> None:
-    """Set what the job needs: modes, parallelism, checkpoints, how long bundles and buffers gather."""
+    """Set what the job needs: modes, parallelism, checkpoints, how long bundles and buffers
+    gather.
+    """
     made = Configuration()
     # Gate and intake run inside the TaskManager's JVM; Invoke gets a process of its own below.
     made.set_string(MODE, "thread")
@@ -40,8 +42,8 @@ def apply(env: StreamExecutionEnvironment, config: Config) -> None:
 def _module_path() -> list[str]:
     """Where Python in the TaskManager finds modules.
 
-    Thread mode knows neither virtual environments nor the .pth files of editable installs: site-packages and the
-    folder that Headgate was imported from are named one by one.
+    Thread mode knows neither virtual environments nor the .pth files of editable installs:
+    site-packages and the folder that Headgate was imported from are named one by one.
     """
     own = str(Path(headgate.__file__).resolve().parents[1])
     found = [path for path in sys.path if path.endswith("-packages")]

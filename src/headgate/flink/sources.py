@@ -1,6 +1,7 @@
 """Kafka sources. Both are Table sources: the only ones that hand Python a record's key and headers.
 
-The journal is keyed and projected by Flink's own code, so that its records enter Python once, in Gate.
+The journal is keyed and projected by Flink's own code, so that its records enter Python once,
+in Gate.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ MILLISECONDS = (
     f" + EXTRACT(HOUR FROM {_TIME}) * 3600000 + EXTRACT(MINUTE FROM {_TIME}) * 60000"
     f" + EXTRACT(SECOND FROM {_TIME}) * 1000 + EXTRACT(MILLISECOND FROM {_TIME})"
 )
-"""A record's timestamp as a number. SQL has no cast for it, and a timestamp would be an object in Python. The
-session's zone must be UTC."""
+"""A record's timestamp as a number. SQL has no cast for it, and a timestamp would be an object
+in Python. The session's zone must be UTC.
+"""
 
 
 def _quoted(text: str) -> str:
@@ -58,29 +60,31 @@ def records(
     columns = (
         "k BYTES, v BYTES, topic STRING METADATA VIRTUAL, `partition` INT METADATA VIRTUAL, "
         "`offset` BIGINT METADATA VIRTUAL, ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL, "
-        "headers MAP<STRING, BYTES> METADATA VIRTUAL"
+        "headers MAP<STRING, BYTES> METADATA VIRTUAL, ms AS " + MILLISECONDS
     )
     options = _options(bootstrap, topics, group)
     options["scan.startup.mode"] = "earliest-offset"
     _create(tables, "headgate_records", columns, options)
     selected = tables.sql_query(
-        f"SELECT topic, `partition`, `offset`, {MILLISECONDS} AS ms, k, v, headers "
-        "FROM headgate_records"
+        "SELECT topic, `partition`, `offset`, ms, k, v, headers FROM headgate_records"
     )
-    return tables.to_data_stream(selected)
+    stream = tables.to_data_stream(selected)
+    _source_of(stream, uid="records")
+    return stream
 
 
 def journal(
     tables: StreamTableEnvironment, *, bootstrap: str, topic: str, partitions: int, group: str
 ) -> DataStream:
-    """Rows `(address, (address, value, partition, offset, ms))` of the journal, from its very beginning.
+    """Rows `(address, (address, value, partition, offset, ms))` of the journal, from its very
+    beginning.
 
-    Where the log no longer holds the position, the job refuses to go on: skipping outcomes would fork
-    history (rule 11).
+    Where the log no longer holds the position, the job refuses to go on: skipping outcomes
+    would fork history (rule 11).
     """
     columns = (
         "k STRING, v BYTES, `partition` INT METADATA VIRTUAL, `offset` BIGINT METADATA VIRTUAL, "
-        "ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL"
+        "ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL, ms AS " + MILLISECONDS
     )
     options = _options(bootstrap, [topic], group)
     options["scan.startup.mode"] = "specific-offsets"
@@ -89,23 +93,32 @@ def journal(
     )
     _create(tables, "headgate_journal", columns, options)
     selected = tables.sql_query(
-        f"SELECT k, ROW(k, v, `partition`, `offset`, {MILLISECONDS}) AS r FROM headgate_journal"
+        "SELECT k, ROW(k, v, `partition`, `offset`, ms) FROM headgate_journal"
     )
     stream = tables.to_data_stream(selected)
-    _never_reset(stream)
+    _never_reset(_source_of(stream, uid="journal"))
     return stream
 
 
-def _never_reset(stream: DataStream) -> None:
-    """Set the consumer's reset strategy to NONE.
+def _source_of(stream: DataStream, *, uid: str) -> Any:
+    """Return the Java source below a stream, and name its state for savepoints.
 
-    The Table connector pins it to EARLIEST for specific offsets and lets no option change it; the source
-    object inside the graph is open to the gateway.
+    The planner leaves its operators without uids; a source's positions must be found again
+    whatever else of the graph has changed.
     """
     transformation: Any = stream._j_data_stream.getTransformation()
     while transformation.getInputs().size():
         transformation = transformation.getInputs().get(0)
-    source = transformation.getSource()
+    transformation.setUid(uid)
+    return transformation.getSource()
+
+
+def _never_reset(source: Any) -> None:
+    """Set the consumer's reset strategy to NONE.
+
+    The Table connector pins it to EARLIEST for specific offsets and lets no option change it;
+    the source object inside the graph is open to the gateway.
+    """
     field = source.getClass().getDeclaredField("props")
     field.setAccessible(True)
     properties = field.get(source)

@@ -1,8 +1,9 @@
 """Keyed state as bytes, without PyFlink's pickling around it.
 
-In thread mode a state handle wraps a Java state object. PyFlink pickles values on the way; ours are protobuf
-bytes already, so the wrapper's Java object is used directly: Python's bytes are Java's byte[]. The declared type
-stays PICKLED_BYTE_ARRAY, the one type that thread mode supports for state, and is a plain byte[] in the snapshot.
+In thread mode a state handle wraps a Java state object. PyFlink pickles values on the way; ours
+are protobuf bytes already, so the wrapper's Java object is used directly: Python's bytes are
+Java's byte[]. The declared type stays PICKLED_BYTE_ARRAY, the one type that thread mode
+supports for state, and is a plain byte[] in the snapshot.
 """
 
 from __future__ import annotations

@@ -15,8 +15,9 @@ from headgate.errors import HeadgateError
 log = logging.getLogger(__name__)
 
 WAITING_BYTES = 64_000_000
-"""Unwritten outcomes beyond which no new call is made: a broker outage must not fill the memory, and a call
-that was paid must not be dropped."""
+"""Unwritten outcomes beyond which no new call is made: a broker outage must not fill the
+memory, and a call that was paid must not be dropped.
+"""
 
 POLL_SECONDS = 0.05
 """How often delivery reports are collected when nothing is written."""
@@ -25,7 +26,8 @@ POLL_SECONDS = 0.05
 class JournalLostError(HeadgateError):
     """The journal's producer cannot go on; the job fails over and a new producer takes up.
 
-    Operator action: none if it happens once; if it repeats, look at the broker's log for the cause named.
+    Operator action: none if it happens once; if it repeats, look at the broker's log for the
+    cause named.
     """
 
 
@@ -82,7 +84,9 @@ class KafkaJournal:
         return self._waiting_bytes > WAITING_BYTES
 
     def close(self) -> None:
-        """Write what waits, for at most two seconds; what remains is called again by the next life."""
+        """Write what waits, for at most two seconds; what remains is called again by the next
+        life.
+        """
         self._producer.flush(2)
         self._closing.set()
         self._poller.join(1)

@@ -1,10 +1,11 @@
 """The dispatcher: takes requests from Gate, calls agent services, journals what became of them.
 
-It is one class without Flink in it, so that any host can carry it: today the worker process of the async
-operator. All of it runs in one event loop. What it promises (rules 6, 7 and 12 of the protocol):
+It is one class without Flink in it, so that any host can carry it: today the worker process of
+the async operator. All of it runs in one event loop. What it promises (rules 6, 7 and 12 of the
+protocol):
 
-- ``take`` returns at once, whatever services do. A slow agent fills its own endpoint's queue; what does not
-  fit is dropped, counted, and sent again by Gate.
+- ``take`` returns at once, whatever services do. A slow agent fills its own endpoint's queue;
+  what does not fit is dropped, counted, and sent again by Gate.
 - A call that is under way or journaled is not made again.
 - Nothing is journaled that a sink could not write.
 """
@@ -31,8 +32,9 @@ TICK_SECONDS = 1.0
 """Time between ticks: how old a view of "all is read" may be. Each costs a record per partition."""
 
 REMEMBERED_CALLS = 100_000
-"""Journaled calls that are remembered. A re-send reaches Invoke within 30 s of the outcome's journaling,
-and 3,000 turns/s make 90,000 of them; forgetting one costs a call, not correctness."""
+"""Journaled calls that are remembered. A re-send reaches Invoke within 30 s of the outcome's
+journaling, and 3,000 turns/s make 90,000 of them; forgetting one costs a call, not correctness.
+"""
 
 
 class Journal(Protocol):

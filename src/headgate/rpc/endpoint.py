@@ -1,9 +1,10 @@
 """One agent service: its queue, its quota, its deadlines, its connection.
 
-Failure stories this knows: a service that answers slowly (the quota fills, then the queue, then requests are
-dropped), never (deadlines), with garbage (the dispatcher refuses it), with an error status (a failed attempt),
-not at all (UNAVAILABLE: requests wait and are sent again, no attempt is charged), or that dies of a request
-(after ``BREAKS_AT_MOST`` broken streams the calls it had then count as failed).
+Failure stories this knows: a service that answers slowly (the quota fills, then the queue, then
+requests are dropped), never (deadlines), with garbage (the dispatcher refuses it), with an
+error status (a failed attempt), not at all (UNAVAILABLE: requests wait and are sent again, no
+attempt is charged), or that dies of a request (after ``BREAKS_AT_MOST`` broken streams the
+calls it had then count as failed).
 """
 
 from __future__ import annotations
@@ -33,18 +34,22 @@ SWEEP_SECONDS = 0.05
 
 RECONNECT_FIRST_SECONDS = 0.05
 RECONNECT_AT_MOST_SECONDS = 1.0
-"""Pauses between connection attempts: a restarted service gets its turns within a second, a dead one costs
-one connection attempt a second."""
+"""Pauses between connection attempts: a restarted service gets its turns within a second, a
+dead one costs one connection attempt a second.
+"""
 
 BREAKS_AT_MOST = 5
-"""Streams that may break under a call before the call is taken for the cause. Fewer, and restarts of a service
-would cost innocent turns an attempt; without a bound a turn that crashes its service is sent for ever."""
+"""Streams that may break under a call before the call is taken for the cause. Fewer, and
+restarts of a service would cost innocent turns an attempt; without a bound a turn that crashes
+its service is sent for ever.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointLimits:
-    """``concurrency``: calls in flight. ``queue_bytes``: requests that wait. ``flush_seconds``: how long
-    requests gather before a batch is written (0: until the loop has run once)."""
+    """``concurrency``: calls in flight. ``queue_bytes``: requests that wait. ``flush_seconds``:
+    how long requests gather before a batch is written (0: until the loop has run once).
+    """
 
     concurrency: int = 1_000
     queue_bytes: int = 32_000_000
@@ -52,8 +57,9 @@ class EndpointLimits:
 
 
 class Endpoint:
-    """Calls one service. ``on_reply`` gets each answer, or what stands for it, exactly once per call;
-    ``on_dropped`` gets calls that were given up unanswered and cost nothing."""
+    """Calls one service. ``on_reply`` gets each answer, or what stands for it, exactly once per
+    call; ``on_dropped`` gets calls that were given up unanswered and cost nothing.
+    """
 
     def __init__(
         self,
@@ -176,7 +182,8 @@ class Endpoint:
     def _answered(self, reply: TurnReply) -> None:
         pending = self._called.pop(reply.request_id, None)
         if pending is None:
-            # Late, or for a request that was never made: there is no turn that it could be blamed on.
+            # Late, or for a request that was never made: there is no turn that it could be
+            # blamed on.
             return
         self._finish(pending, reply)
         if self._queue:
@@ -211,7 +218,8 @@ class Endpoint:
                 reply = failed_reply(pending.request, FAILURE_CODE_DEADLINE_EXCEEDED, message)
                 self._finish(pending, reply)
                 self._work.set()
-            # Never called within the deadline: the service's trouble, not the turn's. Gate sends again.
+            # Never called within the deadline: the service's trouble, not the turn's. Gate
+            # sends again.
             while self._queue and self._queue[0].deadline_us <= now:
                 pending = self._queue.popleft()
                 self._queued_bytes -= pending.size

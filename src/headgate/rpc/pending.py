@@ -10,7 +10,9 @@ from headgate.v1.turn_pb2 import Call
 
 @dataclass(slots=True, eq=False)
 class Pending:
-    """One call under way. Times are microseconds since the epoch, 0 while it has not been called."""
+    """One call under way. Times are microseconds since the epoch, 0 while it has not been
+    called.
+    """
 
     call: Call
     taken_us: int

@@ -14,7 +14,9 @@ from headgate.v1.agent_pb2 import DescribeRequest, TurnReply, TurnReplyBatch, Tu
 from headgate.v1.agent_pb2_grpc import AgentServiceStub
 
 CONNECT_SECONDS = 5.0
-"""A service that is up answers Describe in milliseconds; one that hangs for this long is as good as down."""
+"""A service that is up answers Describe in milliseconds; one that hangs for this long is as
+good as down.
+"""
 
 OPTIONS = [
     ("grpc.max_send_message_length", 64 * 1024 * 1024),
@@ -48,7 +50,8 @@ class Wire(Protocol):
 async def connect(
     target: str, on_reply: OnReply, on_refused: OnRefused, on_broken: Callable[[], None]
 ) -> Wire:
-    """Connect to a service and ask how it takes turns. ``on_broken`` says that the stream has ended.
+    """Connect to a service and ask how it takes turns. ``on_broken`` says that the stream has
+    ended.
 
     Raises:
         grpc.aio.AioRpcError: it cannot be reached or does not speak this contract.
