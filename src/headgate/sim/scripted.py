@@ -85,7 +85,7 @@ class ScriptedAgent:
                 return TurnReply(request_id=request.request_id, base=request.base)
             case "large" if request.attempt <= times:
                 reply.taken_event_ids.extend(e.id for e in request.events)
-                reply.outputs.add(type="large", data=b"0" * LARGE_BYTES)
+                reply.outputs.add(type="large", data=b'"' + b"0" * LARGE_BYTES + b'"')
                 return reply
         return self._take(request, reply)
 

@@ -1,0 +1,44 @@
+"""Plays a scenario in a world and holds the world to what is expected."""
+
+from __future__ import annotations
+
+from headgate.v1.agent_pb2 import ADVICE_DEAD_LETTER, ADVICE_PARK
+from headgate.v1.turn_pb2 import Policy
+from tests.scenarios.scenario import Operate, Scenario, ScenarioWorld, Send
+
+
+def policy_of(scenario: Scenario) -> Policy:
+    """Return the policy a scenario runs under: short delays, for real clocks' sake."""
+    return Policy(
+        deadline_ms=2_000,
+        max_attempts=scenario.max_attempts,
+        backoff_initial_ms=100,
+        backoff_max_ms=1_000,
+        backoff_multiplier=2.0,
+        max_batch=scenario.max_batch,
+        on_exhausted=ADVICE_PARK if scenario.parks else ADVICE_DEAD_LETTER,
+        dedup_window_count=1_000,
+        dedup_window_ms=600_000,
+        log_window=100,
+    )
+
+
+def play(scenario: Scenario, world: ScenarioWorld) -> None:
+    """Send everything, let the world hurt itself in between, and compare."""
+    world.attach(policy_of(scenario))
+    for step in scenario.steps:
+        match step:
+            case Send():
+                world.send(step)
+            case Operate():
+                world.operate(step)
+        world.hurt()
+    for address, expected in scenario.expected.items():
+        assert world.took(address) == expected.took, address
+        assert world.dead(address) == expected.dead, address
+        assert world.is_parked(address) == expected.is_parked, address
+        sent = [step.id for step in scenario.steps if isinstance(step, Send)]
+        told = [output["event"] for output in world.outputs(address)]
+        assert len(set(told)) == len(told), f"{address}: an output came twice"
+        assert told[len(told) - len(expected.took) :] == list(expected.took), address
+        assert set(told) <= set(sent), address
