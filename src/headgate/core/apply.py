@@ -108,7 +108,8 @@ def _failed(instance: Instance, failed: Failed) -> None:
             control.parked = True
             _blame(instance, failed)
         case _:
-            control.not_before_us = control.at_us + failed.retry_after_ms * 1000
+            if failed.retry_after_ms:
+                control.not_before_us = control.at_us + failed.retry_after_ms * 1000
             _blame(instance, failed)
 
 

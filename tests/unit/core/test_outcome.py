@@ -1,0 +1,243 @@
+"""From answers to outcomes: the contract enforced, sizes measured, failures disposed of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from headgate.core.outcome import failed_reply, fault_of, outcome_of
+from headgate.core.retry import backoff_ms, disposition
+from headgate.v1.agent_pb2 import (
+    ADVICE_DEAD_LETTER,
+    ADVICE_PARK,
+    ADVICE_RETRY,
+    FAILURE_CODE_AGENT_ERROR,
+    FAILURE_CODE_BAD_REPLY,
+    FAILURE_CODE_DEADLINE_EXCEEDED,
+    FAILURE_CODE_TERMINAL,
+    FAILURE_CODE_TOO_LARGE,
+    FAILURE_CODE_UNKNOWN_AGENT,
+    Failure,
+    Message,
+    Mutation,
+    Output,
+    TimerChange,
+    TurnReply,
+    TurnRequest,
+)
+from headgate.v1.turn_pb2 import Call, Outcome
+from tests.unit.core.build import event, policy
+
+LIMIT = 100_000
+
+
+def call(events: int = 3, attempt: int = 1, **changes: int) -> Call:
+    """Return a call of some events."""
+    request = TurnRequest(
+        request_id=b"r",
+        agent_type="orders",
+        key="17",
+        base=b"b" * 16,
+        turn=4,
+        attempt=attempt,
+        events=[event(n) for n in range(events)],
+    )
+    return Call(request=request, endpoint="a:1", policy=policy(**changes))
+
+
+def reply(asked: Call, taken: int | None = None, **fields: Any) -> TurnReply:
+    """Return an answer that takes the first ``taken`` events, all by default."""
+    ids = [each.id for each in asked.request.events]
+    made = TurnReply(base=asked.request.base, taken_event_ids=ids[:taken], **fields)
+    if made.WhichOneof("result") is None:
+        made.completed.SetInParent()
+    return made
+
+
+def outcome(asked: Call, answer: TurnReply) -> Outcome:
+    """Return the outcome that Invoke would journal."""
+    return outcome_of(
+        asked,
+        answer,
+        outcome_id=b"o" * 16,
+        called_us=1,
+        answered_us=2,
+        max_record_bytes=LIMIT,
+    )
+
+
+def test_a_completed_turn() -> None:
+    """Everything the journal needs to apply it without mailbox and agent."""
+    asked = call()
+    made = outcome(asked, reply(asked, mutations=[Mutation(name="n", set=b"1")]))
+    assert made.HasField("completed")
+    assert [ref.origin.offset for ref in made.taken] == [0, 1, 2]
+    assert (made.base, made.turn, made.attempt) == (b"b" * 16, 4, 1)
+
+
+def _no_result(asked: Call) -> TurnReply:
+    answer = reply(asked)
+    answer.ClearField("completed")
+    return answer
+
+
+GARBAGE: dict[str, Any] = {
+    "wrong base": lambda asked: TurnReply(base=b"x" * 16, completed={}),
+    "neither": _no_result,
+    "ids missing": lambda asked: reply(asked, 2),
+    "ids invented": lambda asked: TurnReply(
+        base=asked.request.base, taken_event_ids=["?"], completed={}
+    ),
+    "fails taking all": lambda asked: reply(asked, failed=Failure()),
+    "blames a taken one": lambda asked: reply(asked, 1, failed=Failure(event_id="shop/0/0")),
+    "no name": lambda asked: reply(asked, mutations=[Mutation(set=b"1")]),
+    "long name": lambda asked: reply(asked, mutations=[Mutation(name="n" * 256, set=b"1")]),
+    "no change": lambda asked: reply(asked, mutations=[Mutation(name="n")]),
+    "no type": lambda asked: reply(asked, outputs=[Output(data=b"{}")]),
+    "reserved": lambda asked: reply(asked, outputs=[Output(type="t", extensions={"id": "1"})]),
+    "odd extension": lambda asked: reply(asked, outputs=[Output(type="t", extensions={"A": ""})]),
+    "not JSON": lambda asked: reply(asked, outputs=[Output(type="t", data=b"{nope")]),
+    "NaN": lambda asked: reply(asked, outputs=[Output(type="t", data=b"NaN")]),
+    "UTF-16": lambda asked: reply(
+        asked, outputs=[Output(type="t", data='{"a":1}'.encode("utf-16"))]
+    ),
+    "BOM": lambda asked: reply(asked, outputs=[Output(type="t", data=b"\xef\xbb\xbf{}")]),
+    "very deep": lambda asked: reply(asked, outputs=[Output(type="t", data=b"[" * 90_000)]),
+    "message": lambda asked: reply(asked, messages=[Message(agent_type="a", key="b")]),
+    "timer": lambda asked: reply(asked, timers=[TimerChange(name="t", after_ms=1)]),
+}
+
+
+@pytest.mark.parametrize("kind", GARBAGE)
+def test_garbage_is_a_failed_turn(kind: str) -> None:
+    """A reply that breaks the contract takes nothing and changes nothing."""
+    asked = call()
+    answer = GARBAGE[kind](asked)
+    assert fault_of(asked.request, answer)
+    made = outcome(asked, answer)
+    assert made.failed.code == FAILURE_CODE_BAD_REPLY
+    assert not (made.taken or made.mutations or made.outputs)
+
+
+TOO_LARGE: dict[str, Any] = {
+    "value": {"mutations": [Mutation(name="n", append=b"x" * LIMIT)]},
+    "output": {"outputs": [Output(type="t", data=b'"' + b"x" * LIMIT + b'"')]},
+    "base64 grows": {
+        "outputs": [Output(type="t", data=b"x" * 60_000, datacontenttype="image/png")]
+    },
+    "escapes grow": {"outputs": [Output(type="t", subject="\x01" * 20_000)]},
+    "state": {"mutations": [Mutation(name="n", set=b"x" * 10_001)]},
+}
+
+
+@pytest.mark.parametrize("what", TOO_LARGE)
+def test_what_no_sink_could_write_fails_the_turn(what: str) -> None:
+    """Rule 12: found before it is journaled; alone, the event is given up."""
+    asked = call(1)
+    made = outcome(asked, reply(asked, **TOO_LARGE[what]))
+    assert made.failed.code == FAILURE_CODE_TOO_LARGE
+    assert made.failed.HasField("dead_letter")
+    assert made.ByteSize() < LIMIT
+
+
+def test_state_may_shrink_over_the_limit() -> None:
+    """An instance over its limit can still put less in place of more."""
+    asked = call(1)
+    asked.state_bytes = 20_000
+    asked.request.state.values["n"] = b"x" * 15_000
+    made = outcome(asked, reply(asked, mutations=[Mutation(name="n", set=b"y" * 14_000)]))
+    assert made.HasField("completed")
+
+
+def test_a_dead_letter_counts_towards_the_size() -> None:
+    """A prefix that fits alone, with a dead letter that fits alone, may not fit together."""
+    asked = call(2)
+    asked.request.events[1].data = b"x" * 50_000
+    failure = Failure(code=FAILURE_CODE_TERMINAL, event_id=asked.request.events[1].id)
+    append = Mutation(name="n", append=b"x" * 9_000)
+    many = [Output(type="t", data=b'"' + b"x" * 20_000 + b'"')]
+    made = outcome(asked, reply(asked, 1, failed=failure, mutations=[append], outputs=many))
+    assert made.ByteSize() < LIMIT
+    assert made.failed.code == FAILURE_CODE_TOO_LARGE
+
+
+def test_a_prefix_counts_and_the_rest_is_tried_again() -> None:
+    """Rule 5: what succeeded before the failure stays; the blamed event has had its first try."""
+    asked = call(3, attempt=3)
+    blamed = asked.request.events[1]
+    failure = Failure(code=FAILURE_CODE_AGENT_ERROR, event_id=blamed.id)
+    made = outcome(asked, reply(asked, 1, failed=failure))
+    assert [ref.origin.offset for ref in made.taken] == [0]
+    assert made.failed.WhichOneof("disposition") == "retry_after_ms"
+    assert (made.failed.batch, made.failed.blamed) == (2, blamed.fingerprint)
+
+
+def test_a_prefix_that_leaves_one_event_names_it() -> None:
+    """There is only one it can have been: no need to be told."""
+    asked = call(2)
+    made = outcome(asked, reply(asked, 1, failed=Failure()))
+    assert made.failed.names_event
+    assert made.failed.blamed == asked.request.events[1].fingerprint
+
+
+def test_giving_up_takes_the_event_along() -> None:
+    """The dead letter holds the event; the event is the last that the outcome takes."""
+    asked = call(1, attempt=3)
+    made = outcome(asked, failed_reply(asked.request, FAILURE_CODE_DEADLINE_EXCEEDED, "late"))
+    assert [ref.origin.offset for ref in made.taken] == [0]
+    letter = made.failed.dead_letter
+    assert (letter.reason, letter.attempts) == ("deadline_exceeded", 3)
+    assert letter.origin.offset == 0
+
+
+NAMED = "e"
+ROWS: list[tuple[str, dict[str, Any], dict[str, int], int, int, tuple[int, int]]] = [
+    ("first failure", {}, {}, 1, 1, (ADVICE_RETRY, 200)),
+    ("backs off", {}, {}, 2, 1, (ADVICE_RETRY, 400)),
+    ("exhausted", {}, {}, 3, 1, (ADVICE_DEAD_LETTER, 0)),
+    ("exhausted, parks", {}, {"on_exhausted": ADVICE_PARK}, 3, 1, (ADVICE_PARK, 0)),
+    ("asks for a delay", {"retry_after_ms": 9_000}, {}, 1, 1, (ADVICE_RETRY, 9_000)),
+    ("asks to park", {"advice": ADVICE_PARK}, {}, 1, 1, (ADVICE_PARK, 0)),
+    ("gives up", {"advice": ADVICE_DEAD_LETTER}, {}, 1, 1, (ADVICE_DEAD_LETTER, 0)),
+    ("terminal", {"code": FAILURE_CODE_TERMINAL}, {}, 1, 1, (ADVICE_DEAD_LETTER, 0)),
+    ("unknown", {"code": FAILURE_CODE_UNKNOWN_AGENT}, {}, 1, 1, (ADVICE_DEAD_LETTER, 0)),
+    ("no attempts set", {}, {"max_attempts": 0}, 1, 1, (ADVICE_DEAD_LETTER, 0)),
+    ("nobody named", {"event_id": ""}, {}, 3, 4, (ADVICE_RETRY, 0)),
+    (
+        "nobody named, asks for a delay",
+        {"event_id": "", "retry_after_ms": 9_000},
+        {},
+        1,
+        4,
+        (ADVICE_RETRY, 9_000),
+    ),
+    ("nobody named, park", {"event_id": "", "advice": ADVICE_PARK}, {}, 1, 4, (ADVICE_RETRY, 0)),
+]
+
+
+@pytest.mark.parametrize(
+    ("failure", "changes", "attempt", "batch", "expected"),
+    [row[1:] for row in ROWS],
+    ids=[row[0] for row in ROWS],
+)
+def test_dispositions(
+    failure: dict[str, Any],
+    changes: dict[str, int],
+    attempt: int,
+    batch: int,
+    expected: tuple[int, int],
+) -> None:
+    """What becomes of a failure, by policy, attempt and failure alone."""
+    told = Failure(**({"event_id": NAMED} | failure))
+    made = disposition(policy(**changes), told, attempt=attempt, batch=batch, seed=bytes(16))
+    assert made == expected
+
+
+def test_backoff_has_a_bound_and_no_chance_of_its_own() -> None:
+    """The seed decides the jitter, so a replay decides alike; large attempts do not overflow."""
+    jittery = policy()
+    jittery.backoff_jitter = 0.5
+    assert backoff_ms(jittery, 1, b"\xff" * 8) == 100
+    assert backoff_ms(jittery, 1, bytes(8)) == 200
+    assert backoff_ms(policy(), 10_000, bytes(8)) == 1_000
