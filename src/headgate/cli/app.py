@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from headgate.cli import agents, dev, send, tail
+from headgate.cli import agents, demo, dev, send, tail
 from headgate.cli.look import problems
 from headgate.errors import HeadgateError
 
@@ -16,6 +16,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command()(dev.dev)
+app.command()(demo.demo)
 app.command()(dev.down)
 app.command()(dev.status)
 app.command()(send.send)
