@@ -1,0 +1,1 @@
+"""Measurements of Headgate on this machine: `python -m benchmarks --help`, docs/benchmarks.md."""

@@ -1,0 +1,80 @@
+"""CPU time by process, read from /proc, and what the rest of the machine took meanwhile."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+# /proc/stat, columns of the first line after "cpu": idle and iowait are the time of nobody; guest
+# time, the last two, is part of user time already.
+BUSY_COLUMNS = (0, 1, 2, 5, 6)
+# What the hypervisor gave to other machines while this one had work to do.
+STOLEN_COLUMN = 7
+
+Processes = Callable[[], Mapping[str, list[int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class CpuSample:
+    """CPU seconds spent so far: by named processes, and by the whole machine."""
+
+    by_name: dict[str, float]
+    machine: float
+    stolen: float
+
+    def since(self, earlier: "CpuSample") -> dict[str, float]:
+        """Return the CPU seconds of each name since an earlier sample."""
+        return {
+            name: max(0.0, seconds - earlier.by_name.get(name, 0.0))
+            for name, seconds in self.by_name.items()
+        }
+
+    def surroundings(self, earlier: "CpuSample", seconds: float) -> dict[str, float]:
+        """Return the cores that others used and that were stolen: what spoils a measurement."""
+        own = sum(self.since(earlier).values())
+        return {
+            # The load generator and this process are among them.
+            "cores_of_others": (self.machine - earlier.machine - own) / seconds,
+            "cores_stolen": (self.stolen - earlier.stolen) / seconds,
+        }
+
+
+def sample(processes: Processes) -> CpuSample:
+    """Read the CPU time of the processes; those that have ended count nothing."""
+    found = {name: sum(map(cpu_seconds, pids)) for name, pids in processes().items()}
+    return CpuSample(found, *machine_seconds())
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return user and system time of a process with all its threads, 0 if it has ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0.0
+    return _seconds(stat)
+
+
+def thread_seconds(pid: int) -> dict[int, tuple[str, float]]:
+    """Return name and CPU seconds of each thread of a process."""
+    found: dict[int, tuple[str, float]] = {}
+    for folder in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            name = (folder / "comm").read_text(encoding="utf-8", errors="replace").strip()
+            found[int(folder.name)] = (name, _seconds((folder / "stat").read_text("utf-8")))
+        except OSError:
+            continue
+    return found
+
+
+def machine_seconds() -> tuple[float, float]:
+    """Return the CPU seconds that this machine's processes have spent, and those stolen from it."""
+    first = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
+    columns = [int(word) for word in first]
+    return sum(columns[n] for n in BUSY_COLUMNS) / TICKS, columns[STOLEN_COLUMN] / TICKS
+
+
+def _seconds(stat: str) -> float:
+    # The second field is the command in parentheses and may contain anything, spaces too.
+    fields = stat.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS

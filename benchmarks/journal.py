@@ -1,0 +1,118 @@
+"""The journal as the measuring rod: what was decided, and when.
+
+It is read after the load, so that reading costs nothing while something is measured; while the load
+runs only its end offsets are looked at.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from headgate.v1.turn_pb2 import JournalRecord
+
+POLL_SECONDS = 0.25
+TIMEOUT_SECONDS = 10.0
+# Ticks go on for ever, one per second and partition for each Invoke: growing by them is quiet.
+QUIET_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One outcome. Times in epoch milliseconds; `sent_ms` has an entry for each event it took."""
+
+    address: str
+    completed: bool
+    appended_ms: int
+    called_ms: float
+    answered_ms: float
+    sent_ms: tuple[int, ...]
+
+
+class JournalReader:
+    """Reads the journal from marks on."""
+
+    def __init__(self, bootstrap: str, topic: str, partitions: int, invokes: int) -> None:
+        """Connect; `invokes` is how many write ticks."""
+        from confluent_kafka import Consumer, TopicPartition
+
+        self._consumer: Any = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "benchmarks",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+                "log_level": 3,
+            }
+        )
+        self._places = [TopicPartition(topic, number) for number in range(partitions)]
+        self._ticks_per_second = partitions * invokes
+        self._next = self.ends()
+
+    def ends(self) -> list[int]:
+        """Return the end offset of each partition."""
+        return [
+            self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_SECONDS)[1]
+            for place in self._places
+        ]
+
+    def mark(self) -> None:
+        """Start from here: what was decided before does not count."""
+        self._next = self.ends()
+
+    def grown(self) -> int:
+        """Return how many records came since the mark, ticks included."""
+        return sum(self.ends()) - sum(self._next)
+
+    def await_quiet(self, deadline_seconds: float, quiet_seconds: float = QUIET_SECONDS) -> bool:
+        """Wait until little more than ticks is written; False if that took too long."""
+        deadline = time.monotonic() + deadline_seconds
+        since, before = time.monotonic(), sum(self.ends())
+        while time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            now, ends = time.monotonic(), sum(self.ends())
+            if ends - before > self._ticks_per_second * (now - since + 2):
+                since, before = now, ends
+            elif now - since >= quiet_seconds:
+                return True
+        return False
+
+    def read(self) -> list[Decided]:
+        """Return the outcomes since the mark, in the order of their times, and move the mark."""
+        from confluent_kafka import TopicPartition
+
+        ends = self.ends()
+        found: list[Decided] = []
+        for place, begin, end in zip(self._places, self._next, ends, strict=True):
+            at = begin
+            self._consumer.assign([TopicPartition(place.topic, place.partition, begin)])
+            while at < end:
+                for message in self._consumer.consume(5_000, timeout=1.0):
+                    if message.error() is not None:
+                        raise RuntimeError(message.error().str())
+                    at = message.offset() + 1
+                    decided = _decided(message)
+                    if decided is not None and message.offset() < end:
+                        found.append(decided)
+        self._consumer.unassign()
+        self._next = ends
+        found.sort(key=lambda decided: decided.appended_ms)
+        return found
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._consumer.close()
+
+
+def _decided(message: Any) -> Decided | None:
+    record = JournalRecord.FromString(message.value() or b"")
+    if record.WhichOneof("kind") != "outcome":
+        return None
+    outcome = record.outcome
+    return Decided(
+        address=f"{outcome.agent_type}/{outcome.key}",
+        completed=outcome.WhichOneof("verdict") == "completed",
+        appended_ms=message.timestamp()[1],
+        called_ms=outcome.called_us / 1000,
+        answered_ms=outcome.answered_us / 1000,
+        sent_ms=tuple(ref.origin.timestamp_ms for ref in outcome.taken),
+    )

@@ -1,0 +1,140 @@
+"""Tables for people, JSON for machines, and under which conditions the figures came about."""
+
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.measure import Result
+from benchmarks.stand import ROOT
+
+
+def conditions() -> Result:
+    """Return what the figures depend on: machine, versions, commit, command, load."""
+    return {
+        "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "--short", "HEAD"),
+        "is_modified": bool(_git("status", "--porcelain", "--", "src", "agents", "flink-conf")),
+        "cpus": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "flink": version("apache-flink"),
+        "load_average": list(os.getloadavg()),
+    }
+
+
+def show(console: Console, title: str, results: Sequence[Result]) -> None:
+    """Print the table of a scenario: its columns are what its results have."""
+    if not results:
+        return
+    table = Table(title=title, title_justify="left")
+    columns = [column for column in COLUMNS if any(column[1](r) is not None for r in results)]
+    for name, _ in columns:
+        table.add_column(name, justify="left" if name == "what" else "right")
+    for result in results:
+        table.add_row(*(_text(read(result)) for _, read in columns))
+    console.print(table)
+
+
+def write(file: Path, run: Result) -> None:
+    """Write the whole run as JSON."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(finite(run), indent=2) + "\n", encoding="utf-8")
+
+
+def _at(*path: str) -> Any:
+    def read(result: Any) -> Any:
+        for name in path:
+            if not isinstance(result, dict) or name not in result:
+                return None
+            result = result[name]
+        return result
+
+    return read
+
+
+def _three(*path: str) -> Any:
+    def read(result: Result) -> str | None:
+        found = _at(*path)(result)
+        if found is None or math.isnan(found["p50"]):
+            return None
+        return " / ".join(_text(found[name]) for name in ("p50", "p90", "p99"))
+
+    return read
+
+
+def _parts(result: Result) -> str | None:
+    found = result.get("parts_ms")
+    if not found or math.isnan(found["call"]["p50"]):
+        return None
+    return " + ".join(_text(found[name]["p50"]) for name in ("to_call", "call", "to_journal"))
+
+
+COLUMNS: list[tuple[str, Any]] = [
+    ("what", _at("what")),
+    ("profile", _at("profile")),
+    ("turns/s", _at("turns_per_second")),
+    ("events/s", _at("events_per_second")),
+    ("latency ms p50/90/99", _three("latency_ms")),
+    ("to call + call + to journal, p50", _parts),
+    ("CPU-ms/turn", _at("cpu_ms_per_turn")),
+    ("Kafka", _at("cpu_ms_per_turn_by_process", "kafka")),
+    ("JobM", _at("cpu_ms_per_turn_by_process", "jobmanager")),
+    ("TaskM", _at("cpu_ms_per_turn_by_process", "taskmanager")),
+    ("worker", _at("cpu_ms_per_turn_by_process", "worker")),
+    ("agent", _at("cpu_ms_per_turn_by_process", "agent")),
+    ("server", _at("cpu_ms_per_turn_by_process", "server")),
+    ("ratio to the peer", _at("ratio")),
+    ("last/first quarter", _at("last_to_first_quarter")),
+    ("in flight", _at("in_flight")),
+    ("worker cores", _at("worker_cores")),
+    ("checkpoints", _at("checkpoints", "count")),
+    ("ms p50/90/max", _at("checkpoints", "text")),
+    ("outage s min", _at("outage_seconds", "min")),
+    ("median", _at("outage_seconds", "median")),
+    ("max", _at("outage_seconds", "max")),
+    ("runs", _at("outage_seconds", "runs")),
+    ("missing", _at("missing")),
+    ("others' cores", _at("cores_of_others")),
+    ("stolen", _at("cores_stolen")),
+    ("load avg", _at("load_average")),
+]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        if math.isnan(value):
+            return "-"
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return str(value)
+
+
+def finite(value: Any) -> Any:
+    """JSON knows no NaN."""
+    if isinstance(value, dict):
+        return {name: finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    if isinstance(value, float):
+        return round(value, 4) if math.isfinite(value) else None
+    return value
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()

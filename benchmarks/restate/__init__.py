@@ -1,0 +1,1 @@
+"""Restate on the same work, for comparison in the same run."""
