@@ -98,7 +98,6 @@ def demo(
     try:
         stage.start()
         turns = sum(t["speaker"] == "USER" for d in score.named_dialogues() for t in d["turns"])
-        _say(f"publishing {turns} events at {rate:g} a second, seed {seed}")
         with _progress(turns) as progress:
             report = play(stage, score, say=_say, progress=progress)
         _show(report, output)

@@ -22,9 +22,11 @@ from headgate.demo.stage import AGENT_NAME, TOPIC, Stage
 from headgate.demo.states import Expected, check_states
 from headgate.demo.traffic import DemoEvent, Traffic, interleaved, named
 from headgate.demo.verify import Finding, Outbox, Published, check_history, check_outbox
+from headgate.demo.warmup import warm_up
 from headgate.errors import HeadgateError
 
 POLL_SECONDS = 0.2
+WARM_UP_DIALOGUES = 8  # enough keys for every subtask to have been asked
 FOLLOWER_SECONDS = 30.0
 # Nothing at all has come out for so long: it hangs. A failover of a cold TaskManager on a busy
 # machine takes half a minute, a restart of Kafka ten seconds.
@@ -84,6 +86,8 @@ def play(
     follower = Follower(bootstrap, names.outbox, names.history, names.dead_letters)
     try:
         follower.await_ready(FOLLOWER_SECONDS)
+        warm_up(stage, score.dialogues[:WARM_UP_DIALOGUES], follower)
+        say(f"publishing {len(run.events)} events at {score.rate:g} a second, seed {score.seed}")
         _perform(stage, score, run, follower)
     finally:
         follower.stop()

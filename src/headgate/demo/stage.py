@@ -59,6 +59,7 @@ class Stage:
         self.config_path = self.stack.home / "headgate.toml"
         self.ledger = self.stack.home / "calls.jsonl"
         self.schema = schema
+        self.is_warm = False
         self._parallelism = parallelism
         self._say = say
 
