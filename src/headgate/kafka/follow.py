@@ -1,0 +1,101 @@
+"""Following several topics at once, for ever, through every outage of the broker.
+
+`Tail` is for people, who want to hear of an outage; `Following` is for programs that wait for
+records: it reconnects and goes on where it was, without losing or repeating one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Self
+
+from headgate.errors import HeadgateError
+from headgate.kafka.connect import open_consumer
+
+POLL_MS = 100
+# A broker that is being restarted refuses connections for seconds.
+RETRY_SECONDS = 0.2
+
+
+class Following:
+    """Hands each committed record of some topics to `on_record`, in one thread.
+
+    >>> with Following("127.0.0.1:9092", ["headgate.outbox"], print) as reader:  # doctest: +SKIP
+    ...     reader.await_ready(10)
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        topics: Sequence[str],
+        on_record: Callable[[Any], None],
+        *,
+        start: Literal["start", "end"] = "end",
+    ) -> None:
+        """Start following. `on_record` gets kafka-python's records and must not raise."""
+        self._bootstrap = bootstrap
+        self._topics = topics
+        self._on_record = on_record
+        self._start = start
+        self._positions: dict[Any, int] = {}
+        self._stopping = threading.Event()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="headgate-following", daemon=True)
+        self._thread.start()
+
+    def await_ready(self, seconds: float) -> None:
+        """Wait until its places are fixed: what is written from now on is seen."""
+        if not self._ready.wait(seconds):
+            message = f"{', '.join(self._topics)} could not be read within {seconds:.0f} s"
+            raise HeadgateError(message)
+
+    def close(self) -> None:
+        """Stop following."""
+        self._stopping.set()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        from kafka.errors import KafkaError
+
+        while not self._stopping.is_set():
+            try:
+                self._follow()
+            except (HeadgateError, KafkaError, OSError):
+                self._stopping.wait(RETRY_SECONDS)
+
+    def _follow(self) -> None:
+        consumer = open_consumer(
+            self._bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
+        )
+        try:
+            self._take_places(consumer)
+            while not self._stopping.is_set():
+                for place, records in consumer.poll(POLL_MS).items():
+                    for record in records:
+                        self._on_record(record)
+                    self._positions[place] = records[-1].offset + 1
+        finally:
+            consumer.close()
+
+    def _take_places(self, consumer: Any) -> None:
+        from kafka import TopicPartition
+
+        if not self._positions:
+            places = [
+                TopicPartition(topic, number)
+                for topic in self._topics
+                for number in sorted(consumer.partitions_for_topic(topic) or ())
+            ]
+            find = consumer.beginning_offsets if self._start == "start" else consumer.end_offsets
+            self._positions = find(places)
+        consumer.assign(list(self._positions))
+        for place, position in self._positions.items():
+            consumer.seek(place, position)
+        self._ready.set()
