@@ -52,6 +52,7 @@ def check(schedule: Schedule) -> dict[str, Chain]:
     _check_outputs(world, chains)
     _check_letters(schedule, chains)
     _check_attempts(chains)
+    _check_controls(chains)
     _check_calls(world, chains, forgets=schedule.theme.forgets)
     assert not world.paid_twice.known, f"paid twice: {world.paid_twice.known}"
     return chains
@@ -187,6 +188,13 @@ def _check_letters(schedule: Schedule, chains: dict[str, Chain]) -> None:
                 assert scripts[letter.event_id] in {"fail", "terminal"}, (
                     f"{letter.event_id} is given up ({letter.reason}), it did nothing wrong"
                 )
+
+
+def _check_controls(chains: dict[str, Chain]) -> None:
+    for address, chain in chains.items():
+        controlled = [o.controlled for o in chain.outcomes if o.HasField("controlled")]
+        applied = Counter(each.control_id for each in controlled)
+        assert max(applied.values(), default=0) <= 1, f"{address}: a control was applied twice"
 
 
 def _check_attempts(chains: dict[str, Chain]) -> None:
