@@ -72,6 +72,7 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
             sent_ms=around.now_ms,
             resend_ms=around.now_ms + RESEND_FIRST_MS,
             sends=1,
+            promise=around.promise,
         )
     )
     instance.transition.effects.append(SendRequest(call))
@@ -86,9 +87,11 @@ def _send_again(instance: Instance, around: Surroundings) -> None:
         instance.transition.wake_ms = around.now_ms + UNKNOWN_AGENT_WAIT_MS
         return
     if around.now_ms >= in_flight.resend_ms:
-        in_flight.sends += 1
-        call = _call(instance, len(in_flight.fingerprints), around.spec)
-        instance.transition.effects.append(SendRequest(call))
+        if not around.promise or in_flight.promise != around.promise:
+            in_flight.sends += 1
+            in_flight.promise = around.promise
+            call = _call(instance, len(in_flight.fingerprints), around.spec)
+            instance.transition.effects.append(SendRequest(call))
         # The age doubles with every step. It is taken from now: after an outage of minutes there is
         # one re-send to make, not one for every step that was missed.
         age = max(RESEND_FIRST_MS, around.now_ms - in_flight.sent_ms)

@@ -71,11 +71,14 @@ class Surroundings:
 
     ``now_ms`` is the host's clock. ``spec`` is the registry's entry for the agent type, None if
     there is none; that only counts once ``registry_complete`` (the end at start has been read).
+    ``promise`` names the time since Invoke started or last dropped a request: what was sent under
+    the same promise is still held and is not sent again. Empty: Invoke has promised nothing.
     """
 
     now_ms: int
     spec: AgentSpec | None
     registry_complete: bool = True
+    promise: bytes = b""
 
 
 # ----------------------------------------------------------------------------------------- effects

@@ -19,10 +19,26 @@ class Readiness:
     nonce: bytes
     is_ready: bool = False
     _seen: set[int] = field(default_factory=set)
+    _drops: int = 0
+    _promises: int = 0
+
+    @property
+    def promise(self) -> bytes:
+        """Names the present promise of Invoke: another one after every drop it has reported.
+
+        A request is under it if it was sent since. A request that was sent between a drop and its
+        report is not, which costs a re-send and nothing else.
+        """
+        return self.nonce + self._promises.to_bytes(4, "big")
 
     def see(self, tick: Tick) -> bool:
         """Take a tick in; True if it is the one that makes Gate ready."""
-        if self.is_ready or tick.nonce != self.nonce or not tick.start:
+        if tick.nonce != self.nonce:
+            return False
+        if tick.drops > self._drops:
+            self._drops = tick.drops
+            self._promises += 1
+        if self.is_ready or not tick.start:
             return False
         self._seen.add(tick.partition)
         self.is_ready = len(self._seen) >= tick.partitions

@@ -160,6 +160,7 @@ class Gate(KeyedCoProcessFunction):
             now_ms=time.time_ns() // 1_000_000,
             spec=self._registry.get(agent_type),
             registry_complete=self._registry.is_complete,
+            promise=self._readiness.promise,
         )
         made = step(Snapshot(address, control, self._items), given, around)
         for name, value in made.puts.items():

@@ -203,6 +203,7 @@ class Dispatcher:
                 written_us=self._now_us(),
                 partition=partition,
                 partitions=self._journal.partitions,
+                drops=self.counts.dropped,
             )
             value = JournalRecord(tick=tick).SerializeToString()
             self._journal.write(partition, hello.tick_key, value)

@@ -74,18 +74,20 @@ class JournalRecord(_message.Message):
     def __init__(self, outcome: _Optional[_Union[Outcome, _Mapping]] = ..., tick: _Optional[_Union[Tick, _Mapping]] = ...) -> None: ...
 
 class Tick(_message.Message):
-    __slots__ = ("nonce", "start", "written_us", "partition", "partitions")
+    __slots__ = ("nonce", "start", "written_us", "partition", "partitions", "drops")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     WRITTEN_US_FIELD_NUMBER: _ClassVar[int]
     PARTITION_FIELD_NUMBER: _ClassVar[int]
     PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    DROPS_FIELD_NUMBER: _ClassVar[int]
     nonce: bytes
     start: bool
     written_us: int
     partition: int
     partitions: int
-    def __init__(self, nonce: _Optional[bytes] = ..., start: bool = ..., written_us: _Optional[int] = ..., partition: _Optional[int] = ..., partitions: _Optional[int] = ...) -> None: ...
+    drops: int
+    def __init__(self, nonce: _Optional[bytes] = ..., start: bool = ..., written_us: _Optional[int] = ..., partition: _Optional[int] = ..., partitions: _Optional[int] = ..., drops: _Optional[int] = ...) -> None: ...
 
 class Outcome(_message.Message):
     __slots__ = ("agent_type", "key", "base", "turn", "attempt", "outcome_id", "taken", "completed", "failed", "controlled", "mutations", "outputs", "messages", "timers", "usage", "revision", "called_us", "answered_us", "traceparent", "caused_at_us")
@@ -394,18 +396,20 @@ class StoredChunk(_message.Message):
     def __init__(self, items: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class InFlight(_message.Message):
-    __slots__ = ("attempt", "fingerprints", "sent_ms", "resend_ms", "sends")
+    __slots__ = ("attempt", "fingerprints", "sent_ms", "resend_ms", "sends", "promise")
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     FINGERPRINTS_FIELD_NUMBER: _ClassVar[int]
     SENT_MS_FIELD_NUMBER: _ClassVar[int]
     RESEND_MS_FIELD_NUMBER: _ClassVar[int]
     SENDS_FIELD_NUMBER: _ClassVar[int]
+    PROMISE_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     fingerprints: _containers.RepeatedScalarFieldContainer[bytes]
     sent_ms: int
     resend_ms: int
     sends: int
-    def __init__(self, attempt: _Optional[int] = ..., fingerprints: _Optional[_Iterable[bytes]] = ..., sent_ms: _Optional[int] = ..., resend_ms: _Optional[int] = ..., sends: _Optional[int] = ...) -> None: ...
+    promise: bytes
+    def __init__(self, attempt: _Optional[int] = ..., fingerprints: _Optional[_Iterable[bytes]] = ..., sent_ms: _Optional[int] = ..., resend_ms: _Optional[int] = ..., sends: _Optional[int] = ..., promise: _Optional[bytes] = ...) -> None: ...
 
 class StoredSeen(_message.Message):
     __slots__ = ("place", "records")
