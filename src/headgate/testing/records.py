@@ -1,0 +1,92 @@
+"""What a running Headgate has put out so far, and waiting for what it will."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
+
+from headgate.config import Config
+from headgate.kafka.follow import Following
+from headgate.kafka.tail import as_record
+from headgate.kafka.views import Kind, View, view
+from headgate.v1.turn_pb2 import DeadLetter, HistoryRecord
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 30.0
+# Without any new record for so long, what is awaited will not come. A job that fails over on a
+# busy machine is silent for half a minute.
+SILENCE_SECONDS = 90.0
+POLL_SECONDS = 0.2
+
+
+class Records:
+    """Committed records of outbox, history and dead letters, from the beginning, as dicts.
+
+    `history_records` and `letter_records` have the same as the protocol's own messages.
+    """
+
+    def __init__(self, config: Config) -> None:
+        """Start reading."""
+        names = config.topic_names
+        self._kinds: dict[str, Kind] = {
+            names.outbox: "outbox",
+            names.history: "history",
+            names.dead_letters: "dead-letters",
+        }
+        self._changed = threading.Condition()
+        self._moved = time.monotonic()
+        self.outbox: list[View] = []
+        self.history: list[View] = []
+        self.dead_letters: list[View] = []
+        self.history_records: list[HistoryRecord] = []
+        self.letter_records: list[DeadLetter] = []
+        self._following = Following(
+            config.kafka.bootstrap, list(self._kinds), self._note, start="start"
+        )
+        self._following.await_ready(CONNECT_SECONDS)
+
+    def await_found(self, find: Callable[[], T | None], what: str) -> T:
+        """Return what `find` finds as soon as it finds something; it is asked after every record.
+
+        Raises:
+            AssertionError: nothing new was put out for SILENCE_SECONDS.
+        """
+        began = time.monotonic()
+        with self._changed:
+            while not (found := find()):
+                if time.monotonic() - max(self._moved, began) > SILENCE_SECONDS:
+                    message = f"{what} did not come, and nothing for {SILENCE_SECONDS:.0f} s"
+                    raise AssertionError(message)
+                self._changed.wait(POLL_SECONDS)
+        return found
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._following.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _note(self, record: Any) -> None:
+        kind = self._kinds[record.topic]
+        seen = view(kind, as_record(record))
+        with self._changed:
+            match kind:
+                case "outbox":
+                    self.outbox.append(seen)
+                case "history":
+                    self.history.append(seen)
+                    if "_unreadable" not in seen:
+                        self.history_records.append(HistoryRecord.FromString(record.value))
+                case _:
+                    self.dead_letters.append(seen)
+                    if "_unreadable" not in seen:
+                        self.letter_records.append(DeadLetter.FromString(record.value))
+            self._moved = time.monotonic()
+            self._changed.notify_all()
