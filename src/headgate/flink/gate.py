@@ -18,7 +18,7 @@ from pyflink.datastream import OutputTag, RuntimeContext
 from pyflink.datastream.functions import KeyedCoProcessFunction
 
 from headgate.core import codec
-from headgate.core.letters import letter_for_record
+from headgate.core.letters import letter_for_event, letter_for_record
 from headgate.core.machine import step
 from headgate.core.model import (
     ControlArrived,
@@ -154,7 +154,10 @@ class Gate(KeyedCoProcessFunction):
         control = self._known.pop(address, None)
         if control is None:
             raw = self._control.get()
-            control = None if raw is None else codec.decode_control(raw, address)
+            try:
+                control = None if raw is None else codec.decode_control(raw, address)
+            except codec.StateVersionError as error:
+                return self._refuse(address, given, str(error))
         agent_type = address.partition("/")[0]
         around = Surroundings(
             now_ms=time.time_ns() // 1_000_000,
@@ -177,6 +180,36 @@ class Gate(KeyedCoProcessFunction):
         if not self._readiness.is_ready and made.note == "applied":
             self._held_back.pop(address, None)
         return [out for effect in made.effects for out in self._carry_out(address, effect)]
+
+    def _refuse(self, address: str, given: Input, problem: str) -> list[Any]:
+        """Set aside what is for an instance whose state cannot be read; others go on.
+
+        Its state stays as it is: a version of Headgate that can read it takes up from there.
+        """
+        log.error("%s", problem)
+        message = f"{problem}; run the newer version, then replay this dead letter"
+        match given:
+            case EventArrived(event):
+                letter = letter_for_event(event, address, reason="state_version", message=message)
+                # No turn gives it an id and a time.
+                origin = event.origin
+                letter.id = f"{origin.topic}/{origin.partition}/{origin.offset}"
+                letter.at_ms = origin.timestamp_ms
+            case OutcomeRead(outcome, _, appended_ms, partition, offset):
+                letter = letter_for_record(
+                    reason="state_version",
+                    message=message,
+                    topic=self._settings.journal,
+                    partition=partition,
+                    offset=offset,
+                    timestamp_ms=appended_ms,
+                    key=address.encode(),
+                    value=JournalRecord(outcome=outcome).SerializeToString(),
+                    address=address,
+                )
+            case _:
+                return []
+        return self._carry_out(address, DeadLettered(letter))
 
     def _remember(self, address: str, control: StoredControl) -> None:
         self._known[address] = control
