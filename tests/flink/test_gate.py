@@ -54,7 +54,7 @@ def gate() -> Any:
     return made
 
 
-def give(gate: Any, address: str, *, journal: bool = False) -> list[Any]:
+def give(gate: Any, address: str, *, journal: bool = False) -> Any:
     """Hand the Gate an event, or an outcome."""
     gate._control.current = gate._items.current = address
     if journal:
