@@ -27,7 +27,7 @@ _EVICT_AT_MOST = 4
 steps."""
 
 _HERE = StoredSeen(place=StoredSeen.HERE).SerializeToString()
-_AHEAD = StoredSeen(place=StoredSeen.AHEAD, records=1).SerializeToString()
+_AHEAD = StoredSeen(place=StoredSeen.AHEAD).SerializeToString()
 
 
 def _place(origin: Origin) -> str:
@@ -58,12 +58,6 @@ def _some_ahead(control: StoredControl) -> bool:
     return control.ahead_tail > control.ahead_head
 
 
-def _records_ahead(known: bytes | None) -> int:
-    if known is None or known == _HERE:
-        return 0
-    return 1 if known == _AHEAD else StoredSeen.FromString(known).records
-
-
 def _pass_by(instance: Instance) -> None:
     """Drop heads of the ahead list whose records have arrived, or that their partition has
     passed."""
@@ -75,29 +69,22 @@ def _pass_by(instance: Instance) -> None:
         instance.put(f"a{control.ahead_head}", None)
         control.ahead_head += 1
         name = "f" + entry.fingerprint.hex()
-        left = _records_ahead(instance.get(name)) - 1
-        if left > 0:
-            instance.put(name, _ahead(left))
-        elif entry.has_id:
+        if not entry.has_id:
+            instance.put(name, None)
+        elif instance.get(name) == _AHEAD:
             instance.put(name, _HERE)
             remember(instance, [entry.fingerprint])
-        else:
-            instance.put(name, None)
-
-
-def _ahead(records: int) -> bytes:
-    return StoredSeen(place=StoredSeen.AHEAD, records=records).SerializeToString()
 
 
 def mark_ahead(instance: Instance, ref: EventRef) -> None:
     """Note that an outcome took an event from a record that is yet to arrive.
 
-    Records are counted, not ids: where a producer's repeat came so late that it was a new event,
-    two turns took two records of one id, and both are to be dropped when they arrive.
+    One id may be ahead twice: where a producer's repeat came so late that it was a new event, two
+    turns took two records. Each keeps its place in the list, and nothing is forgotten before the
+    last arrived.
     """
     control = instance.control
-    name = "f" + ref.fingerprint.hex()
-    instance.put(name, _ahead(_records_ahead(instance.get(name)) + 1))
+    instance.put("f" + ref.fingerprint.hex(), _AHEAD)
     entry = StoredAhead(fingerprint=ref.fingerprint, has_id=ref.has_id, origin=ref.origin)
     instance.put(f"a{control.ahead_tail}", entry.SerializeToString())
     control.ahead_tail += 1

@@ -192,8 +192,9 @@ class Schedule:
 
     def journal_first(self) -> None:
         """Read the whole journal while events wait."""
-        while self._read_some_outcome():
-            pass
+        for partition, records in enumerate(self.world.journal.partitions):
+            for _ in range(len(records) - self.world.read_journal.offsets[partition]):
+                self.world.read_outcome(partition)
 
     def events_first(self) -> None:
         """Read all events of some partition while the journal waits."""

@@ -412,7 +412,7 @@ class InFlight(_message.Message):
     def __init__(self, attempt: _Optional[int] = ..., fingerprints: _Optional[_Iterable[bytes]] = ..., sent_ms: _Optional[int] = ..., resend_ms: _Optional[int] = ..., sends: _Optional[int] = ..., promise: _Optional[bytes] = ...) -> None: ...
 
 class StoredSeen(_message.Message):
-    __slots__ = ("place", "records")
+    __slots__ = ("place",)
     class Place(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         PLACE_UNSPECIFIED: _ClassVar[StoredSeen.Place]
@@ -422,10 +422,8 @@ class StoredSeen(_message.Message):
     HERE: StoredSeen.Place
     AHEAD: StoredSeen.Place
     PLACE_FIELD_NUMBER: _ClassVar[int]
-    RECORDS_FIELD_NUMBER: _ClassVar[int]
     place: StoredSeen.Place
-    records: int
-    def __init__(self, place: _Optional[_Union[StoredSeen.Place, str]] = ..., records: _Optional[int] = ...) -> None: ...
+    def __init__(self, place: _Optional[_Union[StoredSeen.Place, str]] = ...) -> None: ...
 
 class StoredAhead(_message.Message):
     __slots__ = ("fingerprint", "has_id", "origin")

@@ -147,8 +147,12 @@ def test_two_records_of_one_id_taken_ahead_are_both_dropped() -> None:
     second.base = host.state.base
     second.taken[0].origin.offset = 5
     host.read(second)
+    assert host.spec is not None
+    host.spec.policy.dedup_window_count = 1
     assert host.arrive(event(0, event_id="a")).note == "duplicate"
-    host.items.pop("w0", None)
+    for number in range(3):
+        again = call_of(host.arrive(event(number, event_id=f"x{number}", partition=1)))
+        host.read(completed(again, 3 + number))
     assert host.arrive(event(5, event_id="a")).note == "duplicate"
 
 
