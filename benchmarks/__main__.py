@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     parser.add_argument("scenario", nargs="*", default=["all"], choices=[*SCENARIOS, *TOOLS, "all"])
     parser.add_argument("--seconds", type=float, default=30.0, help="of each open-loop step")
     parser.add_argument(
@@ -86,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--peer-workers", type=int, default=1, help="processes of its agent")
     parser.add_argument("--home", type=Path, default=DEFAULT_HOME)
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
-    parser.add_argument("--file", type=Path, default=RESULTS / "latest.json")
+    parser.add_argument("--file", type=Path, default=RESULTS / f"{stamp}.json")
     return parser
 
 
