@@ -171,6 +171,7 @@ def _record(instance: Instance, read: OutcomeRead) -> None:
     effects = instance.transition.effects
     rendered = render.outputs(instance.address, control.turn, control.at_us, read.outcome)
     effects.extend(Emit(value) for value in rendered)
+    # Journal and history records both hold the outcome as field 1: its bytes go on as they came.
     tail = HistoryRecord(
         at_us=control.at_us,
         base_after=control.base,
@@ -179,14 +180,4 @@ def _record(instance: Instance, read: OutcomeRead) -> None:
         journal_ms=read.appended_ms,
         schema_version=HISTORY_VERSION,
     )
-    effects.append(RecordHistory(_outcome_field(read.raw) + tail.SerializeToString()))
-
-
-def _outcome_field(raw: bytes) -> bytes:
-    """HistoryRecord.outcome as wire bytes: the outcome is neither parsed again nor written anew."""
-    size, length = len(raw), bytearray(b"\x0a")
-    while size > 0x7F:
-        length.append(size & 0x7F | 0x80)
-        size >>= 7
-    length.append(size)
-    return bytes(length) + raw
+    effects.append(RecordHistory(read.raw + tail.SerializeToString()))

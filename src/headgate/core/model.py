@@ -39,8 +39,8 @@ class EventArrived:
 class OutcomeRead:
     """An outcome for this instance was read from the journal.
 
-    ``appended_ms`` is the record's log-append time. ``raw`` are the outcome's own bytes, which the
-    history keeps as they came.
+    ``appended_ms`` is the record's log-append time. ``raw`` are the bytes of the JournalRecord,
+    which the history keeps as they came.
     """
 
     outcome: Outcome

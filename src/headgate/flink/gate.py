@@ -126,9 +126,7 @@ class Gate(KeyedCoProcessFunction):
         if kind == "outcome":
             outcome = record.outcome
             if f"{outcome.agent_type}/{outcome.key}" == address:
-                given = OutcomeRead(
-                    outcome, outcome.SerializeToString(), appended_ms, partition, offset
-                )
+                given = OutcomeRead(outcome, payload, appended_ms, partition, offset)
                 return out + self._step(address, given, ctx)
             problem = f"it is keyed {address!r} but names {outcome.agent_type}/{outcome.key}"
         letter = letter_for_record(
@@ -195,7 +193,7 @@ class Gate(KeyedCoProcessFunction):
                 origin = event.origin
                 letter.id = f"{origin.topic}/{origin.partition}/{origin.offset}"
                 letter.at_ms = origin.timestamp_ms
-            case OutcomeRead(outcome, _, appended_ms, partition, offset):
+            case OutcomeRead(_, raw, appended_ms, partition, offset):
                 letter = letter_for_record(
                     reason="state_version",
                     message=message,
@@ -204,7 +202,7 @@ class Gate(KeyedCoProcessFunction):
                     offset=offset,
                     timestamp_ms=appended_ms,
                     key=address.encode(),
-                    value=JournalRecord(outcome=outcome).SerializeToString(),
+                    value=raw,
                     address=address,
                 )
             case _:

@@ -206,7 +206,7 @@ class World:
             outcome = record.outcome
             read = OutcomeRead(
                 outcome=outcome,
-                raw=outcome.SerializeToString(),
+                raw=written.value,
                 appended_ms=written.appended_ms,
                 partition=partition,
                 offset=offset,

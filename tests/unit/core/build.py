@@ -27,6 +27,7 @@ from headgate.v1.turn_pb2 import (
     Control,
     Controlled,
     Failed,
+    JournalRecord,
     Outcome,
     Policy,
     StoredControl,
@@ -104,7 +105,7 @@ class Host:
     def read(self, outcome: Outcome, *, appended_ms: int | None = None) -> Transition:
         """Let an outcome be read from the journal."""
         self.offset += 1
-        raw = outcome.SerializeToString()
+        raw = JournalRecord(outcome=outcome).SerializeToString()
         appended = self.now_ms if appended_ms is None else appended_ms
         return self.step(OutcomeRead(outcome, raw, appended, 0, self.offset))
 
