@@ -74,20 +74,21 @@ def check_outbox(published: Published, outbox: Iterable[Outbox]) -> list[Finding
     """Check that every event has exactly one output, in order, and that ids are unique."""
     findings: list[Finding] = []
     answered: dict[str, list[str]] = defaultdict(list)
-    ids: Counter[tuple[str, str, str]] = Counter()
+    causes: dict[tuple[str, str], list[str]] = defaultdict(list)
     for output in outbox:
         address = str(output.get("source", "")).removeprefix("headgate:")
         cause = str(output.get("causationid", ""))
         answered[address].append(cause)
-        ids[address, cause, str(output.get("id", ""))] += 1
-    for (address, cause, name), count in ids.items():
-        if count > 1:
-            what = f"output {name} is {count} times in the outbox"
-            findings.append(Finding("duplicated", address, cause, what))
+        causes[address, str(output.get("id", ""))].append(cause)
+    for (address, name), found in causes.items():
+        # Consumers tell repeats by the id: two outputs with one id are one to them.
+        if len(found) > 1:
+            what = f"output {name} is {len(found)} times in the outbox, for {', '.join(found)}"
+            findings.append(Finding("duplicated", address, found[-1], what))
     for address in sorted(published.order.keys() | answered.keys()):
-        expected, found = list(published.order.get(address, ())), answered[address]
-        findings += _occurrences(address, expected, found, "has {} outputs in the outbox", {})
-        findings += _order(address, expected, found, "the outbox")
+        expected, told = list(published.order.get(address, ())), answered[address]
+        findings += _occurrences(address, expected, told, "has {} outputs in the outbox", {})
+        findings += _order(address, expected, told, "the outbox")
     return findings
 
 

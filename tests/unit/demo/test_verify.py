@@ -150,6 +150,13 @@ def test_an_output_that_was_written_twice() -> None:
     assert run.told() == {("duplicated", address, cause)}
 
 
+def test_outputs_of_two_events_with_one_id() -> None:
+    run = Run()
+    mine = [each for each in run.outbox if each["source"].endswith(ADDRESS)]
+    mine[1]["id"] = mine[0]["id"]
+    assert run.told() == {("duplicated", ADDRESS, mine[1]["causationid"])}
+
+
 def test_two_outputs_of_two_turns_for_one_event() -> None:
     run = Run()
     mine = next(each for each in run.outbox if each["source"].endswith(ADDRESS))
