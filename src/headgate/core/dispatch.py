@@ -24,6 +24,10 @@ RESEND_AT_MOST_MS = 30_000
 """Longest step between re-sends: a request dropped by a full queue waits at most this long
 again."""
 
+BATCH_BYTES = 2_000_000
+"""Payload of one turn's events at most, one event always: 64 events of the largest record would be
+more than a message of gRPC may hold."""
+
 UNKNOWN_AGENT_WAIT_MS = 250
 """How soon to look again while the registry is still being read at start."""
 
@@ -103,7 +107,7 @@ def _call(instance: Instance, count: int, spec: AgentSpec | None) -> Call:
     control = instance.control
     agent_type, key = split_address(instance.address)
     policy = spec.policy if spec is not None else Policy()
-    events = [instance.peek(control.mailbox_head + n) for n in range(count)]
+    events = _head_events(instance, count)
     attempt = _attempts_of(instance, events[0]) + 1
     request = TurnRequest(
         # The agent echoes it; a late answer to an earlier attempt cannot pass for this one's.
@@ -130,6 +134,18 @@ def _call(instance: Instance, count: int, spec: AgentSpec | None) -> Call:
     return Call(
         request=request, endpoint=endpoint, policy=policy, state_bytes=instance.state_bytes()
     )
+
+
+def _head_events(instance: Instance, count: int) -> list[Event]:
+    events: list[Event] = []
+    size = 0
+    for seq in range(instance.control.mailbox_head, instance.control.mailbox_head + count):
+        event = instance.peek(seq)
+        size += len(event.data)
+        if events and size > BATCH_BYTES:
+            break
+        events.append(event)
+    return events
 
 
 def _attempts_of(instance: Instance, event: Event) -> int:

@@ -54,6 +54,11 @@ OUTBOX = OutputTag("outbox", SINK_ROW)
 HISTORY = OutputTag("history", SINK_ROW)
 DEAD_LETTERS = OutputTag("dead-letters", SINK_ROW)
 
+SILENCE_SECONDS = 5.0
+"""After this long without a tick Invoke, or the journal between, may be gone: requests are sent
+again, and a dispatcher that cannot journal any more gets the chance to say so.
+"""
+
 REMEMBERED_INSTANCES = 20_000
 """Control records kept as objects, newest used last: a read from RocksDB and a parse less for each
 input of a busy instance. About 1 KB each. They are written through, and nobody else writes them.
@@ -84,6 +89,7 @@ class Gate(KeyedCoProcessFunction):
         info = runtime_context._runtime_context.getTaskInfo()
         self._tick_key = self._settings.tick_keys[info.getIndexOfThisSubtask()]
         self._readiness = Readiness(nonce=os.urandom(8))
+        self._ticked_at = time.monotonic()
         self._has_greeted = False
         self._held_back: dict[str, bytes] = {}
         self._known: dict[str, StoredControl] = {}
@@ -118,6 +124,7 @@ class Gate(KeyedCoProcessFunction):
         else:
             problem = "it is neither an outcome nor a tick"
         if kind == "tick":
+            self._ticked_at = time.monotonic()
             if self._readiness.see(record.tick):
                 log.info("gate is ready, %d requests were held back", len(self._held_back))
                 out.extend(self._held_back.values())
@@ -161,7 +168,7 @@ class Gate(KeyedCoProcessFunction):
             now_ms=time.time_ns() // 1_000_000,
             spec=self._registry.get(agent_type),
             registry_complete=self._registry.is_complete,
-            promise=self._readiness.promise,
+            promise=self._promise(),
         )
         made = step(Snapshot(address, control, self._items), given, around)
         for name, value in made.puts.items():
@@ -178,6 +185,11 @@ class Gate(KeyedCoProcessFunction):
         if not self._readiness.is_ready and made.note == "applied":
             self._held_back.pop(address, None)
         return [out for effect in made.effects for out in self._carry_out(address, effect)]
+
+    def _promise(self) -> bytes:
+        """What Invoke promises; nothing once it has been silent for some ticks."""
+        silent = time.monotonic() - self._ticked_at
+        return b"" if silent > SILENCE_SECONDS else self._readiness.promise
 
     def _refuse(self, address: str, given: Input, problem: str) -> list[Any]:
         """Set aside what is for an instance whose state cannot be read; others go on.

@@ -30,8 +30,8 @@ def exactly_once(
         .set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE)
         .set_transactional_id_prefix(f"{prefix}-{name}")
         .set_property("transaction.timeout.ms", str(timeout_ms))
-        # What is written is visible at the next checkpoint, which flushes: gathering until then costs
-        # no latency, and a wake-up and a request less for every record.
+        # What is written is visible at the next checkpoint, which flushes: gathering until then
+        # costs no latency, and a wake-up and a request less for every record.
         .set_property("linger.ms", "100")
         .set_property("batch.size", "262144")
         # A restarted broker must be found again within a second.

@@ -67,9 +67,7 @@ class KafkaJournal:
         Raises:
             JournalLostError: the producer is beyond repair.
         """
-        if self._fatal is not None:
-            msg = f"journal {self._topic}: {self._fatal.str()}"
-            raise JournalLostError(msg)
+        self.raise_if_lost()
         self._waiting_bytes += len(value)
         try:
             self._producer.produce(
@@ -78,6 +76,12 @@ class KafkaJournal:
         except (BufferError, KafkaException) as error:
             msg = f"journal {self._topic}: {error}"
             raise JournalLostError(msg) from error
+
+    def raise_if_lost(self) -> None:
+        """Raise JournalLostError if the producer is beyond repair."""
+        if self._fatal is not None:
+            msg = f"journal {self._topic}: {self._fatal.str()}"
+            raise JournalLostError(msg)
 
     def is_full(self) -> bool:
         """Tell whether so much waits that no new call should be made."""

@@ -48,6 +48,9 @@ class Journal(Protocol):
     def is_full(self) -> bool:
         """Tell whether so much waits to be written that no new call should be made."""
 
+    def raise_if_lost(self) -> None:
+        """Raise what keeps the journal from taking any more, if anything does."""
+
 
 @dataclass(frozen=True, slots=True)
 class DispatcherLimits:
@@ -91,7 +94,12 @@ class Dispatcher:
         self._ticking: asyncio.Task[None] | None = None
 
     def take(self, request: InvokeRequest) -> None:
-        """Take one request; never waits, never raises for what a service does."""
+        """Take one request; never waits, never raises for what a service does.
+
+        Raises:
+            JournalLostError: the journal is beyond repair; the host must fail over.
+        """
+        self._journal.raise_if_lost()
         match request.WhichOneof("kind"):
             case "call":
                 self._call(request.call)
@@ -117,7 +125,7 @@ class Dispatcher:
         if self._journal.is_full():
             self.counts.dropped += 1
             return
-        pending = Pending(call, taken_us=self._now_us())
+        pending = Pending(call, since=asyncio.get_running_loop().time())
         if not call.endpoint:
             self._fail_unknown(pending)
             return

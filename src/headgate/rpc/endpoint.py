@@ -38,6 +38,9 @@ RECONNECT_AT_MOST_SECONDS = 1.0
 dead one costs one connection attempt a second.
 """
 
+BATCH_BYTES = 1_000_000
+"""Requests written at once: far below gRPC's message limit, whatever the states weigh."""
+
 BREAKS_AT_MOST = 5
 """Streams that may break under a call before the call is taken for the cause. Fewer, and
 restarts of a service would cost innocent turns an attempt; without a bound a turn that crashes
@@ -81,8 +84,8 @@ class Endpoint:
         self._called: dict[bytes, Pending] = {}
         self._wire: Wire | None = None
         self._work = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._run()), loop.create_task(self._sweep())]
+        self._loop = asyncio.get_running_loop()
+        self._tasks = [self._loop.create_task(self._run()), self._loop.create_task(self._sweep())]
 
     def submit(self, pending: Pending) -> None:
         """Queue a call; give it up at once if the queue is full."""
@@ -142,15 +145,18 @@ class Endpoint:
     def _next_batch(self) -> list[Pending]:
         batch: list[Pending] = []
         room = self._limits.concurrency - len(self._called)
-        now = self._now_us()
-        while self._queue and len(batch) < room:
+        now, now_us, size = self._loop.time(), self._now_us(), 0
+        while self._queue and len(batch) < room and size < BATCH_BYTES:
             pending = self._queue.popleft()
             self._queued_bytes -= pending.size
             if pending.is_done:
                 continue
-            pending.called_us = now
+            pending.since, pending.called_us = now, now_us
             self._called[pending.name] = pending
             batch.append(pending)
+            size += pending.size
+        if self._queue and batch:
+            self._work.set()
         return batch
 
     def _broken(self, why: str) -> None:
@@ -166,7 +172,7 @@ class Endpoint:
                 )
                 continue
             pending.called_us = 0
-            pending.taken_us = self._now_us()
+            pending.since = self._loop.time()
             self._queue.appendleft(pending)
             self._queued_bytes += pending.size
         if self._queue:
@@ -211,8 +217,8 @@ class Endpoint:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            now = self._now_us()
-            for pending in [p for p in self._called.values() if p.deadline_us <= now]:
+            now = self._loop.time()
+            for pending in [p for p in self._called.values() if p.deadline <= now]:
                 del self._called[pending.name]
                 message = f"no answer within {pending.request.deadline_ms} ms from {self.target}"
                 reply = failed_reply(pending.request, FAILURE_CODE_DEADLINE_EXCEEDED, message)
@@ -220,7 +226,7 @@ class Endpoint:
                 self._work.set()
             # Never called within the deadline: the service's trouble, not the turn's. Gate
             # sends again.
-            while self._queue and self._queue[0].deadline_us <= now:
+            while self._queue and self._queue[0].deadline <= now:
                 pending = self._queue.popleft()
                 self._queued_bytes -= pending.size
                 if not pending.is_done:

@@ -10,12 +10,15 @@ from headgate.v1.turn_pb2 import Call
 
 @dataclass(slots=True, eq=False)
 class Pending:
-    """One call under way. Times are microseconds since the epoch, 0 while it has not been
-    called.
+    """One call under way.
+
+    ``since`` is when its deadline began, seconds of the event loop's clock, which no jump of the
+    wall clock moves: its arrival, then its call. ``called_us`` is the wall clock's time of the
+    call, microseconds since the epoch, 0 before.
     """
 
     call: Call
-    taken_us: int
+    since: float
     called_us: int = 0
     size: int = 0
     breaks: int = 0
@@ -32,6 +35,6 @@ class Pending:
         return self.call.request.request_id
 
     @property
-    def deadline_us(self) -> int:
-        """When its deadline passes, counted from the call, or from its arrival before that."""
-        return (self.called_us or self.taken_us) + self.call.request.deadline_ms * 1000
+    def deadline(self) -> float:
+        """When its deadline passes, seconds of the event loop's clock."""
+        return self.since + self.call.request.deadline_ms / 1000
