@@ -107,6 +107,7 @@ def _perform(stage: Stage, score: Score, run: _Run, follower: Follower) -> None:
         while True:
             through = follower.through(wanted)
             run.progress(through, len(wanted))
+            traffic.check()
             if traffic.is_done and executioner.is_done and through == len(wanted):
                 break
             state = (traffic.sent, follower.records, len(executioner.done))

@@ -18,6 +18,9 @@ BOOTSTRAP_SECONDS = 5.0
 # kafka-python doubles its pause between attempts up to 30 s: a broker that is back after a minute
 # would be noticed half a minute later.
 RECONNECT_AT_MOST_MS = 1_000
+# A request that a killed broker has swallowed is made again after this, however long the delivery
+# may take in all.
+REQUEST_AT_MOST_MS = 10_000
 # Of the probe that comes first: a port without a listener refuses at once, a wrong host is silent.
 PROBE_SECONDS = 2.0
 
@@ -81,7 +84,7 @@ def open_producer(bootstrap: str, *, delivery_seconds: float, **settings: Any) -
             delivery_timeout_ms=delivery_ms,
             max_block_ms=delivery_ms,
             # One lost request leaves time for others within the delivery.
-            request_timeout_ms=delivery_ms // 3,
+            request_timeout_ms=min(delivery_ms // 3, REQUEST_AT_MOST_MS),
             allow_auto_create_topics=False,
             metrics_enabled=False,
             **{**_common(), **settings},

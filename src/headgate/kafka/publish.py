@@ -32,9 +32,10 @@ class Placed:
 class Delivery:
     """A record on its way."""
 
-    def __init__(self, topic: str, future: Any) -> None:
+    def __init__(self, topic: str, future: Any, seconds: float) -> None:
         self._topic = topic
         self._future = future
+        self._seconds = seconds
 
     @property
     def is_done(self) -> bool:
@@ -46,8 +47,8 @@ class Delivery:
         from kafka.errors import KafkaError
 
         try:
-            # The producer itself gives up after DELIVERY_SECONDS; the rest is its bookkeeping.
-            metadata = self._future.get(DELIVERY_SECONDS * 1.5)
+            # The producer itself gives up after so long; the rest is its bookkeeping.
+            metadata = self._future.get(self._seconds * 1.5)
         except KafkaError as error:
             message = f"the record for {self._topic} was not written: {error}"
             raise PublishError(message) from error
@@ -62,14 +63,24 @@ class Publisher:
     """
 
     def __init__(
-        self, bootstrap: str, *, max_record: int = LEAST_MESSAGE_BYTES, linger_ms: int = 0
+        self,
+        bootstrap: str,
+        *,
+        max_record: int = LEAST_MESSAGE_BYTES,
+        linger_ms: int = 0,
+        delivery_seconds: float = DELIVERY_SECONDS,
     ) -> None:
-        """Connect. linger_ms: how long records gather; 5 or more for throughput."""
+        """Connect.
+
+        linger_ms: how long records gather; 5 or more for throughput.
+        delivery_seconds: how long a record is tried before its delivery fails.
+        """
         self._bootstrap = bootstrap
+        self._delivery_seconds = delivery_seconds
         self._partitions: dict[str, int] = {}
         self._producer = open_producer(
             bootstrap,
-            delivery_seconds=DELIVERY_SECONDS,
+            delivery_seconds=delivery_seconds,
             linger_ms=linger_ms,
             max_request_size=max(max_record, LEAST_MESSAGE_BYTES),
         )
@@ -94,15 +105,15 @@ class Publisher:
         except KafkaError as error:
             message = f"the record for {topic} was not written: {error}"
             raise PublishError(message) from error
-        return Delivery(topic, future)
+        return Delivery(topic, future, self._delivery_seconds)
 
     def flush(self) -> None:
         """Wait until all is written or has failed."""
-        self._producer.flush(DELIVERY_SECONDS * 1.5)
+        self._producer.flush(self._delivery_seconds * 1.5)
 
     def close(self) -> None:
         """Write what waits and disconnect."""
-        self._producer.close(timeout=DELIVERY_SECONDS)
+        self._producer.close(timeout=self._delivery_seconds)
 
     def __enter__(self) -> Self:
         return self
