@@ -5,6 +5,7 @@ stopping the process, so some samples are torn; it is installed into a folder of
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from benchmarks.stand import RunningJob, Stand
 PY_SPY = "py-spy==0.4.3"
 SAMPLES_PER_SECOND = 200
 SETTLE_SECONDS = 3.0
+FINISH_SECONDS = 10.0
 SHOWN = 40
 # Threads that used less are noise.
 LEAST_CORES = 0.005
@@ -55,11 +57,12 @@ def _look(stand: Stand, job: RunningJob, spy: Path, folder: Path, options: Optio
     spies = [
         _record(spy, pid, folder / f"{name}.txt", options.seconds) for name, pid in targets.items()
     ]
-    for process in spies:
-        process.wait()
+    time.sleep(options.seconds)
     seconds, turns = time.monotonic() - begin, job.journal.grown() - grown
     after = {name: cpu.thread_seconds(pid) for name, pid in targets.items()}
     spent = cpu.sample(stand.processes).since(roles)
+    for process in spies:
+        _finish(process)
     results: list[Result] = [
         {
             "what": f"{name}, all of it",
@@ -128,6 +131,8 @@ def _function(frame: str) -> str:
 def _read(file: Path) -> dict[tuple[str, ...], int]:
     """Read stacks as py-spy's raw format has them: frames with semicolons, a count."""
     found: dict[tuple[str, ...], int] = {}
+    if not file.is_file():  # py-spy could not read the process, or was killed
+        return found
     for line in file.read_text(encoding="utf-8").splitlines():
         stack, _, count = line.rpartition(" ")
         found[tuple(stack.split(";"))] = int(count)
@@ -135,11 +140,22 @@ def _read(file: Path) -> dict[tuple[str, ...], int]:
 
 
 def _record(spy: Path, pid: int, file: Path, seconds: float) -> "subprocess.Popen[bytes]":
+    file.unlink(missing_ok=True)
     command = [str(spy), "record", "--nonblocking", "--format", "raw", "--output", str(file)]
     command += ["--rate", str(SAMPLES_PER_SECOND), "--duration", str(int(seconds))]
     return subprocess.Popen(
         [*command, "--pid", str(pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+
+
+def _finish(process: "subprocess.Popen[bytes]") -> None:
+    """End a py-spy that fell behind (it counts samples, not seconds): it writes what it has."""
+    for name in (signal.SIGINT, signal.SIGKILL):
+        try:
+            process.wait(FINISH_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.send_signal(name)
+    process.wait()
 
 
 def _install(options: Options) -> Path:
