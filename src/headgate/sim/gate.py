@@ -78,6 +78,7 @@ class Gate:
             now_ms=self.clock.now_ms,
             spec=self.registry.get(agent_type),
             registry_complete=self.registry_complete,
+            promise=self.readiness.promise,
         )
         transition = step(self.store.snapshot_of(address), given, around)
         self.store.keep(address, transition)

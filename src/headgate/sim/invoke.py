@@ -44,14 +44,27 @@ class Invoke:
     skew_ms: int = 0
     running: dict[Key, Running] = field(default_factory=dict)
     journaled: set[Key] = field(default_factory=set)
+    drops: int = 0
+    nonce: bytes = b""
 
     def hello(self, nonce: bytes) -> None:
         """Write the start tick that a Gate asked for into every partition of the journal."""
+        self.nonce = nonce
+        self._tick(start=True)
+
+    def drop(self) -> None:
+        """Give a request up unanswered. The next tick tells Gate, which then sends again."""
+        self.drops += 1
+        if self.nonce:
+            self._tick(start=False)
+
+    def _tick(self, *, start: bool) -> None:
         count = len(self.journal.partitions)
         for partition in range(count):
             tick = Tick(
-                nonce=nonce,
-                start=True,
+                nonce=self.nonce,
+                start=start,
+                drops=self.drops,
                 written_us=self.clock.now_ms * 1000,
                 partition=partition,
                 partitions=count,
@@ -95,6 +108,7 @@ class Invoke:
         running = self.running.pop(key)
         answer = running.answer
         if answer is NoAnswer.UNAVAILABLE:
+            self.drop()
             return
         if answer is NoAnswer.SILENCE:
             answer = failed_reply(

@@ -228,6 +228,7 @@ class World:
         if self.lose:
             self.lose -= 1
             self.lost_requests += 1
+            self.invoke.drop()
         elif isinstance(request, Decide):
             self.invoke.decide(request.outcome)
         else:
