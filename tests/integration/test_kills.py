@@ -1,0 +1,57 @@
+"""Kills under load, judged by the demo's verifier: every event in exactly one turn, in order, every
+state that of a plain run, and no outcome paid for twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from headgate.demo.kills import Kill, Victim
+from headgate.demo.play import Score, play
+from headgate.demo.report import Report
+from headgate.demo.sgd import AGENT, read_dialogues
+from headgate.demo.stage import Stage
+
+pytestmark = [pytest.mark.flink, pytest.mark.chaos, pytest.mark.slow]
+
+DATA = AGENT.parent / "data"
+DIALOGUES = read_dialogues(DATA)
+RATE = 60.0  # what a busy two-core machine takes in its stride, so that queues tell of the kill
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Two TaskManagers, so that one of them can die alone."""
+    home = tmp_path_factory.mktemp("kills")
+    with Stage(home, DATA / "schema.json", parallelism=2) as started:
+        yield started
+
+
+def played(stage: Stage, name: str, *kills: Kill) -> Report:
+    """Play under kills; each run has dialogues of its own."""
+    report = play(stage, Score(DIALOGUES, seed=7, rate=RATE, kills=kills, run=f"-{name}"))
+    assert report.complaints() == []
+    assert report.verified, report.to_json()
+    assert [outage.kind for outage in report.outages] == [kill.victim for kill in kills]
+    return report
+
+
+@pytest.mark.parametrize("victim", list(Victim))
+def test_a_kill_under_load_loses_and_doubles_nothing(stage: Stage, victim: Victim) -> None:
+    played(stage, victim, Kill(victim, 2.0))
+
+
+def test_kills_one_after_the_other(stage: Stage) -> None:
+    kills = [
+        Kill(Victim.WORKER, 1.0),
+        Kill(Victim.TASKMANAGER, 2.0),
+        Kill(Victim.AGENT, 3.0),
+        Kill(Victim.KAFKA, 4.0),
+        Kill(Victim.TASKMANAGER, 5.0),
+    ]
+    report = played(stage, "all", *kills)
+    assert stage.stack.restarts()["agent-dialogue_state"] >= 2
+    # The traffic ran through all of it: something was in flight when each of them struck.
+    assert all(outage.seconds > 0 for outage in report.outages)
