@@ -98,6 +98,20 @@ class JournalReader:
         found.sort(key=lambda decided: decided.appended_ms)
         return found
 
+    def collect(self, events: int, deadline_seconds: float) -> list[Decided]:
+        """Wait until that many events are decided, reading only while little else happens.
+
+        A job that restarts is quiet for longer than one that has finished: hence the count.
+        """
+        deadline = time.monotonic() + deadline_seconds
+        found: list[Decided] = []
+        while True:
+            self.await_quiet(max(deadline - time.monotonic(), 0.0))
+            found += self.read()
+            is_complete = sum(len(decided.sent_ms) for decided in found) >= events
+            if is_complete or time.monotonic() >= deadline:
+                return sorted(found, key=lambda decided: decided.appended_ms)
+
     def close(self) -> None:
         """Disconnect."""
         self._consumer.close()

@@ -34,8 +34,7 @@ def open_loop(stand: Stand, job: RunningJob, rate: float, seconds: float, keys: 
         sent = load.result()
     finally:
         load.stop()
-    is_drained = job.journal.await_quiet(DRAIN_SECONDS)
-    decided = job.journal.read()
+    decided = job.journal.collect(count, DRAIN_SECONDS)
     within = [d for d in decided if begin <= d.appended_ms < end]
     turns = len(within) / (end - begin) * 1000
     events = sum(len(d.sent_ms) for d in within) / (end - begin) * 1000
@@ -46,7 +45,7 @@ def open_loop(stand: Stand, job: RunningJob, rate: float, seconds: float, keys: 
         "turns_per_second": turns,
         "events_per_second": events,
         "is_saturated": events < rate * SATURATED_BELOW,
-        **_complete(decided, sent, is_drained=is_drained),
+        **_complete(decided, sent),
         "latency_ms": latencies(timed),
         "parts_ms": parts(timed),
         **_cpu(before, after, (end - begin) / 1000, len(within)),
@@ -62,12 +61,12 @@ def backlog(stand: Stand, job: RunningJob, count: int, keys: int) -> Result:
     load = Load(_offer(job, count, 0, keys))
     try:
         sent = load.result()
-        is_drained = job.journal.await_quiet(DRAIN_SECONDS + count / 200)
+        job.journal.await_quiet(DRAIN_SECONDS + count / 200)
     finally:
         load.stop()
     load_average = os.getloadavg()[0]
     after = cpu.sample(stand.processes)
-    decided = job.journal.read()
+    decided = job.journal.collect(count, DRAIN_SECONDS)
     last = decided[-1].appended_ms if decided else begin
     took = max((last - sent.first_ms) / 1000, 0.001)
     middle = decided[len(decided) // 10 : max(len(decided) * 9 // 10, 1)]
@@ -82,7 +81,7 @@ def backlog(stand: Stand, job: RunningJob, count: int, keys: int) -> Result:
         "turns_per_second": len(decided) / took,
         "turns_per_second_middle": steady,
         "events_per_second": sum(len(d.sent_ms) for d in decided) / took,
-        **_complete(decided, sent, is_drained=is_drained),
+        **_complete(decided, sent),
         "quarters_events_per_second": quarters(decided, sent.first_ms),
         # CPU from before the load until the journal was quiet; the rest of the machine likewise.
         **_cpu(before, after, (time.time() * 1000 - begin) / 1000, len(decided)),
@@ -130,13 +129,13 @@ def _offer(job: RunningJob, count: int, rate: float, keys: int) -> Offer:
     return Offer(kafka.bootstrap, job.plan.topic, kafka.partitions, count, rate, keys)
 
 
-def _complete(decided: Sequence[Decided], sent: Sent, *, is_drained: bool) -> Result:
+def _complete(decided: Sequence[Decided], sent: Sent) -> Result:
     return {
         "events_sent": sent.count,
         "events_decided": sum(len(d.sent_ms) for d in decided if d.completed),
         "outcomes": len(decided),
         "failed": sum(not d.completed for d in decided),
-        "is_drained": is_drained,
+        "is_drained": sum(len(d.sent_ms) for d in decided) >= sent.count,
     }
 
 

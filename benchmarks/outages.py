@@ -78,6 +78,7 @@ def _repeat(stand: Stand, job: RunningJob, kill: Kill, options: Options) -> Resu
         options.say(f"outage: {kill.what}, {number + 1} of {options.repeats}")
         decided, sent, struck_ms = _strike(stand, job, kill, number)
         gaps.append(longest_gap(decided, struck_ms) / 1000)
+        options.say(f"nothing was decided for {gaps[-1]:.1f} s")
         events = [at for d in decided for at in d.sent_ms]
         missing += sent - len(events)
         doubled += len(decided) - len({(d.address, d.sent_ms) for d in decided})
@@ -116,8 +117,7 @@ def _strike(
     finally:
         load.stop()
     stand.stack.flink.rest.await_running(job.job_id)
-    job.journal.await_quiet(DRAIN_SECONDS)
-    return job.journal.read(), count, struck
+    return job.journal.collect(count, DRAIN_SECONDS), count, struck
 
 
 def longest_gap(decided: Sequence[Decided], struck_ms: float) -> float:
