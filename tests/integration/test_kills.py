@@ -51,7 +51,11 @@ def test_kills_one_after_the_other(stage: Stage) -> None:
         Kill(Victim.KAFKA, 4.0),
         Kill(Victim.TASKMANAGER, 5.0),
     ]
+    before = stage.stack.restarts()
     report = played(stage, "all", *kills)
-    assert stage.stack.restarts()["agent-dialogue_state"] >= 2
+    after = stage.stack.restarts()
+    assert after["agent-dialogue_state"] == before["agent-dialogue_state"] + 1
+    task_managers = [name for name in after if name.startswith("taskmanager-")]
+    assert sum(after[name] - before[name] for name in task_managers) >= 2
     # The traffic ran through all of it: something was in flight when each of them struck.
     assert all(outage.seconds > 0 for outage in report.outages)
