@@ -74,13 +74,13 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
             attempt=call.request.attempt,
             fingerprints=[event.fingerprint for event in call.request.events],
             sent_ms=around.now_ms,
-            resend_ms=around.now_ms + RESEND_FIRST_MS,
+            resend_ms=around.now_ms + around.patience_ms,
             sends=1,
             promise=around.promise,
         )
     )
     instance.transition.effects.append(SendRequest(call))
-    instance.transition.wake_ms = around.now_ms + RESEND_FIRST_MS
+    instance.transition.wake_ms = around.now_ms + around.patience_ms
 
 
 def _send_again(instance: Instance, around: Surroundings) -> None:

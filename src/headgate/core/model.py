@@ -73,12 +73,14 @@ class Surroundings:
     there is none; that only counts once ``registry_complete`` (the end at start has been read).
     ``promise`` names the time since Invoke started or last dropped a request: what was sent under
     the same promise is still held and is not sent again. Empty: Invoke has promised nothing.
+    ``patience_ms`` is how long to wait before a request is first sent again.
     """
 
     now_ms: int
     spec: AgentSpec | None
     registry_complete: bool = True
     promise: bytes = b""
+    patience_ms: int = 1_000
 
 
 # ----------------------------------------------------------------------------------------- effects

@@ -35,6 +35,7 @@ from headgate.core.model import (
     Surroundings,
     TimerFired,
 )
+from headgate.core.patience import Patience
 from headgate.core.readiness import Readiness
 from headgate.flink.rows import KIND_EVENT, SINK_ROW
 from headgate.flink.storage import StoredItems, StoredValue
@@ -90,6 +91,7 @@ class Gate(KeyedCoProcessFunction):
         self._tick_key = self._settings.tick_keys[info.getIndexOfThisSubtask()]
         self._readiness = Readiness(nonce=os.urandom(8))
         self._ticked_at = time.monotonic()
+        self._patience = Patience()
         self._has_greeted = False
         self._held_back: dict[str, bytes] = {}
         self._known: dict[str, StoredControl] = {}
@@ -164,12 +166,16 @@ class Gate(KeyedCoProcessFunction):
             except codec.StateVersionError as error:
                 return self._refuse(address, given, str(error))
         agent_type = address.partition("/")[0]
+        now_ms = time.time_ns() // 1_000_000
         around = Surroundings(
-            now_ms=time.time_ns() // 1_000_000,
+            now_ms=now_ms,
             spec=self._registry.get(agent_type),
             registry_complete=self._registry.is_complete,
             promise=self._promise(),
+            patience_ms=self._patience.milliseconds,
         )
+        if type(given) is OutcomeRead and control is not None and control.HasField("in_flight"):
+            self._patience.learn(now_ms - control.in_flight.sent_ms)
         made = step(Snapshot(address, control, self._items), given, around)
         for name, value in made.puts.items():
             self._items.put(name, value)
