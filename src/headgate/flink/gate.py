@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import DecodeError
-from pyflink.common import Row
 from pyflink.datastream import OutputTag, RuntimeContext
 from pyflink.datastream.functions import KeyedCoProcessFunction
 
@@ -37,7 +36,7 @@ from headgate.core.model import (
 )
 from headgate.core.patience import Patience
 from headgate.core.readiness import Readiness
-from headgate.flink.rows import KIND_EVENT, SINK_ROW
+from headgate.flink.rows import KIND_EVENT, SINK_ROW, SinkRow
 from headgate.flink.storage import StoredItems, StoredValue
 from headgate.kafka.registry import RegistryTable
 from headgate.v1.agent_pb2 import Event
@@ -240,11 +239,11 @@ class Gate(KeyedCoProcessFunction):
             case Decide(outcome):
                 return self._request(address, InvokeRequest(decide=outcome))
             case Emit(value):
-                return [(OUTBOX, Row(key, value))]
+                return [(OUTBOX, SinkRow(key, value))]
             case RecordHistory(value):
-                return [(HISTORY, Row(key, value))]
+                return [(HISTORY, SinkRow(key, value))]
             case DeadLettered(letter):
-                return [(DEAD_LETTERS, Row(key, letter.SerializeToString()))]
+                return [(DEAD_LETTERS, SinkRow(key, letter.SerializeToString()))]
 
     def _request(self, address: str, request: InvokeRequest) -> list[bytes]:
         raw = request.SerializeToString()

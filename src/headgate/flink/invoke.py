@@ -15,6 +15,7 @@ from typing import Any
 
 from pyflink.datastream.functions import AsyncFunction, RuntimeContext
 
+from headgate.flink.handover import Handover, install
 from headgate.kafka.journal import KafkaJournal
 from headgate.rpc.dispatcher import Dispatcher, DispatcherLimits
 from headgate.rpc.endpoint import EndpointLimits
@@ -43,6 +44,7 @@ class Invoke(AsyncFunction):
         self._settings = settings
         self._journal: KafkaJournal | None = None
         self._dispatcher: Dispatcher | None = None
+        self.handover: Handover | None = None
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Connect the journal's producer."""
@@ -54,6 +56,8 @@ class Invoke(AsyncFunction):
             now_us=lambda: time.time_ns() // 1000,
             random_id=lambda: os.urandom(16),
         )
+        self.handover = Handover(self._take)
+        install()
 
     def close(self) -> None:
         """Write what is answered; calls under way are made again by the next life."""
@@ -61,12 +65,16 @@ class Invoke(AsyncFunction):
             self._journal.close()
 
     async def async_invoke(self, value: bytes) -> list[Any]:
-        """Take one request. Raises only if the journal is beyond repair: then the job fails
-        over.
+        """Take one request: the stock way in, where no handover is installed.
+
+        Raises only if the journal is beyond repair: then the job fails over.
         """
+        self._take(value)
+        return []
+
+    def _take(self, value: bytes) -> None:
         if self._dispatcher is not None:
             self._dispatcher.take(InvokeRequest.FromString(value))
-        return []
 
     def timeout(self, value: bytes) -> list[Any]:
         """Never called: the operator runs without a timeout; deadlines are the dispatcher's."""

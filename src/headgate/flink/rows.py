@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyflink.common import RowKind
 from pyflink.common.typeinfo import Types
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
@@ -15,6 +16,20 @@ takes field 0.
 """
 
 KEY_TYPE = Types.ROW([Types.STRING()])
+
+
+class SinkRow:
+    """What PyFlink's converter reads of a Row, and nothing else: a third of a Row's cost."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, key: bytes, value: bytes) -> None:
+        self._values = (key, value)
+
+    def get_row_kind(self) -> RowKind:
+        """Every record is an insert."""
+        return RowKind.INSERT
+
 
 SINK_ROW = Types.ROW([BYTES, BYTES])
 """Key and value of a record for a sink."""
