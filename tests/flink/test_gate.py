@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from headgate.core.codec import CONTROL_VERSION
-from headgate.core.readiness import Readiness
 from headgate.flink.gate import DEAD_LETTERS, Gate, GateSettings
 from headgate.flink.rows import KIND_EVENT
 from headgate.v1.agent_pb2 import Event, Origin
@@ -47,9 +46,8 @@ def gate() -> Any:
     made._control, made._items = Stored(), Stored()
     made._control["order/newer"] = NEWER
     made._tick_key = "@tick/0"
-    made._readiness = Readiness(nonce=b"n")
+    made._begin_life()
     made._has_greeted = True
-    made._held_back, made._known = {}, {}
     made._registry = SimpleNamespace(get=lambda _: None, is_complete=False)
     return made
 
@@ -68,7 +66,7 @@ def give(gate: Any, address: str, *, journal: bool = False) -> Any:
 def letter_of(out: list[Any]) -> DeadLetter:
     [(tag, row)] = out
     assert tag == DEAD_LETTERS
-    return DeadLetter.FromString(row[1])
+    return DeadLetter.FromString(row._values[1])
 
 
 def test_an_event_for_state_of_a_newer_version_is_set_aside(gate: Any) -> None:

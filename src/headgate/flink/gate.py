@@ -88,13 +88,17 @@ class Gate(KeyedCoProcessFunction):
         # PyFlink's own getter is broken in thread mode; the Java object behind it is not.
         info = runtime_context._runtime_context.getTaskInfo()
         self._tick_key = self._settings.tick_keys[info.getIndexOfThisSubtask()]
+        self._begin_life()
+        self._registry = RegistryTable(self._settings.bootstrap, self._settings.registry)
+
+    def _begin_life(self) -> None:
+        """What Gate knows in memory alone: gone with a failover, made anew by the next life."""
         self._readiness = Readiness(nonce=os.urandom(8))
         self._ticked_at = time.monotonic()
         self._patience = Patience()
         self._has_greeted = False
         self._held_back: dict[str, bytes] = {}
         self._known: dict[str, StoredControl] = {}
-        self._registry = RegistryTable(self._settings.bootstrap, self._settings.registry)
 
     def close(self) -> None:
         """Stop following the registry."""
