@@ -12,11 +12,12 @@ from headgate.core.identity import digest, idempotency_key, split_address
 from headgate.core.instance import Instance
 from headgate.core.letters import letter_for_event
 from headgate.core.model import Decide, SendRequest, Surroundings
+from headgate.core.patience import LEAST_MS
 from headgate.core.reference import reference_to
 from headgate.v1.agent_pb2 import Event, LogWindow, TurnRequest
 from headgate.v1.turn_pb2 import AgentSpec, Call, Control, Controlled, InFlight, Outcome, Policy
 
-RESEND_FIRST_MS = 1_000
+RESEND_FIRST_MS = LEAST_MS
 """Age of a request at its first re-send. Younger, and calls that merely take long would cost a hop
 each; older, and a request lost with a worker would be an outage that people notice."""
 

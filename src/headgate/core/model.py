@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from headgate.core.patience import LEAST_MS
 from headgate.v1.agent_pb2 import Event
 from headgate.v1.turn_pb2 import AgentSpec, Call, Control, DeadLetter, Outcome, StoredControl
 
@@ -80,7 +81,7 @@ class Surroundings:
     spec: AgentSpec | None
     registry_complete: bool = True
     promise: bytes = b""
-    patience_ms: int = 1_000
+    patience_ms: int = LEAST_MS
 
 
 # ----------------------------------------------------------------------------------------- effects
