@@ -34,7 +34,8 @@ def apply(env: StreamExecutionEnvironment, config: Config) -> None:
     made.set_string("table.exec.source.idle-timeout", "0 ms")
     env.configure(made)
     env.set_parallelism(config.job.parallelism)
-    env.set_max_parallelism(config.job.max_parallelism)
+    # As many key groups as shards: shard n is key group n (headgate.flink.shards).
+    env.set_max_parallelism(config.kafka.partitions)
     interval_ms = int(config.job.checkpoint_interval.total_seconds() * 1000)
     env.enable_checkpointing(interval_ms, CheckpointingMode.EXACTLY_ONCE)
 

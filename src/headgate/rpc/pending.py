@@ -18,6 +18,7 @@ class Pending:
     """
 
     call: Call
+    partition: int
     since: float
     called_us: int = 0
     size: int = 0

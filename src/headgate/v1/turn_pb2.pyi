@@ -8,22 +8,52 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class InvokeRequest(_message.Message):
-    __slots__ = ("call", "hello", "decide")
+    __slots__ = ("call", "hello", "decide", "batch", "partition")
     CALL_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     DECIDE_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
     call: Call
     hello: Hello
     decide: Outcome
-    def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., decide: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
+    batch: InvokeBatch
+    partition: int
+    def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., decide: _Optional[_Union[Outcome, _Mapping]] = ..., batch: _Optional[_Union[InvokeBatch, _Mapping]] = ..., partition: _Optional[int] = ...) -> None: ...
+
+class InvokeBatch(_message.Message):
+    __slots__ = ("requests",)
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, requests: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("nonce", "tick_key")
+    __slots__ = ("nonce", "shards")
     NONCE_FIELD_NUMBER: _ClassVar[int]
-    TICK_KEY_FIELD_NUMBER: _ClassVar[int]
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
     nonce: bytes
-    tick_key: bytes
-    def __init__(self, nonce: _Optional[bytes] = ..., tick_key: _Optional[bytes] = ...) -> None: ...
+    shards: _containers.RepeatedCompositeFieldContainer[Shard]
+    def __init__(self, nonce: _Optional[bytes] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ...) -> None: ...
+
+class Shard(_message.Message):
+    __slots__ = ("partition", "key")
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    partition: int
+    key: bytes
+    def __init__(self, partition: _Optional[int] = ..., key: _Optional[bytes] = ...) -> None: ...
+
+class GateInput(_message.Message):
+    __slots__ = ("address", "shard", "event", "control")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    shard: int
+    event: _agent_pb2.Event
+    control: Control
+    def __init__(self, address: _Optional[str] = ..., shard: _Optional[int] = ..., event: _Optional[_Union[_agent_pb2.Event, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ...) -> None: ...
 
 class Call(_message.Message):
     __slots__ = ("request", "endpoint", "policy", "state_bytes")
@@ -66,12 +96,20 @@ class Policy(_message.Message):
     def __init__(self, deadline_ms: _Optional[int] = ..., max_attempts: _Optional[int] = ..., backoff_initial_ms: _Optional[int] = ..., backoff_max_ms: _Optional[int] = ..., backoff_multiplier: _Optional[float] = ..., backoff_jitter: _Optional[float] = ..., max_batch: _Optional[int] = ..., on_exhausted: _Optional[_Union[_agent_pb2.Advice, str]] = ..., max_state_bytes: _Optional[int] = ..., log_window: _Optional[int] = ..., dedup_window_count: _Optional[int] = ..., dedup_window_ms: _Optional[int] = ...) -> None: ...
 
 class JournalRecord(_message.Message):
-    __slots__ = ("outcome", "tick")
+    __slots__ = ("outcome", "tick", "batch")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     TICK_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
     outcome: Outcome
     tick: Tick
-    def __init__(self, outcome: _Optional[_Union[Outcome, _Mapping]] = ..., tick: _Optional[_Union[Tick, _Mapping]] = ...) -> None: ...
+    batch: JournalBatch
+    def __init__(self, outcome: _Optional[_Union[Outcome, _Mapping]] = ..., tick: _Optional[_Union[Tick, _Mapping]] = ..., batch: _Optional[_Union[JournalBatch, _Mapping]] = ...) -> None: ...
+
+class JournalBatch(_message.Message):
+    __slots__ = ("records",)
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    records: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, records: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Tick(_message.Message):
     __slots__ = ("nonce", "start", "written_us", "partition", "partitions", "drops")
