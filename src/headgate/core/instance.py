@@ -57,13 +57,17 @@ class Instance:
         self.put(f"m{self.control.mailbox_tail}", event.SerializeToString())
         self.control.mailbox_tail += 1
 
-    def peek(self, seq: int) -> Event:
-        """Return the event at a sequence number of the mailbox."""
+    def stored_event(self, seq: int) -> bytes:
+        """Return the bytes of the event at a sequence number of the mailbox."""
         raw = self.get(f"m{seq}")
         if raw is None:
             msg = f"{self.address}: mailbox entry {seq} is missing from state"
             raise codec.StateVersionError(msg)
-        return Event.FromString(raw)
+        return raw
+
+    def peek(self, seq: int) -> Event:
+        """Return the event at a sequence number of the mailbox."""
+        return Event.FromString(self.stored_event(seq))
 
     def take(self, seq: int) -> None:
         """Remove one event, from wherever it stands; those before it move up by one."""
@@ -74,11 +78,6 @@ class Instance:
         control.mailbox_head += 1
 
     # ---------------------------------------------------------------------------- agent's state
-
-    def state_bytes(self) -> int:
-        """Bytes of all values and lists."""
-        control = self.control
-        return sum(control.values.values()) + sum(log.bytes for log in control.logs.values())
 
     def mutate(self, mutation: Mutation) -> None:
         """Apply one mutation."""

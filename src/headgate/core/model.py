@@ -7,7 +7,15 @@ from typing import Protocol
 
 from headgate.core.patience import LEAST_MS
 from headgate.v1.agent_pb2 import Event
-from headgate.v1.turn_pb2 import AgentSpec, Call, Control, DeadLetter, Outcome, StoredControl
+from headgate.v1.turn_pb2 import (
+    AgentSpec,
+    Call,
+    Control,
+    DeadLetter,
+    InvokeRequest,
+    Outcome,
+    StoredControl,
+)
 
 
 class Items(Protocol):
@@ -89,9 +97,14 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
-    """Hand a call to Invoke. May be lost or repeated: Gate re-sends, Invoke knows repeats."""
+    """Hand a call to Invoke. May be lost or repeated: Gate re-sends, Invoke knows repeats.
+
+    ``raw_request`` is the message that ``call`` is a part of, where it was built in one: a host
+    that sends InvokeRequests sends it as it is instead of copying the call into another.
+    """
 
     call: Call
+    raw_request: InvokeRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
