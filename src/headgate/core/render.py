@@ -58,9 +58,7 @@ def _rendered(
     has_cause = output.cause < len(taken)
     if has_cause:
         cause = taken[output.cause]
-        head += (
-            f',"correlationid":{quoted(cause.correlation_id)},"causationid":{quoted(cause.id)}'
-        )
+        head += f',"correlationid":{quoted(cause.correlation_id)},"causationid":{quoted(cause.id)}'
     if traceparent:
         head += f',"traceparent":{quoted(traceparent)}'
     media = output.datacontenttype or "application/json"

@@ -223,8 +223,10 @@ class Gate(KeyedCoProcessFunction):
 
     def _carry_out(self, shard: Shard, address: str, effect: Effect) -> None:
         match effect:
-            case SendRequest(call):
-                self._request(address, InvokeRequest(call=call, partition=shard.number))
+            case SendRequest(call, request):
+                request = request or InvokeRequest(call=call)
+                request.partition = shard.number
+                self._request(address, request)
             case Decide(outcome):
                 self._request(address, InvokeRequest(decide=outcome, partition=shard.number))
             case Emit(value):

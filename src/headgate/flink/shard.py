@@ -4,7 +4,8 @@ Entries of an instance are named `<length of its address>/<address>/<name of the
 and item can be taken for others, whatever they contain. The control record has the empty name.
 
 Besides them, the state `due` names the instances that may want a wake-up. Without it a restored
-Gate would have to read every instance that ever was to find those that wait.
+Gate would have to read every instance that ever was to find those that wait. A name stays for a
+while when its instance no longer waits: busy ones would be struck off and entered with every turn.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ REMEMBERED_BYTES = 32_000_000
 RocksDB. Mailboxes, values and lists; the dedup index is too large and too seldom hit.
 """
 
+IDLE_NAMES = 10_000
+"""Names in `due` of instances that do not wait, oldest struck off first. Each is looked at once
+after a restore.
+"""
+
 _REMEMBERED_KINDS = frozenset("mvl")
 
 
@@ -45,6 +51,7 @@ class Shard:
         # When each instance wants to be woken, milliseconds; the heap has older wishes too.
         self._wakes: dict[str, int] = {}
         self._heap: list[tuple[int, str]] = []
+        self._idle: dict[str, None] = {}
         self._due_changes: dict[str, bytes | None] = {}
         for address in due.names():
             self._wish(address, 0)
@@ -126,7 +133,10 @@ class Shard:
     def wake_at(self, address: str, due_ms: int) -> None:
         """Note when an instance wants to be woken."""
         if address not in self._wakes:
-            self._due_changes[address] = b""
+            if address in self._idle:
+                del self._idle[address]
+            else:
+                self._due_changes[address] = b""
         self._wish(address, due_ms)
 
     def next_wake_ms(self) -> int:
@@ -139,17 +149,18 @@ class Shard:
         return 0
 
     def take_due(self, now_ms: int) -> list[str]:
-        """Return the instances whose time has come, and forget their wishes.
-
-        An instance that no longer waits has no reason to be found after a restore either.
-        """
+        """Return the instances whose time has come, and forget their wishes."""
         due: list[str] = []
         while self._heap and self._heap[0][0] <= now_ms:
             due_ms, address = heappop(self._heap)
             if self._wakes.get(address) == due_ms:
                 del self._wakes[address]
-                self._due_changes[address] = None
+                self._idle[address] = None
                 due.append(address)
+        while len(self._idle) > IDLE_NAMES:
+            oldest = next(iter(self._idle))
+            del self._idle[oldest]
+            self._due_changes[oldest] = None
         return due
 
     def _wish(self, address: str, due_ms: int) -> None:
