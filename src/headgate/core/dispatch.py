@@ -64,7 +64,8 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
     if has_one:
         _send_again(instance, around)
         return
-    if control.parked or not instance.mailbox_size:
+    waiting = instance.mailbox_size
+    if control.parked or not waiting:
         return
     if control.not_before_us > around.now_ms * 1000:
         instance.transition.wake_ms = -(-control.not_before_us // 1000)
@@ -76,13 +77,12 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
         # Nobody tells each instance when its agent goes on: it looks by itself.
         instance.transition.wake_ms = around.now_ms + RESEND_AT_MOST_MS
         return
-    count = 1 if control.singles else min(instance.mailbox_size, policy.max_batch or 1)
-    sent = _request(instance, count, spec)
-    request = sent.call.request
+    count = 1 if control.singles else min(waiting, policy.max_batch or 1)
+    sent, fingerprints = _request(instance, count, spec)
     now_ms = around.now_ms
     in_flight = control.in_flight
-    in_flight.attempt = request.attempt
-    in_flight.fingerprints.extend([event.fingerprint for event in request.events])
+    in_flight.attempt = sent.call.request.attempt
+    in_flight.fingerprints.extend(fingerprints)
     in_flight.sent_ms = now_ms
     in_flight.resend_ms = instance.transition.wake_ms = now_ms + around.patience_ms
     in_flight.sends = 1
@@ -101,7 +101,7 @@ def _send_again(instance: Instance, around: Surroundings) -> None:
         if not around.promise or in_flight.promise != around.promise:
             in_flight.sends += 1
             in_flight.promise = around.promise
-            sent = _request(instance, len(in_flight.fingerprints), around.spec)
+            sent, _ = _request(instance, len(in_flight.fingerprints), around.spec)
             instance.transition.effects.append(sent)
         # The age doubles with every step. It is taken from now: after an outage of minutes there is
         # one re-send to make, not one for every step that was missed.
@@ -110,49 +110,54 @@ def _send_again(instance: Instance, around: Surroundings) -> None:
     instance.transition.wake_ms = in_flight.resend_ms
 
 
-def _request(instance: Instance, count: int, spec: AgentSpec | None) -> SendRequest:
-    """Build the request of a turn over the mailbox's head, each message where it is sent from.
+def _request(
+    instance: Instance, count: int, spec: AgentSpec | None
+) -> tuple[SendRequest, list[bytes]]:
+    """Build the request of a turn over the mailbox's head; also return its events' fingerprints.
 
-    A message that is made apart and put into another is copied, events and state with it; that was
-    a third of a step's time.
+    Each message is filled where it is sent from. One that is made apart and put into another is
+    copied, events and state with it; that was a third of a step's time.
     """
-    control = instance.control
+    control, address = instance.control, instance.address
     policy = spec.policy if spec is not None else _NO_POLICY
     raw_request = InvokeRequest()
     call = raw_request.call
     call.policy.CopyFrom(policy)
-    if spec is not None and spec.endpoints:
-        call.endpoint = spec.endpoints[0]
     request = call.request
-    _add_head_events(instance, count, request)
-    head = request.events[0]
+    if spec is not None:
+        if spec.endpoints:
+            call.endpoint = spec.endpoints[0]
+        request.revision_pin = spec.revision
+    events = _add_head_events(instance, count, request)
+    fingerprints = [event.fingerprint for event in events]
     base = control.base
-    attempt = _attempts_of(instance, head) + 1
+    attempt = _attempts_of(instance, fingerprints[0]) + 1
     # The agent echoes it; a late answer to an earlier attempt cannot pass for this one's.
     request.request_id = base + attempt.to_bytes(4, "big")
-    request.agent_type, request.key = split_address(instance.address)
+    request.agent_type, request.key = split_address(address)
     request.base = base
     request.turn = control.turn + 1
     request.attempt = attempt
-    fingerprints = [event.fingerprint for event in request.events]
-    request.idempotency_key = idempotency_key(instance.address, base, attempt, fingerprints)
+    request.idempotency_key = idempotency_key(address, base, attempt, fingerprints)
     request.deadline_ms = policy.deadline_ms
-    if spec is not None:
-        request.revision_pin = spec.revision
-    request.traceparent = head.traceparent
+    request.traceparent = events[0].traceparent
     call.state_bytes = _add_state(instance, request, policy.log_window or DEFAULT_LOG_WINDOW)
-    return SendRequest(call, raw_request)
+    return SendRequest(call, raw_request), fingerprints
 
 
-def _add_head_events(instance: Instance, count: int, request: TurnRequest) -> None:
-    events = request.events
+def _add_head_events(instance: Instance, count: int, request: TurnRequest) -> list[Event]:
+    head = instance.control.mailbox_head
+    events: list[Event] = []
     size = 0
-    for seq in range(instance.control.mailbox_head, instance.control.mailbox_head + count):
+    for seq in range(head, head + count):
         raw = instance.stored_event(seq)
         size += len(raw)
         if events and size > BATCH_BYTES:
             break
-        events.add().MergeFromString(raw)
+        event = request.events.add()
+        event.MergeFromString(raw)
+        events.append(event)
+    return events
 
 
 def _add_state(instance: Instance, request: TurnRequest, log_window: int) -> int:
@@ -174,9 +179,9 @@ def _add_state(instance: Instance, request: TurnRequest, log_window: int) -> int
     return total
 
 
-def _attempts_of(instance: Instance, event: Event) -> int:
+def _attempts_of(instance: Instance, fingerprint: bytes) -> int:
     control = instance.control
-    return control.attempts if control.blamed == event.fingerprint else 0
+    return control.attempts if control.blamed == fingerprint else 0
 
 
 def _decide(instance: Instance, wish: Control, now_ms: int) -> None:
@@ -201,7 +206,7 @@ def _decide(instance: Instance, wish: Control, now_ms: int) -> None:
             instance.address,
             reason="skipped",
             message=wish.reason or "skipped by an operator",
-            attempts=_attempts_of(instance, head),
+            attempts=_attempts_of(instance, head.fingerprint),
         )
         outcome.controlled.dead_letter.CopyFrom(letter)
     instance.transition.effects.append(Decide(outcome))

@@ -38,16 +38,17 @@ def outputs(address: str, turn: int, at_us: int, outcome: Outcome) -> list[bytes
     given = outcome.outputs
     if not given:
         return []
-    time = rfc3339(at_us)
+    at = rfc3339(at_us)
     return [
-        _rendered(output, index, address, turn, time, outcome) for index, output in enumerate(given)
+        _rendered(output, outcome, index, address=address, turn=turn, time=at)
+        for index, output in enumerate(given)
     ]
 
 
 def _rendered(
-    output: Output, index: int, address: str, turn: int, time: str, outcome: Outcome
+    output: Output, outcome: Outcome, index: int, *, address: str, turn: int, time: str
 ) -> bytes:
-    # Written as text, for only a few strings vary: a dict and its encoder took six times as long.
+    # Written as text, for only a few strings vary: a dict and its encoder took twice as long.
     head = (
         f'{{"specversion":"1.0","id":{quoted(f"{address}/{turn}/{index}")}'
         f',"source":{quoted(f"headgate:{address}")},"type":{quoted(output.type)}'
