@@ -7,9 +7,27 @@ import pytest
 from headgate.core.dispatch import RESEND_AT_MOST_MS, RESEND_FIRST_MS, UNKNOWN_AGENT_WAIT_MS
 from headgate.core.identity import genesis_base, next_base
 from headgate.core.instance import KEPT_EVENT_BYTES, KEPT_VALUE_BYTES
-from headgate.core.model import DeadLettered, Emit, RecordHistory
+from headgate.core.machine import COMPACTED_EVERY_TURNS, step
+from headgate.core.model import (
+    DeadLettered,
+    Emit,
+    EventArrived,
+    OutcomeRead,
+    RecordHistory,
+    SendRequest,
+    Snapshot,
+    Surroundings,
+)
 from headgate.v1.agent_pb2 import FAILURE_CODE_AGENT_ERROR, Mutation, Output
-from headgate.v1.turn_pb2 import Call, Controlled, HistoryRecord, Outcome
+from headgate.v1.turn_pb2 import (
+    AgentSpec,
+    Call,
+    Controlled,
+    HistoryRecord,
+    InvokeRequest,
+    Outcome,
+    StoredControl,
+)
 from tests.unit.core.build import (
     ADDRESS,
     NOW_MS,
@@ -19,6 +37,7 @@ from tests.unit.core.build import (
     decision_of,
     event,
     failed,
+    policy,
 )
 
 
@@ -65,6 +84,31 @@ def test_applying_moves_base_turn_and_time() -> None:
     call = call_of(host.arrive(event(1)))
     host.read(completed(call, 2), appended_ms=0)
     assert host.state.at_us == (NOW_MS - 5_000) * 1000 + 1
+
+
+def test_a_host_that_keeps_the_control_record_gets_a_new_one_now_and_then() -> None:
+    """A message that lives on holds all that it ever held: 200 bytes more with every turn."""
+    around = Surroundings(NOW_MS, AgentSpec(type="orders", policy=policy()))
+    items: dict[str, bytes] = {}
+    control: StoredControl | None = None
+    kept: list[StoredControl] = []
+    for turn in range(COMPACTED_EVERY_TURNS + 1):
+        made = step(Snapshot(ADDRESS, control, items), EventArrived(event(turn)), around)
+        read = OutcomeRead(completed(call_of(made), turn + 1), b"", NOW_MS, 0, turn)
+        made = step(Snapshot(ADDRESS, made.control, items), read, around)
+        assert made.control is not None
+        control = made.control
+        kept += [control] if not any(control is each for each in kept) else []
+    assert len(kept) == 2
+    assert control is not None and control.turn == COMPACTED_EVERY_TURNS + 1
+
+
+def test_the_call_is_a_part_of_the_request_to_send() -> None:
+    """A host that sends ``raw_request`` sends the call: made once, not copied."""
+    made = Host().arrive(event(0))
+    (request,) = [effect for effect in made.effects if isinstance(effect, SendRequest)]
+    assert request.raw_request is not None
+    assert request.raw_request == InvokeRequest(call=request.call)
 
 
 @pytest.mark.parametrize("fault", ["late", "unknown base", "duplicate", "no base"])
