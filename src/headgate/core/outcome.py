@@ -158,15 +158,15 @@ def _fits_easily(call: Call, reply: TurnReply, max_record_bytes: int) -> bool:
     """Tell whether no limit is anywhere near; where this says so, ``_too_large`` finds nothing.
 
     Two sizes bound all the sums there: no part is larger than its whole; an output grows by the
-    factor of its attributes at most; an event is held by its reference (its id perhaps twice) and
-    by one dead letter.
+    factor of its attributes at most; of the request its events are held, each by its reference
+    (its id perhaps twice) and by one dead letter.
     """
     size = reply.ByteSize()
     limit = call.policy.max_state_bytes
     if limit and call.state_bytes + size > limit:
         return False
-    held = sum([event.ByteSize() for event in call.request.events])
-    return ATTRIBUTE_GROWTH * size + 4 * held + ENVELOPE_BYTES <= max_record_bytes
+    grown = ATTRIBUTE_GROWTH * size + 4 * call.request.ByteSize() + ENVELOPE_BYTES
+    return grown <= max_record_bytes
 
 
 def _too_large(call: Call, reply: TurnReply, max_record_bytes: int) -> str:
