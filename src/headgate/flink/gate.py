@@ -7,7 +7,6 @@ tuples `(topic, key, value)`: records for the sinks, or with no topic a request 
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from dataclasses import dataclass
@@ -17,36 +16,29 @@ from google.protobuf.message import DecodeError
 from pyflink.datastream import RuntimeContext
 from pyflink.datastream.functions import KeyedCoProcessFunction
 
-from headgate.core.batch import pack_requests, records_in
+from headgate.core.batch import records_in
 from headgate.core.codec import StateVersionError
-from headgate.core.letters import letter_for_record
 from headgate.core.machine import step
 from headgate.core.model import (
     ControlArrived,
     DeadLettered,
-    Decide,
-    Effect,
-    Emit,
     EventArrived,
     Input,
     OutcomeRead,
-    RecordHistory,
-    SendRequest,
     Snapshot,
     Surroundings,
     TimerFired,
 )
 from headgate.core.patience import Patience
 from headgate.core.readiness import Readiness
+from headgate.flink.outputs import Journaled, Output, Outputs, Topics
 from headgate.flink.refusal import letter_for_refused
 from headgate.flink.shard import Shard
 from headgate.flink.shards import shards_of
 from headgate.flink.storage import StoredEntries
 from headgate.kafka.registry import RegistryTable
 from headgate.v1 import turn_pb2
-from headgate.v1.turn_pb2 import GateInput, Hello, InvokeRequest, JournalRecord
-
-log = logging.getLogger(__name__)
+from headgate.v1.turn_pb2 import GateInput, JournalRecord
 
 SILENCE_SECONDS = 5.0
 """After this long without a tick Invoke, or the journal between, may be gone: requests are sent
@@ -58,9 +50,6 @@ ALARM_STEP_MS = 50
 one timer. A re-send is due after a second and more, a retry's wait is jittered by more than this.
 """
 
-Output = tuple[str, bytes, bytes]
-Journaled = tuple[str, Any, int, int, int]
-
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
@@ -68,10 +57,7 @@ class GateSettings:
 
     bootstrap: str
     registry: str
-    journal: str
-    outbox: str
-    history: str
-    dead_letters: str
+    topics: Topics
     shard_keys: tuple[str, ...]
 
 
@@ -87,27 +73,23 @@ class Gate(KeyedCoProcessFunction):
         self._due = StoredEntries(runtime_context, "due")
         # PyFlink's own getters are broken in thread mode; the Java object behind them is not.
         info = runtime_context._runtime_context.getTaskInfo()
-        keys = self._settings.shard_keys
-        subtask, parallelism = (
-            info.getIndexOfThisSubtask(),
-            info.getNumberOfParallelSubtasks(),
-        )
-        self._begin_life(shards_of(subtask, parallelism, len(keys)))
+        self._begin_life(info.getIndexOfThisSubtask(), info.getNumberOfParallelSubtasks())
         self._registry = RegistryTable(self._settings.bootstrap, self._settings.registry)
 
-    def _begin_life(self, shards: list[int]) -> None:
+    def _begin_life(self, subtask: int, parallelism: int) -> None:
         """What Gate knows in memory alone: gone with a failover, made anew by the next life."""
-        self._own = shards
+        keys = self._settings.shard_keys
+        own = [
+            turn_pb2.Shard(partition=number, key=keys[number].encode())
+            for number in shards_of(subtask, parallelism, len(keys))
+        ]
         self._readiness = Readiness(nonce=os.urandom(8))
+        self._outputs = Outputs(self._settings.topics, self._readiness, own)
         self._ticked_at = time.monotonic()
         self._patience = Patience()
-        self._has_greeted = False
-        self._held_back: dict[str, bytes] = {}
+        self._numbers = {key: number for number, key in enumerate(keys)}
         self._shards: dict[int, Shard] = {}
         self._alarms: dict[int, int] = {}
-        self._numbers = {key: number for number, key in enumerate(self._settings.shard_keys)}
-        self._requests: list[bytes] = []
-        self._out: list[Output] = []
 
     def close(self) -> None:
         """Stop following the registry."""
@@ -129,16 +111,15 @@ class Gate(KeyedCoProcessFunction):
         """Take a record of the journal."""
         key, payload, partition, *_ = value
         if self._numbers.get(key) != partition:
-            self._bad_record(value, f"its key is {key!r}, which is not its partition's")
-            return self._give()
+            problem = f"its key is {key!r}, which is not its partition's"
+            self._outputs.set_record_aside(value, problem)
+            return self._outputs.give()
         shard = self._shard(partition)
         try:
             for each in records_in(bytes(payload or b"")):
-                problem = self._read(shard, JournalRecord.FromString(each), each, value)
-                if problem:
-                    self._bad_record(value, problem)
+                self._read(shard, each, value)
         except DecodeError as error:
-            self._bad_record(value, str(error))
+            self._outputs.set_record_aside(value, str(error))
         return self._finish(shard, ctx)
 
     def on_timer(self, timestamp: int, ctx: Any) -> list[Output]:
@@ -152,27 +133,26 @@ class Gate(KeyedCoProcessFunction):
             self._wake(shard, address, now_ms)
         return self._finish(shard, ctx)
 
-    def _read(
-        self, shard: Shard, record: JournalRecord, raw: bytes, journaled: Journaled
-    ) -> str | None:
-        """Take one outcome or tick; returns what is wrong with it."""
-        kind = record.WhichOneof("kind")
-        if kind == "tick":
-            self._ticked_at = time.monotonic()
-            if self._readiness.see(record.tick):
-                log.info("gate is ready, %d requests were held back", len(self._held_back))
-                self._requests.extend(self._held_back.values())
-                self._held_back.clear()
-            return None
-        if kind != "outcome":
-            return "it is neither an outcome nor a tick"
-        _, _, partition, offset, appended_ms = journaled
-        outcome = record.outcome
-        address = f"{outcome.agent_type}/{outcome.key}"
-        if not shard.is_of(address, len(self._settings.shard_keys)):
-            return f"it names {address}, whose outcomes belong to another partition"
-        self._step(shard, address, OutcomeRead(outcome, raw, appended_ms, partition, offset))
-        return None
+    def _read(self, shard: Shard, raw: bytes, journaled: Journaled) -> None:
+        """Take one outcome or tick."""
+        record = JournalRecord.FromString(raw)
+        match record.WhichOneof("kind"):
+            case "tick":
+                self._ticked_at = time.monotonic()
+                self._outputs.see(record.tick)
+            case "outcome":
+                _, _, partition, offset, appended_ms = journaled
+                outcome = record.outcome
+                address = f"{outcome.agent_type}/{outcome.key}"
+                if shard.is_of(address, len(self._settings.shard_keys)):
+                    read = OutcomeRead(outcome, raw, appended_ms, partition, offset)
+                    self._step(shard, address, read)
+                else:
+                    problem = f"it names {address}, whose outcomes belong to another partition"
+                    self._outputs.set_record_aside(journaled, problem)
+            case _:
+                problem = "it is neither an outcome nor a tick"
+                self._outputs.set_record_aside(journaled, problem)
 
     def _wake(self, shard: Shard, address: str, now_ms: int) -> None:
         try:
@@ -192,9 +172,10 @@ class Gate(KeyedCoProcessFunction):
         try:
             control = shard.control_of(address)
         except StateVersionError as error:
-            letter = letter_for_refused(given, address, str(error), self._settings.journal)
+            journal = self._settings.topics.journal
+            letter = letter_for_refused(given, address, str(error), journal)
             if letter is not None:
-                self._carry_out(shard, address, DeadLettered(letter))
+                self._outputs.carry_out(address, shard.number, DeadLettered(letter))
             return
         now_ms = time.time_ns() // 1_000_000
         if type(given) is OutcomeRead and control is not None and control.HasField("in_flight"):
@@ -211,56 +192,15 @@ class Gate(KeyedCoProcessFunction):
         if made.set_timer_ms:
             # A timer that is to be deleted stays: woken in vain, the instance says so.
             shard.wake_at(address, made.set_timer_ms)
-        if not self._readiness.is_ready and made.note == "applied":
-            self._held_back.pop(address, None)
+        if made.note == "applied":
+            self._outputs.answered(address)
         for effect in made.effects:
-            self._carry_out(shard, address, effect)
+            self._outputs.carry_out(address, shard.number, effect)
 
     def _promise(self) -> bytes:
         """What Invoke promises; nothing once it has been silent for some ticks."""
         silent = time.monotonic() - self._ticked_at
         return b"" if silent > SILENCE_SECONDS else self._readiness.promise
-
-    def _carry_out(self, shard: Shard, address: str, effect: Effect) -> None:
-        match effect:
-            case SendRequest(call, request):
-                request = request or InvokeRequest(call=call)
-                request.partition = shard.number
-                self._request(address, request)
-            case Decide(outcome):
-                self._request(address, InvokeRequest(decide=outcome, partition=shard.number))
-            case Emit(value):
-                self._out.append((self._settings.outbox, address.encode(), value))
-            case RecordHistory(value):
-                self._out.append((self._settings.history, address.encode(), value))
-            case DeadLettered(letter):
-                key = address.encode()
-                self._out.append((self._settings.dead_letters, key, letter.SerializeToString()))
-
-    def _bad_record(self, journaled: Journaled, problem: str) -> None:
-        key, payload, partition, offset, appended_ms = journaled
-        letter = letter_for_record(
-            reason="bad_journal_record",
-            message=f"{self._settings.journal}/{partition}@{offset}: no journal record of "
-            f"Headgate's: {problem}; find out who wrote it",
-            topic=self._settings.journal,
-            partition=partition,
-            offset=offset,
-            timestamp_ms=appended_ms,
-            key=(key or "").encode(),
-            value=bytes(payload or b""),
-        )
-        record = (self._settings.dead_letters, letter.record_key, letter.SerializeToString())
-        self._out.append(record)
-
-    def _request(self, address: str, request: InvokeRequest) -> None:
-        raw = request.SerializeToString()
-        if self._readiness.is_ready:
-            self._requests.append(raw)
-        else:
-            # Its outcome may be in the part of the journal that is still to be read. The newest
-            # per instance is enough; what an outcome answers meanwhile is dropped.
-            self._held_back[address] = raw
 
     # ------------------------------------------------------------------------- around a record
 
@@ -281,20 +221,4 @@ class Gate(KeyedCoProcessFunction):
             alarm = -(-wanted // ALARM_STEP_MS) * ALARM_STEP_MS
             self._alarms[shard.number] = alarm
             ctx.timer_service().register_processing_time_timer(alarm)
-        return self._give()
-
-    def _give(self) -> list[Output]:
-        out, self._out = self._out, []
-        if not self._has_greeted:
-            self._has_greeted = True
-            self._requests.insert(0, self._greeting())
-        if self._requests:
-            out.append(("", b"", pack_requests(self._requests)))
-            self._requests = []
-        return out
-
-    def _greeting(self) -> bytes:
-        keys = self._settings.shard_keys
-        shards = [turn_pb2.Shard(partition=n, key=keys[n].encode()) for n in self._own]
-        hello = Hello(nonce=self._readiness.nonce, shards=shards)
-        return InvokeRequest(hello=hello).SerializeToString()
+        return self._outputs.give()

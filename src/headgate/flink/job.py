@@ -21,6 +21,7 @@ from headgate.flink import settings, sinks, sources
 from headgate.flink.gate import Gate, GateSettings
 from headgate.flink.intake import REFUSED, Intake
 from headgate.flink.invoke import Invoke, InvokeSettings
+from headgate.flink.outputs import Topics
 from headgate.flink.rows import BYTES, KEY_TYPE, KEYED_ROW, OUTPUT
 from headgate.flink.shards import shard_keys
 
@@ -65,19 +66,11 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         partitions=config.kafka.partitions,
         group=group,
     )
-    gate_settings = GateSettings(
-        bootstrap=bootstrap,
-        registry=names.registry,
-        journal=names.journal,
-        outbox=names.outbox,
-        history=names.history,
-        dead_letters=names.dead_letters,
-        shard_keys=keys,
-    )
+    topics = Topics(names.journal, names.outbox, names.history, names.dead_letters)
     gate = (
         _by_shard(intake)
         .connect(_by_shard(journal))
-        .process(Gate(gate_settings), output_type=OUTPUT)
+        .process(Gate(GateSettings(bootstrap, names.registry, topics, keys)), output_type=OUTPUT)
         .name("gate")
         .uid("gate")
     )
