@@ -38,7 +38,11 @@ def play(scenario: Scenario, world: ScenarioWorld) -> None:
         assert world.dead(address) == expected.dead, address
         assert world.is_parked(address) == expected.is_parked, address
         sent = [step.id for step in scenario.steps if isinstance(step, Send)]
-        told = [output["event"] for output in world.outputs(address)]
+        outputs = world.outputs(address)
+        told = [output["event"] for output in outputs]
         assert len(set(told)) == len(told), f"{address}: an output came twice"
         assert told[len(told) - len(expected.took) :] == list(expected.took), address
         assert set(told) <= set(sent), address
+        # The agent counts in its state: each turn was given what the one before it had left.
+        counts = [output["count"] for output in outputs[len(told) - len(expected.took) :]]
+        assert counts == list(range(1, len(expected.took) + 1)), address
