@@ -2,7 +2,7 @@
 
 Failure stories this knows: a service that answers slowly (the quota fills, then the queue, then
 requests are dropped), never (deadlines), with garbage (the dispatcher refuses it), with an
-error status (a failed attempt), not at all (UNAVAILABLE: requests wait and are sent again, no
+error status (a failed attempt), not at all (UNAVAILABLE: requests wait and are made again, no
 attempt is charged), or that dies of a request (after ``BREAKS_AT_MOST`` broken streams the
 calls it had then count as failed).
 """
@@ -34,8 +34,8 @@ SWEEP_SECONDS = 0.05
 
 RECONNECT_FIRST_SECONDS = 0.05
 RECONNECT_AT_MOST_SECONDS = 1.0
-"""Pauses between connection attempts: a restarted service gets its turns within a second, a
-dead one costs one connection attempt a second.
+"""Pauses between connection attempts, and between those of a unary call that was UNAVAILABLE: a
+restarted service gets its turns within a second, a dead one costs one attempt a second.
 """
 
 BATCH_BYTES = 1_000_000
@@ -80,7 +80,8 @@ class Endpoint:
         self._on_dropped = on_dropped
         self._now_us = now_us
         self._queue: deque[Pending] = deque()
-        self._queued_bytes = 0
+        # Of what is in the queue, or in the pause before it goes there again.
+        self._waiting_bytes = 0
         self._called: dict[bytes, Pending] = {}
         self._wire: Wire | None = None
         self._work = asyncio.Event()
@@ -90,12 +91,12 @@ class Endpoint:
     def submit(self, pending: Pending) -> None:
         """Queue a call; give it up at once if the queue is full."""
         pending.size = pending.request.ByteSize()
-        if self._queued_bytes + pending.size > self._limits.queue_bytes and self._queue:
+        if self._waiting_bytes and self._waiting_bytes + pending.size > self._limits.queue_bytes:
             pending.is_done = True
             self._on_dropped(pending)
             return
         self._queue.append(pending)
-        self._queued_bytes += pending.size
+        self._waiting_bytes += pending.size
         self._work.set()
 
     async def close(self) -> None:
@@ -148,7 +149,7 @@ class Endpoint:
         now, now_us, size = self._loop.time(), self._now_us(), 0
         while self._queue and len(batch) < room and size < BATCH_BYTES:
             pending = self._queue.popleft()
-            self._queued_bytes -= pending.size
+            self._waiting_bytes -= pending.size
             if pending.is_done:
                 continue
             pending.since, pending.called_us = now, now_us
@@ -171,12 +172,8 @@ class Endpoint:
                     pending, failed_reply(pending.request, FAILURE_CODE_RPC_ERROR, message)
                 )
                 continue
-            pending.called_us = 0
-            pending.since = self._loop.time()
-            self._queue.appendleft(pending)
-            self._queued_bytes += pending.size
-        if self._queue:
-            self._work.set()
+            self._wait_again(pending)
+            self._queue_again(pending)
 
     def _note_reachable(self, *, reachable: bool, why: str = "") -> None:
         if reachable != self.is_reachable:
@@ -200,14 +197,41 @@ class Endpoint:
         pending = self._called.pop(name, None)
         if pending is None:
             return
+        # CANCELLED: the service stopped in the midst of the call.
         if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
-            pending.is_done = True
-            self._on_dropped(pending)
+            self._make_again(pending)
         else:
             message = f"{self.target} answered {code.name}: {details}"
             self._finish(pending, failed_reply(pending.request, FAILURE_CODE_RPC_ERROR, message))
         if self._queue:
             self._work.set()
+
+    def _make_again(self, pending: Pending) -> None:
+        """Make a unary call again after a pause; drop it once a deadline has passed that way.
+
+        It pauses alone: a service may refuse one key and serve the others. Left to Gate's
+        re-sends, a service that is away for 100 ms would cost its turns seconds. But Gate has to
+        have its say in the end: the agent may be at another endpoint by now.
+        """
+        now = self._loop.time()
+        pending.refused_since = pending.refused_since or now
+        pause = min(RECONNECT_FIRST_SECONDS * 2**pending.refusals, RECONNECT_AT_MOST_SECONDS)
+        if now + pause - pending.refused_since > pending.request.deadline_ms / 1000:
+            pending.is_done = True
+            self._on_dropped(pending)
+            return
+        pending.refusals += 1
+        self._wait_again(pending)
+        self._loop.call_later(pause, self._queue_again, pending)
+
+    def _wait_again(self, pending: Pending) -> None:
+        pending.called_us = 0
+        self._waiting_bytes += pending.size
+
+    def _queue_again(self, pending: Pending) -> None:
+        pending.since = self._loop.time()
+        self._queue.appendleft(pending)
+        self._work.set()
 
     def _finish(self, pending: Pending, reply: TurnReply) -> None:
         if not pending.is_done:
@@ -228,7 +252,7 @@ class Endpoint:
             # sends again.
             while self._queue and self._queue[0].deadline <= now:
                 pending = self._queue.popleft()
-                self._queued_bytes -= pending.size
+                self._waiting_bytes -= pending.size
                 if not pending.is_done:
                     pending.is_done = True
                     self._on_dropped(pending)

@@ -14,7 +14,8 @@ class Pending:
 
     ``since`` is when its deadline began, seconds of the event loop's clock, which no jump of the
     wall clock moves: its arrival, then its call. ``called_us`` is the wall clock's time of the
-    call, microseconds since the epoch, 0 before.
+    call, microseconds since the epoch, 0 before. ``breaks``: streams that broke under it.
+    ``refusals``: how often its service was UNAVAILABLE for it, since ``refused_since``.
     """
 
     call: Call
@@ -23,6 +24,8 @@ class Pending:
     called_us: int = 0
     size: int = 0
     breaks: int = 0
+    refusals: int = 0
+    refused_since: float = 0.0
     is_done: bool = False
 
     @property
