@@ -19,7 +19,7 @@ import pytest
 
 from headgate.sim.scripted import ScriptedAgent
 from headgate.testing.stack import HeadgateStack
-from headgate.v1.turn_pb2 import Policy
+from headgate.v1.turn_pb2 import HistoryRecord, Policy
 from tests.flink.kills import Kills
 from tests.scenarios.catalogue import SCENARIOS
 from tests.scenarios.play import play
@@ -71,6 +71,10 @@ class StackWorld:
     def outputs(self, address: str) -> list[Mapping[str, Any]]:
         """Return the data of committed outputs."""
         return [output.data for output in self._stack.outputs(self._address(address))]
+
+    def history(self, address: str) -> list[HistoryRecord]:
+        """Return the committed turns."""
+        return self._stack.history(self._address(address))
 
     def dead(self, address: str) -> tuple[tuple[str, str], ...]:
         """Return event id and reason of dead letters."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from headgate.v1.agent_pb2 import ADVICE_DEAD_LETTER, ADVICE_PARK
 from headgate.v1.turn_pb2 import Policy
 from tests.scenarios.scenario import Operate, Scenario, ScenarioWorld, Send
@@ -46,3 +48,8 @@ def play(scenario: Scenario, world: ScenarioWorld) -> None:
         # The agent counts in its state: each turn was given what the one before it had left.
         counts = [output["count"] for output in outputs[len(told) - len(expected.took) :]]
         assert counts == list(range(1, len(expected.took) + 1)), address
+        turns = [record.outcome for record in world.history(address)]
+        assert [turn.turn for turn in turns] == list(range(1, len(turns) + 1)), address
+        for turn, following in pairwise(turns):
+            stays = turn.failed.park and not following.HasField("controlled")
+            assert not stays, f"{address}: a turn after the one that parked it"
