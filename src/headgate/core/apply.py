@@ -32,7 +32,7 @@ def apply(instance: Instance, read: OutcomeRead) -> bool:
     # same microsecond as the turn before.
     control.at_us = max(read.appended_ms * 1000, outcome.caused_at_us, control.at_us + 1)
     taken = _take(instance, outcome)
-    for mutation in outcome.mutations:
+    for mutation in outcome.mutations[:]:
         instance.mutate(mutation)
     match outcome.WhichOneof("verdict"):
         case "failed":
@@ -53,11 +53,11 @@ def _take(instance: Instance, outcome: Outcome) -> list[bytes]:
     Returns the fingerprints of all that the outcome took.
     """
     control = instance.control
-    expected = control.in_flight.fingerprints
+    expected = control.in_flight.fingerprints[:]
     taken: list[bytes] = []
     with_ids: list[bytes] = []
     in_order = True
-    for number, ref in enumerate(outcome.taken):
+    for number, ref in enumerate(outcome.taken[:]):
         fingerprint = ref.fingerprint
         taken.append(fingerprint)
         # What was asked for is the mailbox's head; nothing is read to know it.

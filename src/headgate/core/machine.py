@@ -40,7 +40,7 @@ from headgate.core.model import (
     Transition,
 )
 
-COMPACTED_EVERY_TURNS = 64
+COMPACTED_EVERY_TURNS = 16
 """How often a control record that the host keeps as an object is made anew (``codec.compact``)."""
 
 

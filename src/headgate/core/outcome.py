@@ -112,8 +112,10 @@ def fault_of(request: TurnRequest, reply: TurnReply) -> str:
     """Return how a reply breaks the contract, or "" if it does not."""
     if reply.base != request.base:
         return f"reply names base {reply.base.hex()}, the request had {request.base.hex()}"
-    asked = [event.id for event in request.events]
-    taken = list(reply.taken_event_ids)
+    # Slices, here and below: protobuf's sequences hand over all at once in half the time that
+    # iterating takes, which ends in an exception each time.
+    asked = [event.id for event in request.events[:]]
+    taken = reply.taken_event_ids[:]
     result = reply.WhichOneof("result")
     if result is None:
         return "reply has neither completed nor failed"
@@ -133,13 +135,13 @@ def fault_of(request: TurnRequest, reply: TurnReply) -> str:
 
 
 def _fault_of_changes(reply: TurnReply) -> str:
-    for mutation in reply.mutations:
+    for mutation in reply.mutations[:]:
         name = mutation.name
         if not 1 <= len(name) <= NAME_CHARS:
             return f"mutation name of {len(name)} characters; 1 to {NAME_CHARS} are allowed"
         if mutation.WhichOneof("change") is None:
             return f"mutation of {name!r} says neither set, delete nor append"
-    for number, output in enumerate(reply.outputs):
+    for number, output in enumerate(reply.outputs[:]):
         if not output.type:
             return f"output {number} has no type"
         for name in output.extensions:

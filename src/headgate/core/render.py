@@ -35,7 +35,7 @@ def _to_the_second(seconds: int) -> str:
 
 def outputs(address: str, turn: int, at_us: int, outcome: Outcome) -> list[bytes]:
     """Render an outcome's outputs; ids are address/turn/index, the same at every replay."""
-    given = outcome.outputs
+    given = outcome.outputs[:]
     if not given:
         return []
     at = rfc3339(at_us)
