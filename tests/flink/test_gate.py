@@ -172,7 +172,7 @@ def test_a_wake_up_of_such_an_instance_is_harmless(gate: Any) -> None:
 def test_requests_wait_until_all_shards_have_been_read_to_their_start_ticks(gate: Any) -> None:
     assert give(gate, "order/1") == []
     [request] = requests_of(make_ready(gate))
-    assert (request.call.request.key, request.partition) == ("1", shard_of("order/1"))
+    assert (request.call.request.key, request.call.partition) == ("1", shard_of("order/1"))
     [later] = requests_of(give(gate, "order/2"))
     assert later.call.request.key == "2"
 

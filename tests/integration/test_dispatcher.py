@@ -29,6 +29,7 @@ from headgate.v1.agent_pb2 import (
 from headgate.v1.agent_pb2_grpc import AgentServiceServicer, add_AgentServiceServicer_to_server
 from headgate.v1.turn_pb2 import (
     Call,
+    Decision,
     Hello,
     InvokeRequest,
     JournalRecord,
@@ -203,7 +204,8 @@ def call(number: int, port: int, *, deadline_ms: int = 30_000, size: int = 10) -
     endpoint = f"127.0.0.1:{port}" if port else ""
     policy = Policy(deadline_ms=deadline_ms, max_attempts=3, backoff_initial_ms=10)
     made = Call(request=request, endpoint=endpoint, policy=policy)
-    return InvokeRequest(call=made, partition=number % len(KEYS))
+    made.partition = number % len(KEYS)
+    return InvokeRequest(call=made)
 
 
 async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -308,7 +310,11 @@ async def test_what_was_paid_for_is_journaled_although_the_journal_is_full(
     may_answer.set()
     await until(lambda: len(journal.outcomes) == 1)
     # An operator's decision is no call.
-    mine.take(InvokeRequest(decide=Outcome(agent_type="a", key="1", outcome_id=b"d" * 16)))
+    mine.take(
+        InvokeRequest(
+            decide=Decision(outcome=Outcome(agent_type="a", key="1", outcome_id=b"d" * 16))
+        )
+    )
     await until(lambda: len(journal.outcomes) == 2)
 
 

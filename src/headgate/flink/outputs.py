@@ -15,7 +15,7 @@ from headgate.core.batch import pack_requests
 from headgate.core.letters import letter_for_record
 from headgate.core.model import DeadLettered, Decide, Effect, Emit, RecordHistory, SendRequest
 from headgate.core.readiness import Readiness
-from headgate.v1.turn_pb2 import DeadLetter, Hello, InvokeRequest, Shard, Tick
+from headgate.v1.turn_pb2 import DeadLetter, Decision, Hello, InvokeRequest, Shard, Tick
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +52,11 @@ class Outputs:
         match effect:
             case SendRequest(call, request):
                 request = request or InvokeRequest(call=call)
-                self._request(address, partition, request)
+                request.call.partition = partition
+                self._request(address, request)
             case Decide(outcome):
-                self._request(address, partition, InvokeRequest(decide=outcome))
+                decision = Decision(outcome=outcome, partition=partition)
+                self._request(address, InvokeRequest(decide=decision))
             case Emit(value):
                 self._records.append((self._topics.outbox, address.encode(), value))
             case RecordHistory(value):
@@ -104,8 +106,7 @@ class Outputs:
             self._requests = []
         return out
 
-    def _request(self, address: str, partition: int, request: InvokeRequest) -> None:
-        request.partition = partition
+    def _request(self, address: str, request: InvokeRequest) -> None:
         raw = request.SerializeToString()
         if self._readiness.is_ready:
             self._requests.append(raw)

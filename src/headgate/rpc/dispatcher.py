@@ -24,7 +24,7 @@ from headgate.core.outcome import failed_reply, outcome_of
 from headgate.rpc.endpoint import Endpoint, EndpointLimits
 from headgate.rpc.pending import Pending
 from headgate.v1.agent_pb2 import FAILURE_CODE_UNKNOWN_AGENT, TurnReply
-from headgate.v1.turn_pb2 import Call, Hello, InvokeRequest, JournalRecord, Outcome, Tick
+from headgate.v1.turn_pb2 import Call, Decision, Hello, InvokeRequest, JournalRecord, Outcome, Tick
 
 log = logging.getLogger(__name__)
 
@@ -111,9 +111,9 @@ class Dispatcher:
                 for each in request.batch.requests:
                     self.take(InvokeRequest.FromString(each))
             case "call":
-                self._call(request.call, request.partition)
+                self._call(request.call)
             case "decide":
-                self._decide(request.decide, request.partition)
+                self._decide(request.decide)
             case "hello":
                 self._greet(request.hello)
 
@@ -127,7 +127,7 @@ class Dispatcher:
 
     # ----------------------------------------------------------------------------------- calls
 
-    def _call(self, call: Call, partition: int) -> None:
+    def _call(self, call: Call) -> None:
         name = call.request.request_id
         if name in self._under_way or name in self._journaled:
             self.counts.repeats += 1
@@ -135,7 +135,7 @@ class Dispatcher:
         if self._journal.is_full():
             self.counts.dropped += 1
             return
-        pending = Pending(call, partition, since=asyncio.get_running_loop().time())
+        pending = Pending(call, since=asyncio.get_running_loop().time())
         if not call.endpoint:
             self._fail_unknown(pending)
             return
@@ -176,7 +176,7 @@ class Dispatcher:
             max_record_bytes=self._limits.record_bytes,
         )
         self._under_way.discard(pending.name)
-        self._write(pending.name, outcome, pending.partition)
+        self._write(pending.name, outcome, pending.call.partition)
 
     def _dropped(self, pending: Pending) -> None:
         self._under_way.discard(pending.name)
@@ -184,11 +184,12 @@ class Dispatcher:
 
     # --------------------------------------------------------------------------------- journal
 
-    def _decide(self, outcome: Outcome, partition: int) -> None:
+    def _decide(self, decision: Decision) -> None:
+        outcome = decision.outcome
         if outcome.outcome_id in self._journaled:
             self.counts.repeats += 1
             return
-        self._write(outcome.outcome_id, outcome, partition)
+        self._write(outcome.outcome_id, outcome, decision.partition)
 
     def _write(self, name: bytes, outcome: Outcome, partition: int) -> None:
         self._gather(partition, JournalRecord(outcome=outcome).SerializeToString())

@@ -19,7 +19,6 @@ class Pending:
     """
 
     call: Call
-    partition: int
     since: float
     called_us: int = 0
     size: int = 0

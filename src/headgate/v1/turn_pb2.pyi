@@ -8,18 +8,24 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class InvokeRequest(_message.Message):
-    __slots__ = ("call", "hello", "decide", "batch", "partition")
+    __slots__ = ("call", "hello", "decide", "batch")
     CALL_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     DECIDE_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
-    PARTITION_FIELD_NUMBER: _ClassVar[int]
     call: Call
     hello: Hello
-    decide: Outcome
+    decide: Decision
     batch: InvokeBatch
+    def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., decide: _Optional[_Union[Decision, _Mapping]] = ..., batch: _Optional[_Union[InvokeBatch, _Mapping]] = ...) -> None: ...
+
+class Decision(_message.Message):
+    __slots__ = ("outcome", "partition")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    outcome: Outcome
     partition: int
-    def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., decide: _Optional[_Union[Outcome, _Mapping]] = ..., batch: _Optional[_Union[InvokeBatch, _Mapping]] = ..., partition: _Optional[int] = ...) -> None: ...
+    def __init__(self, outcome: _Optional[_Union[Outcome, _Mapping]] = ..., partition: _Optional[int] = ...) -> None: ...
 
 class InvokeBatch(_message.Message):
     __slots__ = ("requests",)
@@ -56,16 +62,18 @@ class GateInput(_message.Message):
     def __init__(self, address: _Optional[str] = ..., shard: _Optional[int] = ..., event: _Optional[_Union[_agent_pb2.Event, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ...) -> None: ...
 
 class Call(_message.Message):
-    __slots__ = ("request", "endpoint", "policy", "state_bytes")
+    __slots__ = ("request", "endpoint", "policy", "state_bytes", "partition")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     STATE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
     request: _agent_pb2.TurnRequest
     endpoint: str
     policy: Policy
     state_bytes: int
-    def __init__(self, request: _Optional[_Union[_agent_pb2.TurnRequest, _Mapping]] = ..., endpoint: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., state_bytes: _Optional[int] = ...) -> None: ...
+    partition: int
+    def __init__(self, request: _Optional[_Union[_agent_pb2.TurnRequest, _Mapping]] = ..., endpoint: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., state_bytes: _Optional[int] = ..., partition: _Optional[int] = ...) -> None: ...
 
 class Policy(_message.Message):
     __slots__ = ("deadline_ms", "max_attempts", "backoff_initial_ms", "backoff_max_ms", "backoff_multiplier", "backoff_jitter", "max_batch", "on_exhausted", "max_state_bytes", "log_window", "dedup_window_count", "dedup_window_ms")
