@@ -63,8 +63,13 @@ def outcome_of(
     called_us: int,
     answered_us: int,
     max_record_bytes: int,
+    into: Outcome | None = None,
 ) -> Outcome:
-    """Return the outcome of an answered call. ``outcome_id`` is 16 fresh random bytes."""
+    """Return the outcome of an answered call. ``outcome_id`` is 16 fresh random bytes.
+
+    ``into`` is an empty outcome to fill and return, that of a JournalRecord: one put into a record
+    later is copied.
+    """
     request = call.request
     wrong = fault_of(request, reply)
     if wrong:
@@ -75,7 +80,7 @@ def outcome_of(
             reply = failed_reply(request, FAILURE_CODE_TOO_LARGE, large)
             if len(request.events) == 1:
                 reply.failed.event_id = request.events[0].id
-    outcome = Outcome()
+    outcome = Outcome() if into is None else into
     outcome.agent_type = request.agent_type
     outcome.key = request.key
     outcome.base = request.base
@@ -92,7 +97,8 @@ def outcome_of(
         refer(taken.add(), event)
     outcome.mutations.MergeFrom(reply.mutations)
     outcome.outputs.MergeFrom(reply.outputs)
-    outcome.usage.MergeFrom(reply.usage)
+    if reply.usage:
+        outcome.usage.MergeFrom(reply.usage)
     if reply.HasField("failed"):
         _fail(outcome, call, reply.failed, prefix=prefix)
     else:

@@ -28,8 +28,9 @@ from headgate.v1.agent_pb2 import (
     TimerChange,
     TurnReply,
     TurnRequest,
+    Usage,
 )
-from headgate.v1.turn_pb2 import Call, Outcome
+from headgate.v1.turn_pb2 import Call, JournalRecord, Outcome
 from tests.unit.core.build import event, policy
 
 LIMIT = 100_000
@@ -77,6 +78,24 @@ def test_a_completed_turn() -> None:
     assert made.HasField("completed")
     assert [ref.origin.offset for ref in made.taken] == [0, 1, 2]
     assert (made.base, made.turn, made.attempt) == (b"b" * 16, 4, 1)
+
+
+def test_an_outcome_may_be_made_inside_the_record_that_journals_it() -> None:
+    """The same as one made apart, without the copy."""
+    asked = call()
+    answer = reply(asked, outputs=[Output(type="t")], usage=[Usage(model="m")])
+    record = JournalRecord()
+    made = outcome_of(
+        asked,
+        answer,
+        outcome_id=b"o" * 16,
+        called_us=1,
+        answered_us=2,
+        max_record_bytes=LIMIT,
+        into=record.outcome,
+    )
+    assert made == record.outcome == outcome(asked, answer)
+    assert made.usage[0].model == "m"
 
 
 def _no_result(asked: Call) -> TurnReply:
