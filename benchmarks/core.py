@@ -30,7 +30,7 @@ from headgate.v1.turn_pb2 import AgentSpec, InvokeRequest, JournalRecord, Policy
 T = TypeVar("T")
 
 INSTANCES = 500
-"""Taken in turns, so that caches of the processor are as cold as a job's."""
+"""Taken in turns, as those of a job are."""
 WARM_UP_TURNS = 2_000
 TURNS = 10_000
 MAX_RECORD_BYTES = 1_000_000
