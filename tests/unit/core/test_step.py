@@ -87,7 +87,7 @@ def test_applying_moves_base_turn_and_time() -> None:
 
 
 def test_a_host_that_keeps_the_control_record_gets_a_new_one_now_and_then() -> None:
-    """A message that lives on holds all that it ever held: 200 bytes more with every turn."""
+    """A message that lives on holds all that it ever held: 400 bytes more with every turn."""
     around = Surroundings(NOW_MS, AgentSpec(type="orders", policy=policy()))
     items: dict[str, bytes] = {}
     control: StoredControl | None = None
