@@ -98,13 +98,16 @@ class Gate(KeyedCoProcessFunction):
     # ----------------------------------------------------------------------------------- inputs
 
     def process_element1(self, value: bytes, ctx: Any) -> list[Output]:
-        """Take an event or a control."""
+        """Take an event or a control, or what intake could not read."""
         given = GateInput.FromString(bytes(value))
         shard = self._shard(given.shard)
-        if given.WhichOneof("kind") == "event":
-            self._step(shard, given.address, EventArrived(given.event))
-        else:
-            self._step(shard, given.address, ControlArrived(given.control))
+        match given.WhichOneof("kind"):
+            case "event":
+                self._step(shard, given.address, EventArrived(given.event))
+            case "control":
+                self._step(shard, given.address, ControlArrived(given.control))
+            case _:
+                self._outputs.set_aside(given.refused.record_key, given.refused)
         return self._finish(shard, ctx)
 
     def process_element2(self, value: Journaled, ctx: Any) -> list[Output]:

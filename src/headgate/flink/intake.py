@@ -1,26 +1,26 @@
-"""Intake: reads users' records and the inbox by `core.decode`, and keys them by shard."""
+"""Intake: reads users' records and the inbox by `core.decode`, and keys them by shard.
+
+What cannot be read goes through Gate too, to the sink that is chained to it: an output of intake's
+own would take each record of the sink through one more thread.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from google.protobuf.message import DecodeError
-from pyflink.datastream import OutputTag, RuntimeContext
+from pyflink.datastream import RuntimeContext
 from pyflink.datastream.functions import ProcessFunction
 
 from headgate.core.decode import Decoded, Record, TopicRule, decode
 from headgate.core.identity import address_of, partition_of, split_address
 from headgate.core.letters import letter_for_record
-from headgate.flink.rows import REFUSED_ROW, LightRow
+from headgate.flink.rows import LightRow
 from headgate.v1.turn_pb2 import DeadLetter, GateInput, InboxRecord
-
-REFUSED = OutputTag("refused", REFUSED_ROW)
 
 
 class Intake(ProcessFunction):
-    """Rows `(topic, partition, offset, ms, key, value, headers)` in, keyed rows out, dead
-    letters aside.
-    """
+    """Rows `(topic, partition, offset, ms, key, value, headers)` in, keyed rows out."""
 
     def __init__(
         self, rules: dict[str, list[TopicRule]], inbox: str, shard_keys: tuple[str, ...]
@@ -33,7 +33,7 @@ class Intake(ProcessFunction):
     def open(self, runtime_context: RuntimeContext) -> None:
         """Nothing to open."""
 
-    def process_element(self, value: Any, ctx: Any) -> list[Any]:
+    def process_element(self, value: Any, ctx: Any) -> list[LightRow]:
         """Decode one record."""
         topic, partition, offset, timestamp_ms, key, payload, headers = value
         record = Record(
@@ -47,11 +47,11 @@ class Intake(ProcessFunction):
         )
         made = self._control(record) if topic == self._inbox else self._events(record)
         if isinstance(made, DeadLetter):
-            return [(REFUSED, LightRow(record.key or b"", made.SerializeToString()))]
-        return [self._row(each) for each in made]
+            return [self._row(GateInput(refused=made), record.key or b"")]
+        return [self._row(each, each.address.encode()) for each in made]
 
-    def _row(self, given: GateInput) -> LightRow:
-        given.shard = partition_of(given.address.encode(), len(self._shard_keys))
+    def _row(self, given: GateInput, place: bytes) -> LightRow:
+        given.shard = partition_of(place, len(self._shard_keys))
         return LightRow(self._shard_keys[given.shard], given.SerializeToString())
 
     def _events(self, record: Record) -> list[GateInput] | DeadLetter:

@@ -9,7 +9,6 @@ from pyflink.datastream import (
     AsyncDataStream,
     DataStream,
     KeyedStream,
-    OutputTag,
     StreamExecutionEnvironment,
 )
 from pyflink.java_gateway import get_gateway
@@ -19,7 +18,7 @@ from headgate.config import Config
 from headgate.core.decode import TopicRule
 from headgate.flink import settings, sinks, sources
 from headgate.flink.gate import Gate, GateSettings
-from headgate.flink.intake import REFUSED, Intake
+from headgate.flink.intake import Intake
 from headgate.flink.invoke import Invoke, InvokeSettings
 from headgate.flink.outputs import Topics
 from headgate.flink.rows import BYTES, KEY_TYPE, KEYED_ROW, OUTPUT
@@ -27,12 +26,8 @@ from headgate.flink.shards import shard_keys
 
 REQUESTS = "SELECT f2 FROM headgate_gate WHERE f0 = ''"
 
-RECORDS = """
-    SELECT f0, f1, f2 FROM headgate_gate WHERE f0 <> ''
-    UNION ALL
-    SELECT '{dead_letters}', f0, f1 FROM headgate_refused
-"""
-"""Topic, key and value of what the sink writes. The names of topics have no quotes in them."""
+RECORDS = "SELECT f0, f1, f2 FROM headgate_gate WHERE f0 <> ''"
+"""Topic, key and value of what the sink writes."""
 
 
 def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
@@ -75,11 +70,10 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         .uid("gate")
     )
     tables.create_temporary_view("headgate_gate", gate)
-    tables.create_temporary_view("headgate_refused", _aside(intake, REFUSED))
     _invoke(env, tables.to_data_stream(tables.sql_query(REQUESTS)), config)
     sinks.exactly_once(
         tables,
-        tables.sql_query(RECORDS.format(dead_letters=names.dead_letters)),
+        tables.sql_query(RECORDS),
         bootstrap=bootstrap,
         topics=[names.outbox, names.history, names.dead_letters],
         prefix=config.job.name,
@@ -117,15 +111,6 @@ def _by_shard(stream: DataStream) -> KeyedStream:
     selector = get_gateway().jvm.KeyByKeySelector()
     j_keyed = stream._j_data_stream.keyBy(selector, KEY_TYPE.get_java_type_info())
     return KeyedStream(j_keyed, None, stream)
-
-
-def _aside(stream: DataStream, tag: OutputTag) -> DataStream:
-    """Take a side output as it is.
-
-    `DataStream.get_side_output` puts an identity function in Python behind it: one more entry into
-    Python for every record of every turn.
-    """
-    return DataStream(stream._j_data_stream.getSideOutput(tag.get_java_output_tag()))
 
 
 def _rules(config: Config) -> dict[str, list[TopicRule]]:

@@ -14,9 +14,6 @@ takes field 0.
 
 KEY_TYPE = Types.ROW([Types.STRING()])
 
-REFUSED_ROW = Types.ROW([BYTES, BYTES])
-"""Key and value of a dead letter from intake."""
-
 OUTPUT = Types.TUPLE([Types.STRING(), BYTES, BYTES])
 """What Gate emits: topic, key and value of a record, or no topic and a request for Invoke.
 

@@ -32,27 +32,33 @@ class Entries(Protocol):
 class StoredEntries:
     """A map state of Flink's, read and written by name."""
 
-    __slots__ = ("_state",)
+    __slots__ = ("_get", "_keys", "_put", "_remove")
 
     def __init__(self, context: RuntimeContext, name: str) -> None:
         descriptor = MapStateDescriptor(name, Types.STRING(), Types.PICKLED_BYTE_ARRAY())
-        self._state: Any = context.get_map_state(descriptor)._state
+        state: Any = context.get_map_state(descriptor)._state
+        # Each look at a Java object's attribute asks Java for the method again.
+        self._get, self._put, self._remove, self._keys = (
+            state.get,
+            state.put,
+            state.remove,
+            state.keys,
+        )
 
     def get(self, name: str) -> bytes | None:
         """Return an entry's bytes."""
-        found = self._state.get(name)
+        found = self._get(name)
         return None if found is None else bytes(found)
 
     def put_all(self, entries: Mapping[str, bytes | None]) -> None:
         """Store or remove (None) entries."""
-        state = self._state
         for name, value in entries.items():
             if value is None:
-                state.remove(name)
+                self._remove(name)
             else:
-                state.put(name, value)
+                self._put(name, value)
 
     def names(self) -> Iterator[str]:
         """Return the names of all entries."""
-        for name in self._state.keys():  # noqa: SIM118 - Java's map state, not a dict
+        for name in self._keys():
             yield str(name)

@@ -24,7 +24,7 @@ from headgate.core.outcome import failed_reply, outcome_of
 from headgate.rpc.endpoint import Endpoint, EndpointLimits
 from headgate.rpc.pending import Pending
 from headgate.v1.agent_pb2 import FAILURE_CODE_UNKNOWN_AGENT, TurnReply
-from headgate.v1.turn_pb2 import Call, Decision, Hello, InvokeRequest, JournalRecord, Outcome, Tick
+from headgate.v1.turn_pb2 import Call, Decision, Hello, InvokeRequest, JournalRecord, Tick
 
 log = logging.getLogger(__name__)
 
@@ -167,16 +167,18 @@ class Dispatcher:
             return
         if pending.called_us:
             self.counts.calls += 1
-        outcome = outcome_of(
+        record = JournalRecord()
+        outcome_of(
             pending.call,
             reply,
             outcome_id=self._random_id(),
             called_us=pending.called_us,
             answered_us=self._now_us(),
             max_record_bytes=self._limits.record_bytes,
+            into=record.outcome,
         )
         self._under_way.discard(pending.name)
-        self._write(pending.name, outcome, pending.call.partition)
+        self._write(pending.name, record, pending.call.partition)
 
     def _dropped(self, pending: Pending) -> None:
         self._under_way.discard(pending.name)
@@ -189,10 +191,10 @@ class Dispatcher:
         if outcome.outcome_id in self._journaled:
             self.counts.repeats += 1
             return
-        self._write(outcome.outcome_id, outcome, decision.partition)
+        self._write(outcome.outcome_id, JournalRecord(outcome=outcome), decision.partition)
 
-    def _write(self, name: bytes, outcome: Outcome, partition: int) -> None:
-        self._gather(partition, JournalRecord(outcome=outcome).SerializeToString())
+    def _write(self, name: bytes, record: JournalRecord, partition: int) -> None:
+        self._gather(partition, record.SerializeToString())
         self.counts.outcomes += 1
         self._journaled[name] = None
         if len(self._journaled) > REMEMBERED_CALLS:

@@ -50,16 +50,18 @@ class Shard(_message.Message):
     def __init__(self, partition: _Optional[int] = ..., key: _Optional[bytes] = ...) -> None: ...
 
 class GateInput(_message.Message):
-    __slots__ = ("address", "shard", "event", "control")
+    __slots__ = ("address", "shard", "event", "control", "refused")
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     SHARD_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     CONTROL_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     address: str
     shard: int
     event: _agent_pb2.Event
     control: Control
-    def __init__(self, address: _Optional[str] = ..., shard: _Optional[int] = ..., event: _Optional[_Union[_agent_pb2.Event, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ...) -> None: ...
+    refused: DeadLetter
+    def __init__(self, address: _Optional[str] = ..., shard: _Optional[int] = ..., event: _Optional[_Union[_agent_pb2.Event, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., refused: _Optional[_Union[DeadLetter, _Mapping]] = ...) -> None: ...
 
 class Call(_message.Message):
     __slots__ = ("request", "endpoint", "policy", "state_bytes", "partition")
