@@ -9,8 +9,8 @@ class Limit:
     """The deadline of a turn, around each handler that waits: cancels it, raises DeadlineError.
 
     What asyncio.timeout_at does, with one timer for the whole turn: a timeout around every handler
-    takes nearly as much CPU as the task that the turn runs in. The timer stays set between handlers, where
-    it cannot strike: nothing is awaited there.
+    takes nearly as much CPU as the task that the turn runs in. The timer stays set between
+    handlers, where it cannot strike: nothing is awaited there.
     """
 
     __slots__ = ("_cancelling", "_deadline", "_has_struck", "_loop", "_task", "_timer")

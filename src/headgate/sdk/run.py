@@ -73,14 +73,9 @@ def script(agent: Agent[Any], request: pb.TurnRequest) -> Script:
         reply.taken_event_ids.append(given.id)
     else:
         reply.completed.SetInParent()
-    reply.mutations.extend(work.mutations())
-    # Only what was settled: a thread that outlived its deadline may still be adding to the rest.
-    outputs, messages, timers = turn._settled
-    reply.outputs.extend(turn._outputs[:outputs])
-    reply.messages.extend(turn._messages[:messages])
-    reply.timers.extend(turn._timers[:timers])
-    # Usage of the failed event counts too: it has been paid for.
-    reply.usage.extend(turn._usage)
+    if mutations := work.mutations():
+        reply.mutations.extend(mutations)
+    turn._hand_over(reply)
     return reply
 
 
