@@ -1,31 +1,32 @@
-"""One agent service: its queue, its quota, its deadlines, its connection.
+"""One endpoint of an agent service: its connection, its calls in flight, their deadlines.
 
-Failure stories this knows: a service that answers slowly (the quota fills, then the queue, then
-requests are dropped), never (deadlines), with garbage (the dispatcher refuses it), with an
-error status (a failed attempt), not at all (UNAVAILABLE: requests wait and are sent again, no
-attempt is charged), or that dies of a request (after ``BREAKS_AT_MOST`` broken streams the
-calls it had then count as failed).
+Failure stories this knows: a service that answers slowly (its quota fills, and pools keep the
+rest), never (deadlines, then the breaker), with garbage (the dispatcher refuses it), with an
+error status (a failed attempt), not at all (calls go back to their pools, no attempt is charged),
+or that dies of a request (after ``BREAKS_AT_MOST`` broken connections the calls it had then count
+as failed).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
 
 from headgate.core.outcome import failed_reply
+from headgate.rpc.breaker import Breaker
 from headgate.rpc.pending import Pending
 from headgate.rpc.wire import Wire, connect
 from headgate.v1.agent_pb2 import (
     FAILURE_CODE_DEADLINE_EXCEEDED,
     FAILURE_CODE_RPC_ERROR,
+    FailureCode,
     TurnReply,
 )
+from headgate.v1.connection_pb2 import Connection
 
 log = logging.getLogger(__name__)
 
@@ -42,16 +43,27 @@ BATCH_BYTES = 1_000_000
 """Requests written at once: far below gRPC's message limit, whatever the states weigh."""
 
 BREAKS_AT_MOST = 5
-"""Streams that may break under a call before the call is taken for the cause. Fewer, and
+"""Connections that may break under a call before the call is taken for the cause. Fewer, and
 restarts of a service would cost innocent turns an attempt; without a bound a turn that crashes
 its service is sent for ever.
 """
 
+_SERVICES_TROUBLE = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.CANCELLED,
+        # A token that has expired: no turn can help it, and a new connection shows the new one.
+        grpc.StatusCode.UNAUTHENTICATED,
+    }
+)
+"""Statuses that charge no attempt."""
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointLimits:
-    """``concurrency``: calls in flight. ``queue_bytes``: requests that wait. ``flush_seconds``:
-    how long requests gather before a batch is written (0: until the loop has run once).
+    """``concurrency``: calls in flight, per endpoint. ``queue_bytes``: requests that wait, per
+    agent type. ``flush_seconds``: how long requests gather before a batch is written (0: until
+    the loop has run once).
     """
 
     concurrency: int = 1_000
@@ -60,49 +72,91 @@ class EndpointLimits:
 
 
 class Endpoint:
-    """Calls one service. ``on_reply`` gets each answer, or what stands for it, exactly once per
-    call; ``on_dropped`` gets calls that were given up unanswered and cost nothing.
-    """
+    """Calls one service. Each call that is put to it ends with its owner, in exactly one way."""
 
     def __init__(
         self,
         target: str,
+        connection: Connection,
         limits: EndpointLimits,
         *,
-        on_reply: Callable[[Pending, TurnReply], None],
-        on_dropped: Callable[[Pending], None],
         now_us: Callable[[], int],
     ) -> None:
         self.target = target
         self.is_reachable = False
+        self.breaker = Breaker(connection.breaker)
+        self._connection = connection
         self._limits = limits
-        self._on_reply = on_reply
-        self._on_dropped = on_dropped
         self._now_us = now_us
-        self._queue: deque[Pending] = deque()
-        self._queued_bytes = 0
+        self._watchers: set[Callable[[], None]] = set()
         self._called: dict[bytes, Pending] = {}
+        self._outbox: list[Pending] = []
+        self._outbox_bytes = 0
         self._wire: Wire | None = None
+        self._connected = 0.0
+        self._wanted = asyncio.Event()
         self._work = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._tasks = [self._loop.create_task(self._run()), self._loop.create_task(self._sweep())]
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._finishing: set[asyncio.Task[None]] = set()
+        self._running = self._loop.create_task(self._run())
 
-    def submit(self, pending: Pending) -> None:
-        """Queue a call; give it up at once if the queue is full."""
-        pending.size = pending.request.ByteSize()
-        if self._queued_bytes + pending.size > self._limits.queue_bytes and self._queue:
-            pending.is_done = True
-            self._on_dropped(pending)
-            return
-        self._queue.append(pending)
-        self._queued_bytes += pending.size
+    # ------------------------------------------------------------------------- for its pools
+
+    @property
+    def load(self) -> int:
+        """Calls in flight."""
+        return len(self._called)
+
+    @property
+    def is_up(self) -> bool:
+        """Tell whether it is connected and trusted; a busy one is up as well."""
+        return self._wire is not None and self.breaker.is_closed
+
+    def can_take(self) -> bool:
+        """Tell whether a call may be put to it now."""
+        return (
+            self._wire is not None
+            and len(self._called) < self._limits.concurrency
+            and self._outbox_bytes < BATCH_BYTES
+            and self.breaker.allows(self._loop.time())
+        )
+
+    def put(self, pending: Pending) -> None:
+        """Call the service; only after ``can_take``."""
+        now = self._loop.time()
+        pending.began, pending.called_us = now, self._now_us()
+        pending.expires = now + pending.deadline_seconds
+        pending.is_sent = False
+        self.breaker.called()
+        self._called[pending.name] = pending
+        self._outbox.append(pending)
+        self._outbox_bytes += pending.size
         self._work.set()
+        if self._sweeping is None:
+            self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def want(self) -> None:
+        """Connect, if it is not connected: there are calls for it."""
+        self._wanted.set()
+
+    def watch(self, on_room: Callable[[], None]) -> None:
+        """Tell ``on_room`` whenever a call might be taken that was not before."""
+        self._watchers.add(on_room)
+
+    def unwatch(self, on_room: Callable[[], None]) -> bool:
+        """End that; True if nobody is left to watch."""
+        self._watchers.discard(on_room)
+        return not self._watchers
 
     async def close(self) -> None:
         """Close the connection; calls under way stay unanswered."""
-        for task in self._tasks:
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        tasks = [self._running, *self._finishing]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._wire is not None:
             await self._wire.close()
 
@@ -111,23 +165,24 @@ class Endpoint:
     async def _run(self) -> None:
         pause = RECONNECT_FIRST_SECONDS
         while True:
-            await self._work.wait()
+            await self._wanted.wait()
             try:
                 self._wire = await connect(
-                    self.target, self._answered, self._refused, self._work.set
+                    self.target,
+                    self._connection,
+                    on_reply=self._answered,
+                    on_refused=self._refused,
+                    on_broken=self._work.set,
                 )
+                self._connected = self._loop.time()
                 self._note_reachable(reachable=True)
                 pause = RECONNECT_FIRST_SECONDS
+                self._tell_room()
                 await self._feed(self._wire)
             except grpc.aio.AioRpcError as error:
-                self._broken(f"{error.code().name}: {error.details()}")
+                self._lost(f"{error.code().name}: {error.details()}")
             except Exception as error:
-                self._broken(f"{type(error).__name__}: {error}")
-            finally:
-                if self._wire is not None:
-                    with contextlib.suppress(Exception):
-                        await self._wire.close()
-                    self._wire = None
+                self._lost(f"{type(error).__name__}: {error}")
             await asyncio.sleep(pause)
             pause = min(pause * 2, RECONNECT_AT_MOST_SECONDS)
 
@@ -137,46 +192,52 @@ class Endpoint:
             if self._limits.flush_seconds:
                 await asyncio.sleep(self._limits.flush_seconds)
             self._work.clear()
-            batch = self._next_batch()
+            wire.raise_if_broken()
+            if self._wire is not wire:
+                message = "it refused a call"
+                raise ConnectionError(message)
+            batch = [pending for pending in self._outbox if not pending.is_done]
+            was_full = self._outbox_bytes >= BATCH_BYTES
+            self._outbox, self._outbox_bytes = [], 0
+            for pending in batch:
+                pending.is_sent = True
+            if was_full:
+                self._tell_room()
             if batch:
                 await wire.send(batch)
-            wire.raise_if_broken()
 
-    def _next_batch(self) -> list[Pending]:
-        batch: list[Pending] = []
-        room = self._limits.concurrency - len(self._called)
-        now, now_us, size = self._loop.time(), self._now_us(), 0
-        while self._queue and len(batch) < room and size < BATCH_BYTES:
-            pending = self._queue.popleft()
-            self._queued_bytes -= pending.size
-            if pending.is_done:
-                continue
-            pending.since, pending.called_us = now, now_us
-            self._called[pending.name] = pending
-            batch.append(pending)
-            size += pending.size
-        if self._queue and batch:
-            self._work.set()
-        return batch
-
-    def _broken(self, why: str) -> None:
-        """The service went away: what it had not answered waits for its return."""
+    def _lost(self, why: str) -> None:
+        """The service went away: what it had not answered goes back to where it came from."""
         self._note_reachable(reachable=False, why=why)
-        called, self._called = self._called, {}
-        for pending in reversed(called.values()):
-            pending.breaks += 1
-            if pending.breaks > BREAKS_AT_MOST:
-                message = f"{self.target} broke the connection {pending.breaks} times on it: {why}"
-                self._finish(
-                    pending, failed_reply(pending.request, FAILURE_CODE_RPC_ERROR, message)
-                )
-                continue
+        wire, self._wire = self._wire, None
+        self._wanted.clear()
+        self._outbox, self._outbox_bytes = [], 0
+        if wire is not None:
+            self._finish_later(wire)
+            if wire.calls_are_alone:
+                gone = [pending for pending in self._called.values() if not pending.is_sent]
+            else:
+                gone = list(self._called.values())
+            if any(pending.is_sent for pending in gone):
+                self._failed(began=self._loop.time())
+            for pending in reversed(gone):
+                del self._called[pending.name]
+                self._give_back(pending, why)
+        self._tell_room()
+
+    def _give_back(self, pending: Pending, why: str) -> None:
+        pending.breaks += pending.is_sent
+        if pending.breaks > BREAKS_AT_MOST:
+            message = f"{self.target} broke the connection {pending.breaks} times on it: {why}"
+            self._fail(pending, FAILURE_CODE_RPC_ERROR, message)
+        else:
             pending.called_us = 0
-            pending.since = self._loop.time()
-            self._queue.appendleft(pending)
-            self._queued_bytes += pending.size
-        if self._queue:
-            self._work.set()
+            pending.owner.given_back(pending)
+
+    def _finish_later(self, wire: Wire) -> None:
+        task = self._loop.create_task(wire.finish())
+        self._finishing.add(task)
+        task.add_done_callback(self._finishing.discard)
 
     def _note_reachable(self, *, reachable: bool, why: str = "") -> None:
         if reachable != self.is_reachable:
@@ -191,44 +252,62 @@ class Endpoint:
             # Late, or for a request that was never made: there is no turn that it could be
             # blamed on.
             return
-        self._finish(pending, reply)
-        if self._queue:
-            self._work.set()
+        self.breaker.succeeded()
+        pending.is_done = True
+        pending.owner.answered(pending, reply)
+        self._tell_room()
 
     def _refused(self, name: bytes, code: grpc.StatusCode, details: str) -> None:
-        """A unary call ended with a status: UNAVAILABLE costs nothing, anything else an attempt."""
+        """A call of its own ended with a status."""
         pending = self._called.pop(name, None)
         if pending is None:
             return
-        if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
-            pending.is_done = True
-            self._on_dropped(pending)
+        why = f"{self.target} answered {code.name}: {details}"
+        if code not in _SERVICES_TROUBLE:
+            self._failed(began=pending.began)
+            self._fail(pending, FAILURE_CODE_RPC_ERROR, why)
         else:
-            message = f"{self.target} answered {code.name}: {details}"
-            self._finish(pending, failed_reply(pending.request, FAILURE_CODE_RPC_ERROR, message))
-        if self._queue:
-            self._work.set()
-
-    def _finish(self, pending: Pending, reply: TurnReply) -> None:
-        if not pending.is_done:
-            pending.is_done = True
-            self._on_reply(pending, reply)
-
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            now = self._loop.time()
-            for pending in [p for p in self._called.values() if p.deadline <= now]:
-                del self._called[pending.name]
-                message = f"no answer within {pending.request.deadline_ms} ms from {self.target}"
-                reply = failed_reply(pending.request, FAILURE_CODE_DEADLINE_EXCEEDED, message)
-                self._finish(pending, reply)
+            if self._wire is not None and pending.began >= self._connected:
+                # Once for each connection: what else it carries may still be answered, but
+                # nothing more is sent there before the service has said that it serves.
+                self._failed(began=pending.began)
+                self._finish_later(self._wire)
+                self._wire = None
                 self._work.set()
-            # Never called within the deadline: the service's trouble, not the turn's. Gate
-            # sends again.
-            while self._queue and self._queue[0].deadline <= now:
-                pending = self._queue.popleft()
-                self._queued_bytes -= pending.size
-                if not pending.is_done:
-                    pending.is_done = True
-                    self._on_dropped(pending)
+            # No count of breaks: the service said itself that it did not take the call.
+            pending.called_us = 0
+            pending.owner.given_back(pending)
+        self._tell_room()
+
+    def _fail(self, pending: Pending, code: FailureCode, message: str) -> None:
+        pending.is_done = True
+        pending.owner.answered(pending, failed_reply(pending.request, code, message))
+
+    def _failed(self, *, began: float) -> None:
+        now = self._loop.time()
+        if self.breaker.failed(now, began=began):
+            pause = self.breaker.ends - now
+            log.warning("agent service %s is left out for %.1f s", self.target, pause)
+            self._loop.call_later(pause, self._tell_room)
+
+    def _tell_room(self) -> None:
+        for on_room in self._watchers:
+            on_room()
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        late = [pending for pending in self._called.values() if pending.expires <= now]
+        for pending in late:
+            del self._called[pending.name]
+            if pending.is_sent:
+                message = f"no answer within {pending.request.deadline_ms} ms from {self.target}"
+                self._failed(began=pending.began)
+                self._fail(pending, FAILURE_CODE_DEADLINE_EXCEEDED, message)
+            else:
+                # It lay behind a write that the service does not read: its trouble, not the
+                # turn's.
+                pending.is_done = True
+                pending.owner.dropped(pending)
+        if late:
+            self._tell_room()
+        self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep) if self._called else None
