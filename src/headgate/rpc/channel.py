@@ -77,13 +77,13 @@ class Token:
             CredentialError: the file or variable is missing, or holds no token.
         """
         match self._source.WhichOneof("source"):
-            case None:
-                return ()
             case "env":
                 name = self._source.env
                 return self._as_metadata(os.environ.get(name, ""), f"variable {name}")
             case "file":
                 return self._from_file(Path(self._source.file))
+            case _:
+                return ()
 
     def _from_file(self, path: Path) -> Metadata:
         try:

@@ -83,7 +83,6 @@ class Endpoint:
         now_us: Callable[[], int],
     ) -> None:
         self.target = target
-        self.is_reachable = False
         self.breaker = Breaker(connection.breaker)
         self._connection = connection
         self._limits = limits
@@ -94,6 +93,7 @@ class Endpoint:
         self._outbox_bytes = 0
         self._wire: Wire | None = None
         self._connected = 0.0
+        self._condition = ""
         self._wanted = asyncio.Event()
         self._work = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -175,14 +175,14 @@ class Endpoint:
                     on_broken=self._work.set,
                 )
                 self._connected = self._loop.time()
-                self._note_reachable(reachable=True)
+                self._note("reachable")
                 pause = RECONNECT_FIRST_SECONDS
                 self._tell_room()
                 await self._feed(self._wire)
             except grpc.aio.AioRpcError as error:
-                self._lost(f"{error.code().name}: {error.details()}")
+                self._lost(error.code().name, error.details() or "")
             except Exception as error:
-                self._lost(f"{type(error).__name__}: {error}")
+                self._lost(type(error).__name__, str(error))
             await asyncio.sleep(pause)
             pause = min(pause * 2, RECONNECT_AT_MOST_SECONDS)
 
@@ -206,9 +206,9 @@ class Endpoint:
             if batch:
                 await wire.send(batch)
 
-    def _lost(self, why: str) -> None:
+    def _lost(self, condition: str, details: str) -> None:
         """The service went away: what it had not answered goes back to where it came from."""
-        self._note_reachable(reachable=False, why=why)
+        self._note(condition, details)
         wire, self._wire = self._wire, None
         self._wanted.clear()
         self._outbox, self._outbox_bytes = [], 0
@@ -222,7 +222,7 @@ class Endpoint:
                 self._failed(began=self._loop.time())
             for pending in reversed(gone):
                 del self._called[pending.name]
-                self._give_back(pending, why)
+                self._give_back(pending, f"{condition}: {details}")
         self._tell_room()
 
     def _give_back(self, pending: Pending, why: str) -> None:
@@ -239,10 +239,11 @@ class Endpoint:
         self._finishing.add(task)
         task.add_done_callback(self._finishing.discard)
 
-    def _note_reachable(self, *, reachable: bool, why: str = "") -> None:
-        if reachable != self.is_reachable:
-            self.is_reachable = reachable
-            log.warning("agent service %s is %s", self.target, why or "reachable")
+    def _note(self, condition: str, details: str = "") -> None:
+        """Log how the service is when that changes: not each of many attempts at a dead one."""
+        if condition != self._condition:
+            self._condition = condition
+            log.warning("agent service %s is %s %s", self.target, condition, details)
 
     # ---------------------------------------------------------------------------------- answers
 

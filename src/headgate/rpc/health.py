@@ -10,12 +10,15 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from headgate.rpc.channel import CredentialError, Token, open_blocking_channel
 from headgate.v1 import agent_pb2, agent_pb2_grpc
+from headgate.v1.connection_pb2 import Connection
 
 SERVICE = "headgate.v1.AgentService"
 # A service that serves answers this within milliseconds; a person waits for the slowest.
 ASK_SECONDS = 1.0
 ASKED_AT_ONCE = 32
+PLAINTEXT = Connection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,18 @@ class Answer:
         return dict(self.revisions).get(agent_type)
 
 
-def ask(endpoint: str, timeout_seconds: float = ASK_SECONDS) -> Answer:
+def ask(
+    endpoint: str,
+    timeout_seconds: float = ASK_SECONDS,
+    connection: Connection = PLAINTEXT,
+) -> Answer:
     """Ask one service for its health and what it hosts; an error is an answer too."""
-    with grpc.insecure_channel(endpoint) as channel:
+    try:
+        metadata = Token(connection.token).metadata()
+        channel = open_blocking_channel(endpoint, connection)
+    except CredentialError as error:
+        return Answer(endpoint, "unreachable", str(error))
+    with channel:
         health: Any = health_pb2_grpc.HealthStub(channel)
         agents: Any = agent_pb2_grpc.AgentServiceStub(channel)
         try:
@@ -44,6 +56,7 @@ def ask(endpoint: str, timeout_seconds: float = ASK_SECONDS) -> Answer:
                 health_pb2.HealthCheckRequest(service=SERVICE),
                 timeout=timeout_seconds,
                 wait_for_ready=True,
+                metadata=metadata,
             )
             state = health_pb2.HealthCheckResponse.ServingStatus.Name(checked.status).lower()
         except grpc.RpcError as error:
@@ -51,7 +64,9 @@ def ask(endpoint: str, timeout_seconds: float = ASK_SECONDS) -> Answer:
                 return Answer(endpoint, "unreachable", _why(error))
             state = "no_health_service"
         try:
-            hosted = agents.Describe(agent_pb2.DescribeRequest(), timeout=timeout_seconds)
+            hosted = agents.Describe(
+                agent_pb2.DescribeRequest(), timeout=timeout_seconds, metadata=metadata
+            )
         except grpc.RpcError as error:
             return Answer(endpoint, state, f"Describe: {_why(error)}")
         revisions = tuple((agent.type, agent.revision) for agent in hosted.agents)
