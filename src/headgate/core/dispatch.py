@@ -14,6 +14,7 @@ from headgate.core.letters import letter_for_event
 from headgate.core.model import Decide, SendRequest, Surroundings
 from headgate.core.patience import LEAST_MS
 from headgate.core.reference import reference_to
+from headgate.core.service import service_bytes
 from headgate.v1.agent_pb2 import Event, LogWindow, TurnRequest
 from headgate.v1.turn_pb2 import AgentSpec, Call, Control, Controlled, InFlight, Outcome, Policy
 
@@ -133,7 +134,11 @@ def _call(instance: Instance, count: int, spec: AgentSpec | None) -> Call:
         request.state.logs[name].CopyFrom(LogWindow(length=log.length, items=tail))
     endpoint = spec.endpoints[0] if spec is not None and spec.endpoints else ""
     return Call(
-        request=request, endpoint=endpoint, policy=policy, state_bytes=instance.state_bytes()
+        request=request,
+        endpoint=endpoint,
+        policy=policy,
+        state_bytes=instance.state_bytes(),
+        service=service_bytes(spec) if spec is not None else b"",
     )
 
 

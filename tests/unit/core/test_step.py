@@ -8,6 +8,7 @@ from headgate.core.dispatch import RESEND_AT_MOST_MS, RESEND_FIRST_MS, UNKNOWN_A
 from headgate.core.identity import genesis_base, next_base
 from headgate.core.model import DeadLettered, Emit, RecordHistory
 from headgate.v1.agent_pb2 import FAILURE_CODE_AGENT_ERROR, Mutation, Output
+from headgate.v1.connection_pb2 import Service
 from headgate.v1.turn_pb2 import Controlled, HistoryRecord, Outcome
 from tests.unit.core.build import (
     ADDRESS,
@@ -390,3 +391,24 @@ def test_the_last_failure_is_told_until_a_success() -> None:
     host.read(completed(again, 2))
     assert host.state.failure_code == 0
     assert (host.state.attempts, host.state.blamed) == (0, b"")
+
+
+def test_a_call_says_how_its_services_are_reached() -> None:
+    host = Host()
+    assert call_of(host.arrive(event(1))).service == b""
+    assert host.spec is not None
+    host.spec.endpoints.append("b:2")
+    host.spec.connection.tls.ca_file = "ca"
+    host.spec.limits.rate = 2.0
+    host.now_ms += 60_000
+    call = call_of(host.fire())
+    service = Service.FromString(call.service)
+    assert call.endpoint == "a:1"
+    assert list(service.endpoints) == ["a:1", "b:2"]
+    assert (service.connection, service.limits) == (host.spec.connection, host.spec.limits)
+
+
+def test_a_detached_agent_has_no_services() -> None:
+    host = Host(spec=None)
+    call = call_of(host.arrive(event(1)))
+    assert (call.endpoint, call.service) == ("", b"")
