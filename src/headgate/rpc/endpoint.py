@@ -127,6 +127,7 @@ class Endpoint:
         now = self._loop.time()
         pending.began, pending.called_us = now, self._now_us()
         pending.expires = now + pending.deadline_seconds
+        pending.tries += 1
         pending.is_sent = False
         self.breaker.called()
         self._called[pending.name] = pending

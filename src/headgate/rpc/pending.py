@@ -29,7 +29,8 @@ class Pending:
     ``began`` is when it was put to an endpoint and ``expires`` when its deadline passes, counted
     from its arrival, then from its call: seconds of the event loop's clock, which no jump of the
     wall clock moves. ``called_us`` is the wall clock's time of the call, microseconds since the
-    epoch, 0 before. ``size``: bytes of the request. ``breaks``: connections that broke under it.
+    epoch, 0 before. ``size``: bytes of the request. ``tries``: how often it was put to
+    an endpoint. ``breaks``: connections that broke under it.
     """
 
     call: Call
@@ -42,6 +43,7 @@ class Pending:
     expires: float = 0.0
     began: float = 0.0
     called_us: int = 0
+    tries: int = 0
     breaks: int = 0
     is_sent: bool = False
     is_done: bool = False

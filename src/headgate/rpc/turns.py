@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -64,22 +64,22 @@ class StreamWire:
         self._on_broken()
 
 
-class UnaryWire:
-    """Each turn its own call: six times the agent's CPU, for services that have no stream."""
+class CallsWire:
+    """Each turn by a call, or several, of its own: six times the agent's CPU where it is one
+    ``Turn``.
+    """
 
     calls_are_alone = True
 
     def __init__(
         self,
         channel: grpc.aio.Channel,
-        turn: Any,
-        token: Token,
+        ask: Callable[[Pending], Awaitable[TurnReply]],
         on_reply: Callable[[TurnReply], None],
         on_refused: Callable[[bytes, grpc.StatusCode, str], None],
     ) -> None:
         self._channel = channel
-        self._turn = turn
-        self._token = token
+        self._ask = ask
         self._on_reply = on_reply
         self._on_refused = on_refused
         self._calls: set[asyncio.Task[None]] = set()
@@ -92,7 +92,7 @@ class UnaryWire:
             task.add_done_callback(self._calls.discard)
 
     def raise_if_broken(self) -> None:
-        """Unary calls fail one by one; the endpoint draws its conclusions."""
+        """Calls fail one by one; the endpoint draws its conclusions."""
 
     async def finish(self) -> None:
         """Let the calls under way end, each at its deadline at the latest, and close."""
@@ -107,25 +107,32 @@ class UnaryWire:
         await self._channel.close(None)
 
     async def _call(self, pending: Pending) -> None:
-        request = pending.request
+        code = grpc.StatusCode.INTERNAL
         try:
-            # The endpoint's own deadline comes first and has the better message.
-            reply = await self._turn(
-                request,
-                timeout=pending.deadline_seconds + 1,
-                metadata=self._token.metadata(),
-            )
+            reply = await self._ask(pending)
         except grpc.aio.AioRpcError as error:
-            self._on_refused(pending.name, error.code(), error.details() or "")
-            return
+            code, why = error.code(), error.details() or ""
         except CredentialError as error:
-            self._on_refused(pending.name, grpc.StatusCode.UNAUTHENTICATED, str(error))
-            return
+            code, why = grpc.StatusCode.UNAUTHENTICATED, str(error)
         except Exception as error:
-            # An answer that is no message at all.
+            # An answer that is no message at all, or that its adapter did not foresee.
             why = f"{type(error).__name__}: {error}"
-            self._on_refused(pending.name, grpc.StatusCode.INTERNAL, why)
+        else:
+            # Whatever id it names, this is the answer to this call.
+            reply.request_id = pending.name
+            self._on_reply(reply)
             return
-        # Whatever id it names, this is the answer to this call.
-        reply.request_id = pending.name
-        self._on_reply(reply)
+        self._on_refused(pending.name, code, why)
+
+
+def unary_turns(stub: Any, token: Token) -> Callable[[Pending], Awaitable[TurnReply]]:
+    """Return how to ask a service that has no stream."""
+
+    async def ask(pending: Pending) -> TurnReply:
+        # The endpoint's own deadline comes first and has the better message.
+        reply: TurnReply = await stub.Turn(
+            pending.request, timeout=pending.deadline_seconds + 1, metadata=token.metadata()
+        )
+        return reply
+
+    return ask

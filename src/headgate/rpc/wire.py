@@ -9,12 +9,14 @@ import grpc
 import grpc.aio
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+from headgate.rpc.a2a.client import SERVICE as A2A_SERVICE
+from headgate.rpc.a2a.client import A2aClient
 from headgate.rpc.channel import Token, open_channel
 from headgate.rpc.pending import Pending
-from headgate.rpc.turns import StreamWire, UnaryWire
+from headgate.rpc.turns import CallsWire, StreamWire, unary_turns
 from headgate.v1.agent_pb2 import DescribeRequest, TurnReply
 from headgate.v1.agent_pb2_grpc import AgentServiceStub
-from headgate.v1.connection_pb2 import Connection
+from headgate.v1.connection_pb2 import WIRE_A2A, Connection
 
 CONNECT_SECONDS = 5.0
 """A service that is up answers Describe in milliseconds; one that hangs for this long is as
@@ -65,7 +67,10 @@ async def connect(
     channel = open_channel(target, connection)
     try:
         metadata = token.metadata()
-        await _raise_unless_serving(channel, metadata)
+        if connection.wire == WIRE_A2A:
+            await _raise_unless_serving(channel, A2A_SERVICE, metadata)
+            return CallsWire(channel, A2aClient(channel, token).ask, on_reply, on_refused)
+        await _raise_unless_serving(channel, SERVICE, metadata)
         stub = AgentServiceStub(channel)
         described = await stub.Describe(
             DescribeRequest(), timeout=CONNECT_SECONDS, metadata=metadata
@@ -75,11 +80,11 @@ async def connect(
         raise
     if described.serves_turns_stream:
         return StreamWire(channel, stub.Turns(metadata=metadata), on_reply, on_broken)
-    return UnaryWire(channel, stub.Turn, token, on_reply, on_refused)
+    return CallsWire(channel, unary_turns(stub, token), on_reply, on_refused)
 
 
 async def _raise_unless_serving(
-    channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...]
+    channel: grpc.aio.Channel, service: str, metadata: tuple[tuple[str, str], ...]
 ) -> None:
     """Respect a service that drains. One without a health service is taken as it is: attaching
     demands it, and here its turns count for more than its manners.
@@ -91,7 +96,7 @@ async def _raise_unless_serving(
     )
     try:
         found = await check(
-            HealthCheckRequest(service=SERVICE), timeout=CONNECT_SECONDS, metadata=metadata
+            HealthCheckRequest(service=service), timeout=CONNECT_SECONDS, metadata=metadata
         )
     except grpc.aio.AioRpcError as error:
         if error.code() in {grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND}:
