@@ -17,7 +17,7 @@ from headgate.v1.agent_pb2 import (
     FAILURE_CODE_RPC_ERROR,
     FAILURE_CODE_TERMINAL,
 )
-from headgate.v1.connection_pb2 import WIRE_A2A, Connection
+from headgate.v1.connection_pb2 import WIRE_A2A, Breaker, Connection, Service
 from headgate.v1.turn_pb2 import InvokeRequest, Outcome
 from tests.integration.a2a_agent import A2aAgent, UnavailableError
 from tests.integration.doubles import ListJournal, call, dispatcher, until
@@ -188,6 +188,21 @@ async def test_the_second_attempt_adopts_the_task_of_the_first(agent: A2aAgent) 
     assert texts(second) == [("a2a.message", "done")]
     # The agent has worked once for two attempts.
     assert len(agent.executed("wait")) == 1
+
+
+async def test_a_task_that_takes_long_says_nothing_against_its_service(agent: A2aAgent) -> None:
+    journal = ListJournal()
+    mine = dispatcher(journal)
+    strict = Connection(wire=WIRE_A2A, breaker=Breaker(failures=1, pause_ms=600_000))
+    for number, data in enumerate(("wait done", "hello world"), start=1):
+        request = turn(agent, data, number=number, deadline_ms=700)
+        service = Service(endpoints=[request.call.endpoint], connection=strict)
+        request.call.service = service.SerializeToString()
+        mine.take(request)
+        await until(lambda count=number: len(journal.outcomes) == count)
+    await mine.close()
+    assert journal.outcomes[0].failed.code == FAILURE_CODE_DEADLINE_EXCEEDED
+    assert journal.outcomes[1].HasField("completed")
 
 
 async def test_a_first_attempt_looks_for_nothing_and_a_failed_task_is_not_adopted(

@@ -128,7 +128,7 @@ class Endpoint:
         pending.began, pending.called_us = now, self._now_us()
         pending.expires = now + pending.deadline_seconds
         pending.tries += 1
-        pending.is_sent = False
+        pending.is_sent = pending.is_heard = False
         self.breaker.called()
         self._called[pending.name] = pending
         self._outbox.append(pending)
@@ -303,7 +303,8 @@ class Endpoint:
             del self._called[pending.name]
             if pending.is_sent:
                 message = f"no answer within {pending.request.deadline_ms} ms from {self.target}"
-                self._failed(began=pending.began)
+                if not pending.is_heard:
+                    self._failed(began=pending.began)
                 self._fail(pending, FAILURE_CODE_DEADLINE_EXCEEDED, message)
             else:
                 # It lay behind a write that the service does not read: its trouble, not the

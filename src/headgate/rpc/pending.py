@@ -31,6 +31,7 @@ class Pending:
     wall clock moves. ``called_us`` is the wall clock's time of the call, microseconds since the
     epoch, 0 before. ``size``: bytes of the request. ``tries``: how often it was put to
     an endpoint. ``breaks``: connections that broke under it.
+    ``is_heard``: the service has said something on it, though it is not done.
     """
 
     call: Call
@@ -46,6 +47,7 @@ class Pending:
     tries: int = 0
     breaks: int = 0
     is_sent: bool = False
+    is_heard: bool = False
     is_done: bool = False
 
     def __post_init__(self) -> None:

@@ -80,6 +80,8 @@ class A2aClient:
                 if isinstance(sent, TurnReply):
                     return sent
                 task = sent
+            # A task that takes longer than the deadline says nothing against its service.
+            pending.is_heard = True
             return reply_of_task(request, await self._end_of(task))
 
     async def _begin(self, request: TurnRequest) -> a2a.Task | TurnReply:
