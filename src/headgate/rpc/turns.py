@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
@@ -12,6 +12,8 @@ import grpc.aio
 from headgate.rpc.channel import CredentialError, Token
 from headgate.rpc.pending import Pending
 from headgate.v1.agent_pb2 import TurnReply, TurnReplyBatch, TurnRequestBatch
+
+_Answer = TypeVar("_Answer")
 
 
 class StreamWire:
@@ -125,14 +127,26 @@ class CallsWire:
         self._on_refused(pending.name, code, why)
 
 
+def parsed(answer: _Answer | None) -> _Answer:
+    """Return a call's answer. grpc.aio gives None for bytes that are no message of its type.
+
+    Raises:
+        ValueError: it was none.
+    """
+    if answer is None:
+        message = "the answer is no message of its type"
+        raise ValueError(message)
+    return answer
+
+
 def unary_turns(stub: Any, token: Token) -> Callable[[Pending], Awaitable[TurnReply]]:
     """Return how to ask a service that has no stream."""
 
     async def ask(pending: Pending) -> TurnReply:
         # The endpoint's own deadline comes first and has the better message.
-        reply: TurnReply = await stub.Turn(
+        reply: TurnReply | None = await stub.Turn(
             pending.request, timeout=pending.deadline_seconds + 1, metadata=token.metadata()
         )
-        return reply
+        return parsed(reply)
 
     return ask

@@ -24,6 +24,7 @@ from headgate.rpc.a2a.replies import (
 )
 from headgate.rpc.channel import Token
 from headgate.rpc.pending import Pending
+from headgate.rpc.turns import parsed
 from headgate.v1 import a2a_pb2 as a2a
 from headgate.v1.agent_pb2 import TurnReply, TurnRequest
 
@@ -131,7 +132,7 @@ class A2aClient:
         return task
 
     async def _call(self, method: Any, request: Any) -> Any:
-        return await method(request, metadata=(VERSION, *self._token.metadata()))
+        return parsed(await method(request, metadata=(VERSION, *self._token.metadata())))
 
 
 def _cause(message: a2a.Message) -> str:

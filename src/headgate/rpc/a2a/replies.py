@@ -19,11 +19,16 @@ from headgate.v1.agent_pb2 import (
     FAILURE_CODE_BAD_REPLY,
     FAILURE_CODE_RPC_ERROR,
     FAILURE_CODE_TERMINAL,
+    FAILURE_CODE_TOO_LARGE,
     Completed,
     Output,
     TurnReply,
     TurnRequest,
 )
+
+ANSWER_BYTES = 8_000_000
+"""Answers that are rendered at all. A larger one fits no record anyway, and rendering 50 MB would
+hold up every other call for seconds."""
 
 UNFINISHED = frozenset({a2a.TASK_STATE_SUBMITTED, a2a.TASK_STATE_WORKING})
 
@@ -40,6 +45,8 @@ _FAILURES = {
 
 def reply_of_message(request: TurnRequest, message: a2a.Message) -> TurnReply:
     """Return the reply for an agent that answers at once, without a task."""
+    if message.ByteSize() > ANSWER_BYTES:
+        return _too_large(request, message.ByteSize())
     if message.context_id not in {"", address_of(request.agent_type, request.key)}:
         return _bad(request, f"message of context {message.context_id!r}")
     outputs = [("a2a.message", json_format.MessageToDict(message), {})]
@@ -51,6 +58,8 @@ def reply_of_task(request: TurnRequest, task: a2a.Task) -> TurnReply:
     known, state = Memory.of(request), task.status.state
     if not task.id or task.context_id != address_of(request.agent_type, request.key):
         return _bad(request, f"task {task.id!r} of context {task.context_id!r}")
+    if task.ByteSize() > ANSWER_BYTES:
+        return _too_large(request, task.ByteSize())
     said = _text(task.status.message)
     if state in _FAILURES:
         code, advice = _FAILURES[state]
@@ -125,6 +134,11 @@ def _remember(reply: TurnReply, before: Memory, after: Memory) -> None:
 
 def _bad(request: TurnRequest, what: str) -> TurnReply:
     return failed_reply(request, FAILURE_CODE_BAD_REPLY, f"the A2A agent answered with a {what}")
+
+
+def _too_large(request: TurnRequest, size: int) -> TurnReply:
+    message = f"the A2A agent answered with {size} bytes; at most {ANSWER_BYTES} are taken"
+    return failed_reply(request, FAILURE_CODE_TOO_LARGE, message)
 
 
 def _text(message: a2a.Message) -> str:
