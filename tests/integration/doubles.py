@@ -155,3 +155,8 @@ async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+async def until_outcomes(journal: ListJournal, count: int) -> None:
+    """Wait until there are so many."""
+    await until(lambda: len(journal.outcomes) >= count)

@@ -39,7 +39,8 @@ class Request:
             task.status.state = a2a.TASK_STATE_COMPLETED
             if "data" in wrong:
                 task.artifacts.add(artifact_id="x").parts.add(text=wrong["data"].decode())
-            return a2a.SendMessageResponse(task=task).SerializeToString()
+            sent: bytes = a2a.SendMessageResponse(task=task).SerializeToString()
+            return sent
         reply = pb.TurnReply(
             request_id=wrong.get("request_id", self._message.request_id),
             base=wrong.get("base", self._message.base),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from headgate.core.identity import digest
 from headgate.rpc.a2a.memory import NAME
 from headgate.rpc.dispatcher import Dispatcher
+from headgate.rpc.health import ask
 from headgate.v1.agent_pb2 import (
     FAILURE_CODE_AGENT_ERROR,
     FAILURE_CODE_DEADLINE_EXCEEDED,
@@ -20,7 +22,7 @@ from headgate.v1.agent_pb2 import (
 from headgate.v1.connection_pb2 import WIRE_A2A, Breaker, Connection, Service
 from headgate.v1.turn_pb2 import InvokeRequest, Outcome
 from tests.integration.a2a_agent import A2aAgent, UnavailableError
-from tests.integration.doubles import ListJournal, call, dispatcher, until
+from tests.integration.doubles import ListJournal, call, dispatcher, until, until_outcomes
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
 
@@ -199,7 +201,7 @@ async def test_a_task_that_takes_long_says_nothing_against_its_service(agent: A2
         service = Service(endpoints=[request.call.endpoint], connection=strict)
         request.call.service = service.SerializeToString()
         mine.take(request)
-        await until(lambda count=number: len(journal.outcomes) == count)
+        await until_outcomes(journal, number)
     await mine.close()
     assert journal.outcomes[0].failed.code == FAILURE_CODE_DEADLINE_EXCEEDED
     assert journal.outcomes[1].HasField("completed")
@@ -262,3 +264,9 @@ async def test_an_agent_that_dies_under_a_call_gets_it_again_from_its_successor(
 def _service(*ports: int) -> bytes:
     made = call(1, *ports, connection=A2A)
     return bytes(made.call.service)
+
+
+async def test_its_health_can_be_asked_for(agent: A2aAgent) -> None:
+    answer = await asyncio.to_thread(ask, f"127.0.0.1:{agent.port}", 5.0, A2A)
+    # The SDK's server has none, which A2A allows.
+    assert (answer.health, answer.problem) == ("no_health_service", "")

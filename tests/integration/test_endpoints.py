@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from functools import partial
 
 import grpc
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from headgate.v1.agent_pb2 import FAILURE_CODE_DEADLINE_EXCEEDED, TurnReply, TurnRequest
 from headgate.v1.connection_pb2 import Breaker, CallLimits, Connection
 from tests.integration.doubles import (
+    Answer,
     ListJournal,
     Service,
     call,
@@ -19,6 +21,7 @@ from tests.integration.doubles import (
     serve,
     silent,
     until,
+    until_outcomes,
 )
 
 pytestmark = pytest.mark.asyncio
@@ -42,6 +45,10 @@ class Gated(Service):
         return await completed(request)
 
 
+def _seen(service: Service, journal: ListJournal, count: int) -> bool:
+    return len(service.asked) + len(journal.outcomes) >= count
+
+
 @BOTH_WIRES
 async def test_calls_are_spread_evenly_over_endpoints(has_stream: bool) -> None:
     journal, services = ListJournal(), [Service(completed, has_stream=has_stream) for _ in range(3)]
@@ -51,7 +58,7 @@ async def test_calls_are_spread_evenly_over_endpoints(has_stream: bool) -> None:
     # One after the other: nothing is ever in flight when the next is put to an endpoint.
     for number in range(60):
         mine.take(call(number, *ports))
-        await until(lambda count=number: len(journal.outcomes) == count + 1)
+        await until_outcomes(journal, number + 1)
     asked = [len(service.asked) for service in services]
     assert sum(asked) == 60
     # The first calls may come before all of them are connected.
@@ -67,7 +74,7 @@ async def test_a_busy_endpoint_gets_less() -> None:
     mine = dispatcher(journal)
     for number in range(40):
         mine.take(call(number, slow_port, quick_port))
-        await until(lambda count=number: len(slow.asked) + len(journal.outcomes) > count)
+        await until(partial(_seen, slow, journal, number + 1))
     # Each call that waits at the slow one is one more reason to go to the other.
     assert len(slow.asked) <= 2
     slow.gate.set()
@@ -105,7 +112,7 @@ async def test_an_endpoint_that_never_answers_is_left_out(has_stream: bool) -> N
     connection = Connection(breaker=Breaker(failures=3, pause_ms=600_000))
     for number in range(60):
         mine.take(call(number, first, second, deadline_ms=100, connection=connection))
-        await until(lambda count=number: len(journal.outcomes) == count + 1)
+        await until_outcomes(journal, number + 1)
     codes = Counter(outcome.failed.code for outcome in journal.outcomes)
     assert codes == {FAILURE_CODE_DEADLINE_EXCEEDED: 3, 0: 57}
     assert len(hanging.asked) == 3
@@ -115,7 +122,7 @@ async def test_an_endpoint_that_never_answers_is_left_out(has_stream: bool) -> N
 
 
 async def test_one_that_is_left_out_is_tried_again_and_trusted_again() -> None:
-    behaviour = {"answer": silent}
+    behaviour: dict[str, Answer] = {"answer": silent}
 
     async def answer(request: TurnRequest) -> TurnReply | None:
         return await behaviour["answer"](request)

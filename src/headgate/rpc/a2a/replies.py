@@ -49,8 +49,8 @@ def reply_of_message(request: TurnRequest, message: a2a.Message) -> TurnReply:
         return _too_large(request, message.ByteSize())
     if message.context_id not in {"", address_of(request.agent_type, request.key)}:
         return _bad(request, f"message of context {message.context_id!r}")
-    outputs = [("a2a.message", json_format.MessageToDict(message), {})]
-    return _completed(request, outputs, Memory())
+    said = json_format.MessageToDict(message)
+    return _completed(request, [("a2a.message", said, {})], Memory())
 
 
 def reply_of_task(request: TurnRequest, task: a2a.Task) -> TurnReply:
