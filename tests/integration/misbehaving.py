@@ -168,7 +168,8 @@ class Misbehaving:
         return b""
 
     async def _check(self, request: Any, context: Any) -> bytes:
-        return HealthCheckResponse(status=self._health).SerializeToString()
+        found: bytes = HealthCheckResponse(status=self._health).SerializeToString()
+        return found
 
 
 class Flapping(Misbehaving):
