@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 from functools import partial
+from typing import Any
 
 import grpc
 import pytest
 
-from headgate.v1.agent_pb2 import FAILURE_CODE_DEADLINE_EXCEEDED, TurnReply, TurnRequest
+from headgate.v1.agent_pb2 import (
+    FAILURE_CODE_DEADLINE_EXCEEDED,
+    TurnReply,
+    TurnReplyBatch,
+    TurnRequest,
+)
 from headgate.v1.connection_pb2 import Breaker, CallLimits, Connection
 from tests.integration.doubles import (
     Answer,
@@ -216,6 +223,38 @@ async def test_what_waits_for_a_service_that_is_away_is_given_up_at_its_deadline
     await until(lambda: mine.counts.dropped == 1)
     assert journal.outcomes == []
     await mine.close()
+
+
+async def test_connections_that_no_agent_type_uses_are_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Watched(Service):
+        def __init__(self) -> None:
+            super().__init__(completed)
+            self.ended = asyncio.Event()
+
+        async def Turns(self, requests: Any, context: Any) -> AsyncIterator[TurnReplyBatch]:  # noqa: N802
+            try:
+                async for batch in super().Turns(requests, context):
+                    yield batch
+            finally:
+                self.ended.set()
+
+    monkeypatch.setattr("headgate.rpc.pools.IDLE_SECONDS", 0.0)
+    journal, old = ListJournal(), Watched()
+    (one, old_port), (two, port) = await serve(old), await serve(Service(completed))
+    mine = dispatcher(journal)
+    mine.take(call(1, old_port))
+    await until_outcomes(journal, 1)
+    assert not old.ended.is_set()
+    mine.take(call(2, port, agent_type="other"))
+    await until(old.ended.is_set)
+    # Not for good.
+    mine.take(call(3, old_port))
+    await until_outcomes(journal, 3)
+    await mine.close()
+    await one.stop(None)
+    await two.stop(None)
 
 
 async def test_a_new_spec_lets_go_of_what_waits_for_the_old_one() -> None:

@@ -54,6 +54,10 @@ class Breaker:
         if self._pause:
             self._on_trial += 1
 
+    def ended(self) -> None:
+        """Note that a call is over, with or without a verdict: its place on trial is free."""
+        self._on_trial = max(0, self._on_trial - 1)
+
     def succeeded(self) -> None:
         """Note an answer."""
         self._failures = self._on_trial = 0

@@ -1,4 +1,4 @@
-"""One endpoint of an agent service: its connection, its calls in flight, their deadlines.
+"""One endpoint of an agent service: its calls in flight, their deadlines, whether it is trusted.
 
 Failure stories this knows: a service that answers slowly (its quota fills, and pools keep the
 rest), never (deadlines, then the breaker), with garbage (the dispatcher refuses it), with an
@@ -18,8 +18,8 @@ import grpc
 
 from headgate.core.outcome import failed_reply
 from headgate.rpc.breaker import Breaker
+from headgate.rpc.link import Link
 from headgate.rpc.pending import Pending
-from headgate.rpc.wire import Wire, connect
 from headgate.v1.agent_pb2 import (
     FAILURE_CODE_DEADLINE_EXCEEDED,
     FAILURE_CODE_RPC_ERROR,
@@ -32,15 +32,6 @@ log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.05
 """How often deadlines are looked at: a deadline is overrun by at most this."""
-
-RECONNECT_FIRST_SECONDS = 0.05
-RECONNECT_AT_MOST_SECONDS = 1.0
-"""Pauses between connection attempts: a restarted service gets its turns within a second, a
-dead one costs one connection attempt a second.
-"""
-
-BATCH_BYTES = 1_000_000
-"""Requests written at once: far below gRPC's message limit, whatever the states weigh."""
 
 BREAKS_AT_MOST = 5
 """Connections that may break under a call before the call is taken for the cause. Fewer, and
@@ -84,22 +75,21 @@ class Endpoint:
     ) -> None:
         self.target = target
         self.breaker = Breaker(connection.breaker)
-        self._connection = connection
-        self._limits = limits
+        self._concurrency = limits.concurrency
         self._now_us = now_us
         self._watchers: set[Callable[[], None]] = set()
         self._called: dict[bytes, Pending] = {}
-        self._outbox: list[Pending] = []
-        self._outbox_bytes = 0
-        self._wire: Wire | None = None
-        self._connected = 0.0
-        self._condition = ""
-        self._wanted = asyncio.Event()
-        self._work = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._sweeping: asyncio.TimerHandle | None = None
-        self._finishing: set[asyncio.Task[None]] = set()
-        self._running = self._loop.create_task(self._run())
+        self._link = Link(
+            target,
+            connection,
+            flush_seconds=limits.flush_seconds,
+            on_reply=self._answered,
+            on_refused=self._refused,
+            on_change=self._tell_room,
+            on_lost=self._lost,
+        )
 
     # ------------------------------------------------------------------------- for its pools
 
@@ -111,14 +101,13 @@ class Endpoint:
     @property
     def is_up(self) -> bool:
         """Tell whether it is connected and trusted; a busy one is up as well."""
-        return self._wire is not None and self.breaker.is_closed
+        return self._link.is_up and self.breaker.is_closed
 
     def can_take(self) -> bool:
         """Tell whether a call may be put to it now."""
         return (
-            self._wire is not None
-            and len(self._called) < self._limits.concurrency
-            and self._outbox_bytes < BATCH_BYTES
+            self._link.has_room
+            and len(self._called) < self._concurrency
             and self.breaker.allows(self._loop.time())
         )
 
@@ -131,15 +120,13 @@ class Endpoint:
         pending.is_sent = pending.is_heard = False
         self.breaker.called()
         self._called[pending.name] = pending
-        self._outbox.append(pending)
-        self._outbox_bytes += pending.size
-        self._work.set()
+        self._link.send(pending)
         if self._sweeping is None:
             self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def want(self) -> None:
         """Connect, if it is not connected: there are calls for it."""
-        self._wanted.set()
+        self._link.want()
 
     def watch(self, on_room: Callable[[], None]) -> None:
         """Tell ``on_room`` whenever a call might be taken that was not before."""
@@ -154,76 +141,18 @@ class Endpoint:
         """Close the connection; calls under way stay unanswered."""
         if self._sweeping is not None:
             self._sweeping.cancel()
-        tasks = [self._running, *self._finishing]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if self._wire is not None:
-            await self._wire.close()
+        await self._link.close()
 
-    # ------------------------------------------------------------------------------ connection
+    # ---------------------------------------------------------------------- what becomes of calls
 
-    async def _run(self) -> None:
-        pause = RECONNECT_FIRST_SECONDS
-        while True:
-            await self._wanted.wait()
-            try:
-                self._wire = await connect(
-                    self.target,
-                    self._connection,
-                    on_reply=self._answered,
-                    on_refused=self._refused,
-                    on_broken=self._work.set,
-                )
-                self._connected = self._loop.time()
-                self._note("reachable")
-                pause = RECONNECT_FIRST_SECONDS
-                self._tell_room()
-                await self._feed(self._wire)
-            except grpc.aio.AioRpcError as error:
-                self._lost(error.code().name, error.details() or "")
-            except Exception as error:
-                self._lost(type(error).__name__, str(error))
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, RECONNECT_AT_MOST_SECONDS)
-
-    async def _feed(self, wire: Wire) -> None:
-        while True:
-            await self._work.wait()
-            if self._limits.flush_seconds:
-                await asyncio.sleep(self._limits.flush_seconds)
-            self._work.clear()
-            wire.raise_if_broken()
-            if self._wire is not wire:
-                message = "it refused a call"
-                raise ConnectionError(message)
-            batch = [pending for pending in self._outbox if not pending.is_done]
-            was_full = self._outbox_bytes >= BATCH_BYTES
-            self._outbox, self._outbox_bytes = [], 0
-            for pending in batch:
-                pending.is_sent = True
-            if was_full:
-                self._tell_room()
-            if batch:
-                await wire.send(batch)
-
-    def _lost(self, condition: str, details: str) -> None:
-        """The service went away: what it had not answered goes back to where it came from."""
-        self._note(condition, details)
-        wire, self._wire = self._wire, None
-        self._wanted.clear()
-        self._outbox, self._outbox_bytes = [], 0
-        if wire is not None:
-            self._finish_later(wire)
-            if wire.calls_are_alone:
-                gone = [pending for pending in self._called.values() if not pending.is_sent]
-            else:
-                gone = list(self._called.values())
-            if any(pending.is_sent for pending in gone):
-                self._failed(began=self._loop.time())
-            for pending in reversed(gone):
-                del self._called[pending.name]
-                self._give_back(pending, f"{condition}: {details}")
+    def _lost(self, why: str, calls_go_on: bool) -> None:
+        """The service went away: what it will not answer goes back to where it came from."""
+        gone = [call for call in self._called.values() if not (call.is_sent and calls_go_on)]
+        if any(pending.is_sent for pending in gone):
+            self._failed(began=self._loop.time())
+        for pending in reversed(gone):
+            self._take_out(pending.name)
+            self._give_back(pending, why)
         self._tell_room()
 
     def _give_back(self, pending: Pending, why: str) -> None:
@@ -235,21 +164,8 @@ class Endpoint:
             pending.called_us = 0
             pending.owner.given_back(pending)
 
-    def _finish_later(self, wire: Wire) -> None:
-        task = self._loop.create_task(wire.finish())
-        self._finishing.add(task)
-        task.add_done_callback(self._finishing.discard)
-
-    def _note(self, condition: str, details: str = "") -> None:
-        """Log how the service is when that changes: not each of many attempts at a dead one."""
-        if condition != self._condition:
-            self._condition = condition
-            log.warning("agent service %s is %s %s", self.target, condition, details)
-
-    # ---------------------------------------------------------------------------------- answers
-
     def _answered(self, reply: TurnReply) -> None:
-        pending = self._called.pop(reply.request_id, None)
+        pending = self._take_out(reply.request_id)
         if pending is None:
             # Late, or for a request that was never made: there is no turn that it could be
             # blamed on.
@@ -261,7 +177,7 @@ class Endpoint:
 
     def _refused(self, name: bytes, code: grpc.StatusCode, details: str) -> None:
         """A call of its own ended with a status."""
-        pending = self._called.pop(name, None)
+        pending = self._take_out(name)
         if pending is None:
             return
         why = f"{self.target} answered {code.name}: {details}"
@@ -269,17 +185,21 @@ class Endpoint:
             self._failed(began=pending.began)
             self._fail(pending, FAILURE_CODE_RPC_ERROR, why)
         else:
-            if self._wire is not None and pending.began >= self._connected:
+            if self._link.is_up and pending.began >= self._link.since:
                 # Once for each connection: what else it carries may still be answered, but
                 # nothing more is sent there before the service has said that it serves.
                 self._failed(began=pending.began)
-                self._finish_later(self._wire)
-                self._wire = None
-                self._work.set()
+                self._link.renew()
             # No count of breaks: the service said itself that it did not take the call.
             pending.called_us = 0
             pending.owner.given_back(pending)
         self._tell_room()
+
+    def _take_out(self, name: bytes) -> Pending | None:
+        pending = self._called.pop(name, None)
+        if pending is not None:
+            self.breaker.ended()
+        return pending
 
     def _fail(self, pending: Pending, code: FailureCode, message: str) -> None:
         pending.is_done = True
@@ -300,10 +220,12 @@ class Endpoint:
         now = self._loop.time()
         late = [pending for pending in self._called.values() if pending.expires <= now]
         for pending in late:
-            del self._called[pending.name]
+            self._take_out(pending.name)
             if pending.is_sent:
                 message = f"no answer within {pending.request.deadline_ms} ms from {self.target}"
-                if not pending.is_heard:
+                if pending.is_heard:
+                    self.breaker.succeeded()
+                else:
                     self._failed(began=pending.began)
                 self._fail(pending, FAILURE_CODE_DEADLINE_EXCEEDED, message)
             else:

@@ -56,6 +56,17 @@ def test_what_began_before_the_pause_ended_does_not_lengthen_it() -> None:
     assert breaker.allows(11.5)
 
 
+def test_a_trial_that_ends_without_a_verdict_makes_room_for_another() -> None:
+    breaker = opened()
+    for _ in range(3):
+        breaker.called()
+    assert not breaker.allows(11.0)
+    breaker.ended()
+    assert breaker.allows(11.0)
+    breaker.called()
+    assert not breaker.allows(11.0)
+
+
 def test_one_that_is_off_never_opens() -> None:
     breaker = Breaker(Settings(off=True))
     assert not any(breaker.failed(1.0, began=1.0) for _ in range(100))
