@@ -118,7 +118,7 @@ async def test_an_endpoint_that_never_answers_is_left_out(has_stream: bool) -> N
     # A pause longer than the test: what is left out stays so.
     connection = Connection(breaker=Breaker(failures=3, pause_ms=600_000))
     for number in range(60):
-        mine.take(call(number, first, second, deadline_ms=100, connection=connection))
+        mine.take(call(number, first, second, deadline_ms=1_000, connection=connection))
         await until_outcomes(journal, number + 1)
     codes = Counter(outcome.failed.code for outcome in journal.outcomes)
     assert codes == {FAILURE_CODE_DEADLINE_EXCEEDED: 3, 0: 57}
