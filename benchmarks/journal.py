@@ -8,11 +8,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from headgate.core.batch import records_in
 from headgate.v1.turn_pb2 import JournalRecord
 
 POLL_SECONDS = 0.25
 TIMEOUT_SECONDS = 10.0
-# Ticks go on for ever, one per second and partition for each Invoke: growing by them is quiet.
+# Ticks go on for ever, one per second and partition: growing by them is quiet.
 QUIET_SECONDS = 3.0
 
 
@@ -31,8 +32,8 @@ class Decided:
 class JournalReader:
     """Reads the journal from marks on."""
 
-    def __init__(self, bootstrap: str, topic: str, partitions: int, invokes: int) -> None:
-        """Connect; `invokes` is how many write ticks."""
+    def __init__(self, bootstrap: str, topic: str, partitions: int) -> None:
+        """Connect."""
         from confluent_kafka import Consumer, TopicPartition
 
         self._consumer: Any = Consumer(
@@ -45,7 +46,7 @@ class JournalReader:
             }
         )
         self._places = [TopicPartition(topic, number) for number in range(partitions)]
-        self._ticks_per_second = partitions * invokes
+        self._ticks_per_second = partitions
         self._next = self.ends()
 
     def ends(self) -> list[int]:
@@ -58,10 +59,6 @@ class JournalReader:
     def mark(self) -> None:
         """Start from here: what was decided before does not count."""
         self._next = self.ends()
-
-    def grown(self) -> int:
-        """Return how many records came since the mark, ticks included."""
-        return sum(self.ends()) - sum(self._next)
 
     def await_quiet(self, deadline_seconds: float, quiet_seconds: float = QUIET_SECONDS) -> bool:
         """Wait until little more than ticks is written; False if that took too long."""
@@ -90,9 +87,8 @@ class JournalReader:
                     if message.error() is not None:
                         raise RuntimeError(message.error().str())
                     at = message.offset() + 1
-                    decided = _decided(message)
-                    if decided is not None and message.offset() < end:
-                        found.append(decided)
+                    if message.offset() < end:
+                        found += _decided(message)
         self._consumer.unassign()
         self._next = ends
         found.sort(key=lambda decided: decided.appended_ms)
@@ -117,16 +113,17 @@ class JournalReader:
         self._consumer.close()
 
 
-def _decided(message: Any) -> Decided | None:
-    record = JournalRecord.FromString(message.value() or b"")
-    if record.WhichOneof("kind") != "outcome":
-        return None
-    outcome = record.outcome
-    return Decided(
-        address=f"{outcome.agent_type}/{outcome.key}",
-        completed=outcome.WhichOneof("verdict") == "completed",
-        appended_ms=message.timestamp()[1],
-        called_ms=outcome.called_us / 1000,
-        answered_ms=outcome.answered_us / 1000,
-        sent_ms=tuple(ref.origin.timestamp_ms for ref in outcome.taken),
-    )
+def _decided(message: Any) -> list[Decided]:
+    records = map(JournalRecord.FromString, records_in(message.value() or b""))
+    return [
+        Decided(
+            address=f"{record.outcome.agent_type}/{record.outcome.key}",
+            completed=record.outcome.WhichOneof("verdict") == "completed",
+            appended_ms=message.timestamp()[1],
+            called_ms=record.outcome.called_us / 1000,
+            answered_ms=record.outcome.answered_us / 1000,
+            sent_ms=tuple(ref.origin.timestamp_ms for ref in record.outcome.taken),
+        )
+        for record in records
+        if record.HasField("outcome")
+    ]

@@ -16,12 +16,12 @@ from pyflink.datastream import OutputTag, RuntimeContext
 from pyflink.datastream.functions import KeyedCoProcessFunction
 from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
 
-from headgate.flink.rows import BYTES, SINK_ROW
+from headgate.flink.rows import BYTES
 
 ELEMENTS = 20_000
 LOOPS = 5_000
 PAYLOAD = b"x" * 300
-SIDE = OutputTag("side", SINK_ROW)
+SIDE = OutputTag("side", Types.ROW([BYTES, BYTES]))
 FLAT = OutputTag("flat", BYTES)
 
 Phase = Callable[[Any, str], list[Any]]

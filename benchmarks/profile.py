@@ -53,14 +53,16 @@ def _look(stand: Stand, job: RunningJob, spy: Path, folder: Path, options: Optio
         "worker": stand.stack.python_worker_pids()[0],
     }
     before = {name: cpu.thread_seconds(pid) for name, pid in targets.items()}
-    roles, begin, grown = cpu.sample(stand.processes), time.monotonic(), job.journal.grown()
+    job.journal.mark()
+    roles, begin = cpu.sample(stand.processes), time.monotonic()
     spies = [
         _record(spy, pid, folder / f"{name}.txt", options.seconds) for name, pid in targets.items()
     ]
     time.sleep(options.seconds)
-    seconds, turns = time.monotonic() - begin, job.journal.grown() - grown
+    seconds = time.monotonic() - begin
     after = {name: cpu.thread_seconds(pid) for name, pid in targets.items()}
     spent = cpu.sample(stand.processes).since(roles)
+    turns = len(job.journal.read())
     for process in spies:
         _finish(process)
     results: list[Result] = [

@@ -98,7 +98,6 @@ class Stand:
             config.kafka.bootstrap,
             config.topic_names.journal,
             config.kafka.partitions,
-            plan.parallelism,
         )
         try:
             yield RunningJob(plan, config, job_id, reader)

@@ -2,71 +2,140 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from headgate.core.batch import pack_records
 from headgate.core.codec import CONTROL_VERSION
-from headgate.flink.gate import DEAD_LETTERS, Gate, GateSettings
-from headgate.flink.rows import KIND_EVENT
+from headgate.core.identity import genesis_base, partition_of
+from headgate.flink.gate import Gate, GateSettings
+from headgate.flink.outputs import Output, Topics
 from headgate.v1.agent_pb2 import Event, Origin
-from headgate.v1.turn_pb2 import DeadLetter, JournalRecord, Outcome, StoredControl
+from headgate.v1.turn_pb2 import (
+    AgentSpec,
+    DeadLetter,
+    GateInput,
+    HistoryRecord,
+    InvokeRequest,
+    JournalRecord,
+    Outcome,
+    StoredControl,
+    Tick,
+)
 
 ORIGIN = Origin(topic="events", partition=2, offset=40, timestamp_ms=1_000)
 NEWER = StoredControl(schema_version=CONTROL_VERSION + 1).SerializeToString()
+KEYS = ("shard-a", "shard-b")
+TOPICS = Topics("journal", "outbox", "history", "dead-letters")
 
 
 class Stored(dict[str, bytes]):
-    """Keyed state of one instance after another; Flink chooses by the current key."""
+    """A map state of one key of Flink's."""
 
-    current = ""
+    def put_all(self, entries: dict[str, bytes | None]) -> None:
+        for name, value in entries.items():
+            if value is None:
+                self.pop(name, None)
+            else:
+                self[name] = value
 
-    def get(self, *_: Any) -> Any:
-        return super().get(self.current)
-
-    def put(self, *given: Any) -> None:
-        self[self.current] = given[-1]
+    def names(self) -> list[str]:
+        return list(self)
 
 
-class Timers:
-    """Ignores timers."""
+class Context:
+    """Flink's context: keeps timers, and says which shard's key is the current one."""
+
+    def __init__(self, key: str = "") -> None:
+        self.key = key
+        self.timers: list[int] = []
 
     def timer_service(self) -> Any:
-        return SimpleNamespace(
-            delete_processing_time_timer=lambda _: None,
-            register_processing_time_timer=lambda _: None,
-        )
+        return SimpleNamespace(register_processing_time_timer=self.timers.append)
+
+    def get_current_key(self) -> str:
+        return self.key
+
+
+def name_of(address: str) -> str:
+    return f"{len(address)}/{address}/"
+
+
+def fresh_gate(entries: Stored, due: Stored) -> Any:
+    """A Gate with nothing of Flink's around it, as it is after a start."""
+    made: Any = Gate(GateSettings("127.0.0.1:9", "registry", TOPICS, KEYS))
+    made._entries, made._due = entries, due
+    made._begin_life(0, 1)
+    spec = AgentSpec(type="order", endpoints=["127.0.0.1:9"])
+    made._registry = SimpleNamespace(get=lambda _: spec, is_complete=True)
+    return made
+
+
+def make_ready(gate: Any) -> list[Output]:
+    """Let the start ticks of both shards come through."""
+    nonce = gate._readiness.nonce
+    out: list[Output] = []
+    for partition, key in enumerate(KEYS):
+        tick = Tick(nonce=nonce, start=True, partition=partition, partitions=len(KEYS))
+        raw = JournalRecord(tick=tick).SerializeToString()
+        out += gate.process_element2((key, raw, partition, 0, 1_000), Context())
+    return out
 
 
 @pytest.fixture
 def gate() -> Any:
-    """A Gate with nothing of Flink's around it, and one instance from the future."""
-    made: Any = Gate(GateSettings("127.0.0.1:9", "registry", "journal", ("@tick/0",)))
-    made._control, made._items = Stored(), Stored()
-    made._control["order/newer"] = NEWER
-    made._tick_key = "@tick/0"
-    made._begin_life()
-    made._has_greeted = True
-    made._registry = SimpleNamespace(get=lambda _: None, is_complete=False)
+    """A Gate that has greeted Invoke, with one instance from the future."""
+    made = fresh_gate(Stored({name_of("order/newer"): NEWER}), Stored())
+    made._outputs.give()
     return made
 
 
-def give(gate: Any, address: str, *, journal: bool = False) -> Any:
-    """Hand the Gate an event, or an outcome."""
-    gate._control.current = gate._items.current = address
-    if journal:
-        outcome = Outcome(agent_type="order", key=address.partition("/")[2], base=b"b" * 16)
-        raw = JournalRecord(outcome=outcome).SerializeToString()
-        return gate.process_element2((address, raw, 3, 17, 2_000), Timers())
+def shard_of(address: str) -> int:
+    return partition_of(address.encode(), len(KEYS))
+
+
+def event_for(address: str, number: int = 0) -> GateInput:
     event = Event(id="e", source="s", type="t", data=b"1", origin=ORIGIN, fingerprint=b"f" * 16)
-    return gate.process_element1((address, KIND_EVENT, event.SerializeToString()), Timers())
+    event.origin.offset += number
+    event.fingerprint = number.to_bytes(16, "big")
+    return GateInput(address=address, shard=shard_of(address), event=event)
 
 
-def letter_of(out: list[Any]) -> DeadLetter:
-    [(tag, row)] = out
-    assert tag == DEAD_LETTERS
-    return DeadLetter.FromString(row._values[1])
+def journal(gate: Any, *outcomes: Outcome, shard: int, context: Any = None) -> list[Output]:
+    """Hand the Gate one record with these outcomes."""
+    raw = pack_records([JournalRecord(outcome=each).SerializeToString() for each in outcomes])
+    row = (KEYS[shard], raw, shard, 17, 2_000)
+    return list(gate.process_element2(row, context or Context()))
+
+
+def give(gate: Any, address: str, *, is_outcome: bool = False, number: int = 0) -> list[Output]:
+    """Hand the Gate an event, or an outcome."""
+    if is_outcome:
+        key = address.partition("/")[2]
+        outcome = Outcome(agent_type="order", key=key, base=b"b" * 16)
+        return journal(gate, outcome, shard=shard_of(address))
+    raw = event_for(address, number).SerializeToString()
+    return list(gate.process_element1(raw, Context()))
+
+
+def letter_of(out: list[Output]) -> DeadLetter:
+    [(topic, _, value)] = out
+    assert topic == "dead-letters"
+    return DeadLetter.FromString(value)
+
+
+def requests_of(out: list[Output]) -> list[InvokeRequest]:
+    """What Invoke is sent, batches taken apart."""
+    found = []
+    for topic, _, value in out:
+        if not topic:
+            request = InvokeRequest.FromString(value)
+            parts = request.batch.requests if request.HasField("batch") else [value]
+            found += [InvokeRequest.FromString(part) for part in parts]
+    return found
 
 
 def test_an_event_for_state_of_a_newer_version_is_set_aside(gate: Any) -> None:
@@ -76,26 +145,111 @@ def test_an_event_for_state_of_a_newer_version_is_set_aside(gate: Any) -> None:
     assert (letter.address, letter.event_id) == ("order/newer", "e")
     assert letter.origin == ORIGIN
     assert letter.id == "events/2/40"
-    assert gate._control["order/newer"] == NEWER, "the state waits for a version that reads it"
+    kept = gate._entries[name_of("order/newer")]
+    assert kept == NEWER, "the state waits for a version that reads it"
 
 
 def test_an_outcome_for_state_of_a_newer_version_is_set_aside(gate: Any) -> None:
-    letter = letter_of(give(gate, "order/newer", journal=True))
+    letter = letter_of(give(gate, "order/newer", is_outcome=True))
     assert letter.reason == "state_version"
-    assert (letter.origin.topic, letter.origin.partition, letter.origin.offset) == (
-        "journal", 3, 17,
-    )  # fmt: skip
+    place = (letter.origin.topic, letter.origin.partition, letter.origin.offset)
+    assert place == ("journal", shard_of("order/newer"), 17)
     assert JournalRecord.FromString(letter.record_value).outcome.key == "newer"
 
 
 def test_other_instances_go_on_beside_it(gate: Any) -> None:
     give(gate, "order/newer")
     assert give(gate, "order/other") == []
-    assert StoredControl.FromString(gate._control["order/other"]).mailbox_tail == 1
+    assert StoredControl.FromString(gate._entries[name_of("order/other")]).mailbox_tail == 1
 
 
 def test_a_wake_up_of_such_an_instance_is_harmless(gate: Any) -> None:
-    gate._control.current = "order/newer"
-    context = Timers()
-    context.get_current_key = lambda: "order/newer"  # type: ignore[attr-defined]
-    assert gate.on_timer(0, context) == []
+    shard = shard_of("order/newer")
+    gate._due["order/newer"] = b""
+    assert gate.on_timer(2**40, Context(KEYS[shard])) == []
+
+
+def test_requests_wait_until_all_shards_have_been_read_to_their_start_ticks(gate: Any) -> None:
+    assert give(gate, "order/1") == []
+    [request] = requests_of(make_ready(gate))
+    assert (request.call.request.key, request.call.partition) == ("1", shard_of("order/1"))
+    [later] = requests_of(give(gate, "order/2"))
+    assert later.call.request.key == "2"
+
+
+def test_an_outcome_of_an_earlier_life_answers_what_is_held_back(gate: Any) -> None:
+    give(gate, "order/1")
+    journal(gate, completed("1"), shard=shard_of("order/1"))
+    assert requests_of(make_ready(gate)) == []
+
+
+def completed(key: str, outcome_id: bytes = b"o" * 16, base: bytes = b"") -> Outcome:
+    """A first turn that took the event of `event_for`, or a later one."""
+    event = event_for(f"order/{key}").event
+    made = Outcome(
+        agent_type="order",
+        key=key,
+        base=base or genesis_base(f"order/{key}"),
+        turn=1,
+        outcome_id=outcome_id,
+    )
+    made.completed.SetInParent()
+    taken = made.taken.add(fingerprint=event.fingerprint, id=event.id)
+    taken.origin.CopyFrom(event.origin)
+    return made
+
+
+def test_outcomes_that_share_a_record_each_apply_and_the_second_on_one_base_does_not(
+    gate: Any,
+) -> None:
+    keys = [str(n) for n in range(20) if shard_of(f"order/{n}") == 0][:3]
+    for key in keys:
+        give(gate, f"order/{key}")
+    late = completed(keys[0], outcome_id=b"z" * 16)
+    out = journal(gate, *(completed(key) for key in keys), late, shard=0)
+    told = [HistoryRecord.FromString(value) for topic, _, value in out if topic == "history"]
+    assert [record.outcome.key for record in told] == keys
+    assert {record.outcome.outcome_id for record in told} == {b"o" * 16}
+    for key in keys:
+        control = StoredControl.FromString(gate._entries[name_of(f"order/{key}")])
+        assert (control.turn, control.mailbox_head, control.mailbox_tail) == (1, 1, 1)
+
+
+def test_an_outcome_in_another_shards_record_is_set_aside(gate: Any) -> None:
+    address = next(f"order/{n}" for n in range(20) if shard_of(f"order/{n}") == 1)
+    letter = letter_of(journal(gate, completed(address.partition("/")[2]), shard=0))
+    assert letter.reason == "bad_journal_record"
+    assert f"it names {address}" in letter.message
+    assert name_of(address) not in gate._entries
+
+
+def test_a_record_with_a_foreign_key_is_set_aside(gate: Any) -> None:
+    row = ("order/1", JournalRecord(outcome=completed("1")).SerializeToString(), 0, 4, 2_000)
+    letter = letter_of(gate.process_element2(row, Context("order/1")))
+    assert letter.reason == "bad_journal_record"
+    assert letter.record_key == b"order/1"
+    assert letter.message.startswith("journal/0@4: ")
+
+
+def test_an_instance_that_waits_is_woken_by_the_next_life_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entries, due, context = Stored(), Stored(), Context()
+    first = fresh_gate(entries, due)
+    first._outputs.give()
+    make_ready(first)
+    raw = event_for("order/1").SerializeToString()
+    assert requests_of(first.process_element1(raw, context))
+    assert list(due) == ["order/1"]
+    assert context.timers, "Flink wakes the shard"
+
+    second = fresh_gate(entries, due)
+    second._outputs.give()
+    make_ready(second)
+    later_ns = time.time_ns() + 3_600 * 10**9
+    clock = SimpleNamespace(time_ns=lambda: later_ns, monotonic=time.monotonic)
+    monkeypatch.setattr("headgate.flink.gate.time", clock)
+    out = second.on_timer(context.timers[0], Context(KEYS[shard_of("order/1")]))
+    [request] = requests_of(out)
+    assert request.call.request.key == "1", "what the first life's Invoke may have lost"
+    assert list(due) == ["order/1"], "it still waits"

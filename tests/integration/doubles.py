@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 
+from headgate.core.batch import records_in
 from headgate.rpc.dispatcher import Dispatcher, DispatcherLimits
 from headgate.rpc.endpoint import EndpointLimits
 from headgate.v1.agent_pb2 import (
@@ -24,23 +25,36 @@ from headgate.v1.agent_pb2 import (
 from headgate.v1.agent_pb2_grpc import AgentServiceServicer, add_AgentServiceServicer_to_server
 from headgate.v1.connection_pb2 import CallLimits, Connection
 from headgate.v1.connection_pb2 import Service as ServiceSpec
-from headgate.v1.turn_pb2 import Call, InvokeRequest, JournalRecord, Outcome, Policy, Tick
+from headgate.v1.turn_pb2 import (
+    Call,
+    Hello,
+    InvokeRequest,
+    JournalRecord,
+    Outcome,
+    Policy,
+    Shard,
+    Tick,
+)
 
 Answer = Callable[[TurnRequest], Awaitable[TurnReply | None]]
+
+
+KEYS = (b"shard-0", b"shard-1")
+HELLO = InvokeRequest(
+    hello=Hello(nonce=b"n", shards=[Shard(partition=n, key=key) for n, key in enumerate(KEYS)])
+)
 
 
 @dataclass
 class ListJournal:
     """Keeps records in a list: the journal's own behaviour is tested on a real broker."""
 
-    partitions: int = 2
     records: list[JournalRecord] = field(default_factory=list)
     full: bool = False
 
     def write(self, partition: int, key: bytes, value: bytes) -> None:
-        assert key
-        assert 0 <= partition < self.partitions
-        self.records.append(JournalRecord.FromString(value))
+        assert key == KEYS[partition]
+        self.records.extend(JournalRecord.FromString(each) for each in records_in(value))
 
     def is_full(self) -> bool:
         return self.full
@@ -55,6 +69,13 @@ class ListJournal:
     @property
     def ticks(self) -> list[Tick]:
         return [r.tick for r in self.records if r.HasField("tick")]
+
+
+@dataclass
+class StatusError(Exception):
+    """A service's answer that is a status."""
+
+    code: grpc.StatusCode
 
 
 class Service(AgentServiceServicer):
@@ -73,7 +94,11 @@ class Service(AgentServiceServicer):
 
     async def Turn(self, request: TurnRequest, context: Any) -> TurnReply:  # noqa: N802
         self.asked.append(request)
-        reply = await self._answer(request)
+        try:
+            reply = await self._answer(request)
+        except StatusError as error:
+            await context.abort(error.code, "as the test says")
+            raise
         while reply is None:
             await asyncio.Event().wait()
         return reply
@@ -131,8 +156,8 @@ def call(
         deadline_ms=deadline_ms,
     )
     policy = Policy(deadline_ms=deadline_ms, max_attempts=3, backoff_initial_ms=10)
-    made = Call(request=request, policy=policy)
-    if ports:
+    made = Call(request=request, policy=policy, partition=number % len(KEYS))
+    if ports and ports[0]:
         made.endpoint = f"127.0.0.1:{ports[0]}"
     if len(ports) > 1 or connection or limits:
         endpoints = [f"127.0.0.1:{port}" for port in ports]
@@ -142,13 +167,16 @@ def call(
 
 
 def dispatcher(journal: ListJournal, **limits: int) -> Dispatcher:
+    """Return one that Gate has greeted."""
     ids = iter(range(1, 1_000_000))
-    return Dispatcher(
+    made = Dispatcher(
         journal,
         DispatcherLimits(EndpointLimits(**limits), record_bytes=1_000_000),
         now_us=lambda: 1,
         random_id=lambda: next(ids).to_bytes(16, "big"),
     )
+    made.take(HELLO)
+    return made
 
 
 async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:

@@ -69,6 +69,8 @@ SCENARIOS = (
         "a service that is away for a while",
         _send(A, {"do": "unavailable", "times": 3}, TAKE),
         {A: Expected(_ids(0, 1))},
+        # Charged for it, the event would have no attempt left.
+        max_batch=1,
     ),
     Scenario(
         "a parked instance parks nobody else, and is skipped",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from headgate.v1.agent_pb2 import ADVICE_DEAD_LETTER, ADVICE_PARK
 from headgate.v1.turn_pb2 import Policy
 from tests.scenarios.scenario import Operate, Scenario, ScenarioWorld, Send
@@ -38,7 +40,16 @@ def play(scenario: Scenario, world: ScenarioWorld) -> None:
         assert world.dead(address) == expected.dead, address
         assert world.is_parked(address) == expected.is_parked, address
         sent = [step.id for step in scenario.steps if isinstance(step, Send)]
-        told = [output["event"] for output in world.outputs(address)]
+        outputs = world.outputs(address)
+        told = [output["event"] for output in outputs]
         assert len(set(told)) == len(told), f"{address}: an output came twice"
         assert told[len(told) - len(expected.took) :] == list(expected.took), address
         assert set(told) <= set(sent), address
+        # The agent counts in its state: each turn was given what the one before it had left.
+        counts = [output["count"] for output in outputs[len(told) - len(expected.took) :]]
+        assert counts == list(range(1, len(expected.took) + 1)), address
+        turns = [record.outcome for record in world.history(address)]
+        assert [turn.turn for turn in turns] == list(range(1, len(turns) + 1)), address
+        for turn, following in pairwise(turns):
+            stays = turn.failed.park and not following.HasField("controlled")
+            assert not stays, f"{address}: a turn after the one that parked it"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from headgate.v1.turn_pb2 import Policy
+from headgate.v1.turn_pb2 import HistoryRecord, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,9 @@ class ScenarioWorld(Protocol):
 
     def outputs(self, address: str) -> list[Mapping[str, Any]]:
         """Come to rest; return the data of committed outputs, in order."""
+
+    def history(self, address: str) -> list[HistoryRecord]:
+        """Come to rest; return the committed turns, oldest first."""
 
     def dead(self, address: str) -> tuple[tuple[str, str], ...]:
         """Come to rest; return event id and reason of the address's dead letters, in order."""

@@ -10,7 +10,7 @@ import pytest
 
 from headgate.sim.face import HeadgateSim
 from headgate.sim.scripted import ScriptedAgent
-from headgate.v1.turn_pb2 import Policy
+from headgate.v1.turn_pb2 import HistoryRecord, Policy
 from tests.scenarios.catalogue import SCENARIOS
 from tests.scenarios.play import play
 from tests.scenarios.scenario import Operate, Scenario, ScenarioWorld, Send
@@ -64,6 +64,10 @@ class SimWorld:
     def outputs(self, address: str) -> list[Mapping[str, Any]]:
         """Return the data of committed outputs."""
         return [output.data for output in self.sim.outputs(address)]
+
+    def history(self, address: str) -> list[HistoryRecord]:
+        """Return the committed turns."""
+        return self.sim.history(address)
 
     def dead(self, address: str) -> tuple[tuple[str, str], ...]:
         """Return event id and reason of dead letters."""

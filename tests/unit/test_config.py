@@ -153,7 +153,7 @@ WRONG = [
     ('[job]\ncheckpoint_interval = "0s"', 2, "job.checkpoint_interval", "longer than nothing"),
     ('[job]\nname = "j"\ntransaction_timeout = "1s"', 3, "job.transaction_timeout", "longer than"),
     ('[job]\ntransaction_timeout = "30d"', 2, "job.transaction_timeout", "2147483647ms, not 30d"),
-    ("[job]\nparallelism = 129", 2, "job.parallelism", "more than job.max_parallelism (128)"),
+    ("[job]\nparallelism = 5", 2, "job.parallelism", "more than kafka.partitions (4)"),
     ("[limits]\nmax_record = 1000", 2, "limits.max_record", "a string with a unit"),
     ('[limits]\nmax_record = "0B"', 2, "limits.max_record", "more than nothing"),
     ('[limits]\nendpoint_queue = "1KB"', 2, "limits.endpoint_queue", "less than limits.max_record"),

@@ -80,7 +80,7 @@ def tail(
     broker = find_broker(config, bootstrap)
     name = topic_name(broker.config.topic_names, topic)
     from headgate.cli.lines import cells, is_about
-    from headgate.kafka.tail import Tail
+    from headgate.kafka.tail import Tail, alone, journaled
     from headgate.kafka.views import is_tick, view
 
     def wanted(record: Record) -> View | None:
@@ -90,10 +90,17 @@ def tail(
         return seen if key is None or is_about(topic.value, seen, key) else None
 
     lines = Lines()
-    is_committed = topic is not Topic.JOURNAL
+    is_journal = topic is Topic.JOURNAL
     with (
         quiet_end(),
-        Tail(broker.bootstrap, name, wanted, start=place, is_read_committed=is_committed) as reader,
+        Tail(
+            broker.bootstrap,
+            name,
+            wanted,
+            start=place,
+            is_read_committed=not is_journal,
+            unpack=journaled if is_journal else alone,
+        ) as reader,
     ):
         records = reader.backlog()
         if not no_follow:

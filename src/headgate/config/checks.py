@@ -29,8 +29,10 @@ def find_contradictions(config: Config) -> list[Contradiction]:
 
 def _job(config: Config) -> Iterator[Contradiction]:
     job = config.job
-    if job.parallelism > job.max_parallelism:
-        text = f"{job.parallelism} is more than job.max_parallelism ({job.max_parallelism})"
+    # Instances are spread over as many shards as the journal has partitions: a subtask without one
+    # would do nothing.
+    if job.parallelism > config.kafka.partitions:
+        text = f"{job.parallelism} is more than kafka.partitions ({config.kafka.partitions})"
         yield Contradiction(("job", "parallelism"), text)
     # A transaction is committed at the checkpoint after it began: one that times out sooner is
     # aborted by the broker and its outputs are lost to the outbox.

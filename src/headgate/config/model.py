@@ -69,7 +69,6 @@ class JobConfig(Section):
 
     name: Annotated[str, Field(min_length=1)] = "headgate"
     parallelism: Count = 1
-    max_parallelism: Annotated[Count, Field(le=32_768)] = 128
     checkpoint_interval: Annotated[Duration, between(_MIN_INTERVAL, _INT32_MS)] = timedelta(
         seconds=1
     )
@@ -81,6 +80,11 @@ class JobConfig(Section):
     @property
     def bundle_ms(self) -> int:
         """python.fn-execution.bundle.time, in milliseconds."""
+        return {"low-latency": 1, "balanced": 5, "frugal": 20}[self.profile]
+
+    @property
+    def gather_ms(self) -> int:
+        """How long outcomes wait for others before they are journaled together, milliseconds."""
         return {"low-latency": 1, "balanced": 5, "frugal": 20}[self.profile]
 
     @property

@@ -12,7 +12,7 @@ from headgate.core.identity import next_base
 from headgate.core.instance import Instance
 from headgate.core.model import DeadLettered, Emit, OutcomeRead, RecordHistory
 from headgate.v1.agent_pb2 import FAILURE_CODE_UNSPECIFIED
-from headgate.v1.turn_pb2 import Controlled, DeadLetter, EventRef, Failed, HistoryRecord
+from headgate.v1.turn_pb2 import Controlled, DeadLetter, EventRef, Failed, HistoryRecord, Outcome
 
 KEPT_CONTROLS = 64
 """Ids of applied controls that an instance remembers. An operator who repeats a control does so
@@ -31,10 +31,9 @@ def apply(instance: Instance, read: OutcomeRead) -> bool:
     # A hybrid logical clock: never before the journal took it, before what caused it, or at the
     # same microsecond as the turn before.
     control.at_us = max(read.appended_ms * 1000, outcome.caused_at_us, control.at_us + 1)
-    _take(instance, list(outcome.taken))
-    for mutation in outcome.mutations:
+    taken = _take(instance, outcome)
+    for mutation in outcome.mutations[:]:
         instance.mutate(mutation)
-    taken = [ref.fingerprint for ref in outcome.taken]
     match outcome.WhichOneof("verdict"):
         case "failed":
             _fresh_start(instance, taken)
@@ -48,15 +47,21 @@ def apply(instance: Instance, read: OutcomeRead) -> bool:
     return True
 
 
-def _take(instance: Instance, refs: list[EventRef]) -> None:
-    """Let events leave the mailbox, or be `ahead` if they have not come to it yet."""
+def _take(instance: Instance, outcome: Outcome) -> list[bytes]:
+    """Let events leave the mailbox, or be `ahead` if they have not come to it yet.
+
+    Returns the fingerprints of all that the outcome took.
+    """
     control = instance.control
-    expected = control.in_flight.fingerprints
+    expected = control.in_flight.fingerprints[:]
+    taken: list[bytes] = []
     with_ids: list[bytes] = []
     in_order = True
-    for number, ref in enumerate(refs):
+    for number, ref in enumerate(outcome.taken[:]):
+        fingerprint = ref.fingerprint
+        taken.append(fingerprint)
         # What was asked for is the mailbox's head; nothing is read to know it.
-        in_order = in_order and number < len(expected) and expected[number] == ref.fingerprint
+        in_order = in_order and number < len(expected) and expected[number] == fingerprint
         if in_order:
             instance.take(control.mailbox_head)
         found = in_order or _take_from_anywhere(instance, ref)
@@ -64,11 +69,12 @@ def _take(instance: Instance, refs: list[EventRef]) -> None:
             # Even if one with the same id was in the mailbox: this very record is yet to come.
             dedup.mark_ahead(instance, ref)
         elif ref.has_id:
-            with_ids.append(ref.fingerprint)
+            with_ids.append(fingerprint)
             if not found:
-                dedup.note_taken(instance, ref.fingerprint)
+                dedup.note_taken(instance, fingerprint)
     if with_ids:
         dedup.remember(instance, with_ids)
+    return taken
 
 
 def _take_from_anywhere(instance: Instance, ref: EventRef) -> bool:
@@ -169,15 +175,15 @@ def _controlled(instance: Instance, controlled: Controlled, taken: list[bytes]) 
 def _record(instance: Instance, read: OutcomeRead) -> None:
     control = instance.control
     effects = instance.transition.effects
-    rendered = render.outputs(instance.address, control.turn, control.at_us, read.outcome)
-    effects.extend(Emit(value) for value in rendered)
+    at_us = control.at_us
+    rendered = render.outputs(instance.address, control.turn, at_us, read.outcome)
+    effects.extend([Emit(value) for value in rendered])
     # Journal and history records both hold the outcome as field 1: its bytes go on as they came.
-    tail = HistoryRecord(
-        at_us=control.at_us,
-        base_after=control.base,
-        journal_partition=read.partition,
-        journal_offset=read.offset,
-        journal_ms=read.appended_ms,
-        schema_version=HISTORY_VERSION,
-    )
+    tail = HistoryRecord()
+    tail.at_us = at_us
+    tail.base_after = control.base
+    tail.journal_partition = read.partition
+    tail.journal_offset = read.offset
+    tail.journal_ms = read.appended_ms
+    tail.schema_version = HISTORY_VERSION
     effects.append(RecordHistory(read.raw + tail.SerializeToString()))

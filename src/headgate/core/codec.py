@@ -34,6 +34,15 @@ def encode_control(control: StoredControl) -> bytes:
     return control.SerializeToString()
 
 
+def compact(control: StoredControl) -> StoredControl:
+    """Return a control record without what its changes have left behind in memory.
+
+    A protobuf message frees nothing that it has ever held before it goes itself: one that lives on
+    from turn to turn grew by 400 bytes with each, of an echo agent.
+    """
+    return StoredControl.FromString(control.SerializeToString())
+
+
 def decode_control(
     raw: bytes,
     address: str,

@@ -24,6 +24,9 @@ MAX_ATTRIBUTE_CHARS = 1_024
 event could make outputs that no sink can write, and the job would restart for ever."""
 _COPIED = frozenset(("id", "source", "type", "subject", "correlationid", "traceparent"))
 
+_MEDIA = {"json": "application/json", "bytes": "application/octet-stream"}
+
+_PARSE = json.JSONDecoder().decode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PREFIX = "ce_"
 _ATTRIBUTES = frozenset(
@@ -96,27 +99,31 @@ def _decode(record: Record, rule: TopicRule) -> Decoded:
     if len(value) > rule.max_bytes:
         msg = f"value has {len(value)} bytes, limits.max_record allows {rule.max_bytes}; send less"
         raise _UnreadableError(reason="too_large", message=msg)
+    topic, partition, offset = record.topic, record.partition, record.offset
+    document: Any = None
     if rule.format == "cloudevents":
         event = _cloudevent(record, value)
+        event.fingerprint = event_fingerprint(event.source, event.id)
+        if not event.correlation_id:
+            event.correlation_id = event.id
     else:
         if rule.format == "json":
-            _json(value, "value")
-        event = Event(type=rule.type, data=value)
-        event.datacontenttype = (
-            "application/json" if rule.format == "json" else "application/octet-stream"
+            document = _json(value, "value")
+        event_id = f"{topic}/{partition}/{offset}"
+        event = Event(
+            id=event_id,
+            source=f"kafka:{topic}",
+            type=rule.type,
+            datacontenttype=_MEDIA[rule.format],
+            data=value,
+            correlation_id=event_id,
         )
     origin = event.origin
-    origin.topic, origin.partition = record.topic, record.partition
-    origin.offset, origin.timestamp_ms = record.offset, record.timestamp_ms
-    if event.has_id:
-        event.fingerprint = event_fingerprint(event.source, event.id)
-    else:
-        event.id = f"{record.topic}/{record.partition}/{record.offset}"
-        event.source = f"kafka:{record.topic}"
+    origin.topic, origin.partition = topic, partition
+    origin.offset, origin.timestamp_ms = offset, record.timestamp_ms
+    if not event.has_id:
         event.fingerprint = record_fingerprint(origin)
-    if not event.correlation_id:
-        event.correlation_id = event.id
-    return Decoded(address_of(rule.agent_type, _key(record, rule, event)), event)
+    return Decoded(address_of(rule.agent_type, _key(record, rule, event, document)), event)
 
 
 def _cloudevent(record: Record, value: bytes) -> Event:
@@ -223,22 +230,30 @@ def _time_us(text: str) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
-def _key(record: Record, rule: TopicRule, event: Event) -> str:
+def _key(record: Record, rule: TopicRule, event: Event, document: Any) -> str:
+    """Find the key; ``document`` is the event's data where that has been parsed, else None."""
+    if rule.key == "record":
+        # Decoded just now, it can hold no half of a surrogate pair.
+        return _checked_key(_text(record.key, "the record's key"), rule)
     kind, _, name = rule.key.partition(":")
-    if kind == "record":
-        found: Any = _text(record.key, "the record's key")
-    elif kind == "subject":
-        found = event.subject
+    if kind == "subject":
+        found: Any = event.subject
     elif kind == "extension":
         found = event.extensions.get(name, "")
     else:
-        found = _pointer(_json(event.data, "data"), name)
+        if document is None:
+            document = _json(event.data, "data")
+        found = _pointer(document, name)
     key = found if isinstance(found, str) else json.dumps(found) if found is not None else ""
     try:
         key.encode()
     except UnicodeEncodeError as error:
         message = "the key holds half a surrogate pair: no text can"
         raise _UnreadableError(reason="no_key", message=message) from error
+    return _checked_key(key, rule)
+
+
+def _checked_key(key: str, rule: TopicRule) -> str:
     if not key:
         raise _UnreadableError(
             reason="no_key",
@@ -272,6 +287,11 @@ def _pointer(document: Any, pointer: str) -> Any:
 
 
 def _json(raw: bytes, what: str) -> Any:
+    try:
+        # Nearly all JSON is UTF-8, and `loads` takes as long to find that out as to parse an event.
+        return _PARSE(raw.decode())
+    except (ValueError, RecursionError):
+        pass
     try:
         return json.loads(raw)
     except (ValueError, RecursionError) as error:

@@ -41,15 +41,16 @@ def has_passed(control: StoredControl, origin: Origin) -> bool:
 
 def is_new(instance: Instance, event: Event) -> bool:
     """Note an event's arrival; False if a turn has taken it or it waits in the mailbox."""
-    control = instance.control
+    control, origin = instance.control, event.origin
+    control.progress[_place(origin)] = origin.offset
+    has_id, some_ahead = event.has_id, _some_ahead(control)
+    if not (has_id or some_ahead):
+        return True
     name = "f" + event.fingerprint.hex()
-    known = None
-    if event.has_id or _some_ahead(control):
-        known = instance.get(name)
-    control.progress[_place(event.origin)] = event.origin.offset
-    if known is None and event.has_id:
+    known = instance.get(name)
+    if known is None and has_id:
         instance.put(name, _HERE)
-    if _some_ahead(control):
+    if some_ahead:
         _pass_by(instance)
     return known is None
 
@@ -116,16 +117,21 @@ def remember(instance: Instance, fingerprints: list[bytes]) -> None:
     control.window_ids += len(fingerprints)
 
 
+def has_to_forget(control: StoredControl) -> bool:
+    """Tell whether the window may hold what it can forget.
+
+    What the last turn took stays known, were it more than the window holds. While something is
+    ahead, a replay runs behind the journal: the repeats that the window is kept for are yet to be
+    read.
+    """
+    return control.window_next - control.window_oldest > 1 and not _some_ahead(control)
+
+
 def forget(instance: Instance, count: int, ms: int) -> None:
     """Let the window forget what is over ``count`` ids or older than ``ms``."""
     control = instance.control
-    if _some_ahead(control):
-        # A replay runs behind the journal: the repeats that the window is kept for are yet to be
-        # read.
-        return
     for _ in range(_EVICT_AT_MOST):
-        if control.window_next - control.window_oldest <= 1:
-            # What the last turn took stays known, were it more than the window holds.
+        if not has_to_forget(control):
             return
         name = f"w{control.window_oldest}"
         if control.window_ids <= count:

@@ -3,6 +3,10 @@
 Items are named so that none is found by iterating: ``m<seq>`` mailbox, ``v<name>`` values,
 ``l<name>/<chunk>`` lists, ``f<fingerprint>`` dedup index, ``w<n>`` dedup window, ``a<n>`` applied
 before arrival. The control record says which sequence numbers and names there are.
+
+What is small and changes with nearly every step is kept in the control record, which is written
+anyway: the event that comes to an empty mailbox, and small values. A write to RocksDB costs more
+than such a record grows by.
 """
 
 from __future__ import annotations
@@ -16,6 +20,12 @@ from headgate.v1.turn_pb2 import StoredChunk, StoredControl
 CHUNK_ITEMS = 16
 """Items in one stored run of a list: an append rewrites at most this many, a window of 100 reads
 7."""
+
+
+KEPT_EVENT_BYTES = 2_048
+KEPT_VALUE_BYTES = 512
+KEPT_ITEMS = 8
+"""What the control record may keep, 6 KB at most: every step writes it whole."""
 
 
 class Instance:
@@ -38,6 +48,9 @@ class Instance:
 
     def get(self, name: str) -> bytes | None:
         """Read an item, this step's changes included."""
+        kept = self.control.kept
+        if name in kept:
+            return kept[name]
         puts = self.transition.puts
         return puts[name] if name in puts else self._items.get(name)
 
@@ -54,43 +67,67 @@ class Instance:
 
     def push(self, event: Event) -> None:
         """Add an event at the mailbox's end."""
-        self.put(f"m{self.control.mailbox_tail}", event.SerializeToString())
-        self.control.mailbox_tail += 1
+        control = self.control
+        name, raw = f"m{control.mailbox_tail}", event.SerializeToString()
+        if control.mailbox_head == control.mailbox_tail and len(raw) <= KEPT_EVENT_BYTES:
+            control.kept[name] = raw
+        else:
+            self.put(name, raw)
+        control.mailbox_tail += 1
 
-    def peek(self, seq: int) -> Event:
-        """Return the event at a sequence number of the mailbox."""
+    def stored_event(self, seq: int) -> bytes:
+        """Return the bytes of the event at a sequence number of the mailbox."""
         raw = self.get(f"m{seq}")
         if raw is None:
             msg = f"{self.address}: mailbox entry {seq} is missing from state"
             raise codec.StateVersionError(msg)
-        return Event.FromString(raw)
+        return raw
+
+    def peek(self, seq: int) -> Event:
+        """Return the event at a sequence number of the mailbox."""
+        return Event.FromString(self.stored_event(seq))
 
     def take(self, seq: int) -> None:
         """Remove one event, from wherever it stands; those before it move up by one."""
         control = self.control
         for to in range(seq, control.mailbox_head, -1):
             self.put(f"m{to}", self.get(f"m{to - 1}"))
-        self.put(f"m{control.mailbox_head}", None)
+        self._remove(f"m{control.mailbox_head}")
         control.mailbox_head += 1
 
-    # ---------------------------------------------------------------------------- agent's state
+    def _remove(self, name: str) -> None:
+        kept = self.control.kept
+        if name in kept:
+            del kept[name]
+        else:
+            self.put(name, None)
 
-    def state_bytes(self) -> int:
-        """Bytes of all values and lists."""
-        control = self.control
-        return sum(control.values.values()) + sum(log.bytes for log in control.logs.values())
+    # ---------------------------------------------------------------------------- agent's state
 
     def mutate(self, mutation: Mutation) -> None:
         """Apply one mutation."""
         name = mutation.name
         match mutation.WhichOneof("change"):
             case "set":
-                self.put(f"v{name}", mutation.set)
-                self.control.values[name] = len(mutation.set)
+                self._set(name, mutation.set)
             case "append":
                 self._append(name, mutation.append)
             case "delete":
                 self._delete(name)
+
+    def _set(self, name: str, value: bytes) -> None:
+        control, item = self.control, f"v{name}"
+        kept, values = control.kept, control.values
+        is_kept = item in kept
+        if len(value) <= KEPT_VALUE_BYTES and (is_kept or len(kept) < KEPT_ITEMS):
+            if not is_kept and name in values:
+                self.put(item, None)
+            kept[item] = value
+        else:
+            if is_kept:
+                del kept[item]
+            self.put(item, value)
+        values[name] = len(value)
 
     def _append(self, name: str, item: bytes) -> None:
         log = self.control.logs[name]
@@ -105,7 +142,7 @@ class Instance:
         control = self.control
         if name in control.values:
             del control.values[name]
-            self.put(f"v{name}", None)
+            self._remove(f"v{name}")
         if name in control.logs:
             for number in range(-(-control.logs[name].length // CHUNK_ITEMS)):
                 self.put(f"l{name}/{number}", None)

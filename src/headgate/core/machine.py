@@ -25,6 +25,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from headgate.core.apply import apply
+from headgate.core.codec import compact
 from headgate.core.dedup import is_new
 from headgate.core.dispatch import dispatch
 from headgate.core.instance import Instance
@@ -38,6 +39,9 @@ from headgate.core.model import (
     TimerFired,
     Transition,
 )
+
+COMPACTED_EVERY_TURNS = 16
+"""How often a control record that the host keeps as an object is made anew (``codec.compact``)."""
 
 
 def step(snapshot: Snapshot, given: Input, around: Surroundings) -> Transition:
@@ -98,6 +102,8 @@ def _read(instance: Instance, given: OutcomeRead, around: Surroundings) -> None:
         return
     instance.transition.note = "applied"
     dispatch(instance, around)
+    if instance.control.turn % COMPACTED_EVERY_TURNS == 0:
+        instance.control = compact(instance.control)
     _store(instance)
 
 

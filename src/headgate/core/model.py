@@ -1,4 +1,8 @@
-"""What goes into :func:`headgate.core.machine.step` and what comes out of it."""
+"""What goes into :func:`headgate.core.machine.step` and what comes out of it.
+
+Nobody changes any of it but ``Transition``, while the step makes it. What every turn builds is not
+``frozen``, though: that sets each field through ``object.__setattr__``, which doubles the cost.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,15 @@ from typing import Protocol
 
 from headgate.core.patience import LEAST_MS
 from headgate.v1.agent_pb2 import Event
-from headgate.v1.turn_pb2 import AgentSpec, Call, Control, DeadLetter, Outcome, StoredControl
+from headgate.v1.turn_pb2 import (
+    AgentSpec,
+    Call,
+    Control,
+    DeadLetter,
+    InvokeRequest,
+    Outcome,
+    StoredControl,
+)
 
 
 class Items(Protocol):
@@ -17,7 +29,7 @@ class Items(Protocol):
         """Return the item of that name, or None."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Snapshot:
     """An instance as it is stored. ``control`` is None if nothing is stored."""
 
@@ -29,14 +41,14 @@ class Snapshot:
 # ------------------------------------------------------------------------------------------ inputs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EventArrived:
     """An event for this instance was read from its source."""
 
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OutcomeRead:
     """An outcome for this instance was read from the journal.
 
@@ -66,7 +78,7 @@ class TimerFired:
 Input = EventArrived | OutcomeRead | ControlArrived | TimerFired
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Surroundings:
     """What dispatching may look at besides state. Applying never sees it.
 
@@ -87,11 +99,16 @@ class Surroundings:
 # ----------------------------------------------------------------------------------------- effects
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SendRequest:
-    """Hand a call to Invoke. May be lost or repeated: Gate re-sends, Invoke knows repeats."""
+    """Hand a call to Invoke. May be lost or repeated: Gate re-sends, Invoke knows repeats.
+
+    ``raw_request`` is the message that ``call`` is a part of, where it was built in one: a host
+    that sends InvokeRequests sends it as it is instead of copying the call into another.
+    """
 
     call: Call
+    raw_request: InvokeRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +118,14 @@ class Decide:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Emit:
     """Write to the outbox: a CloudEvent in structured JSON."""
 
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RecordHistory:
     """Write to the history: HistoryRecord bytes."""
 

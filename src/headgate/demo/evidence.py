@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from headgate.config import Config
 from headgate.core.decode import Record
 from headgate.core.identity import address_of
-from headgate.kafka.tail import Tail
+from headgate.kafka.tail import Tail, alone, journaled
 from headgate.v1.turn_pb2 import DeadLetter, HistoryRecord, JournalRecord, Outcome
 
 V = TypeVar("V")
@@ -66,16 +66,21 @@ def read_journal(config: Config, addresses: Collection[str]) -> Journaled:
 
     first: dict[tuple[str, str], int] = {}
     times: list[int] = []
-    for outcome, at in _read(config, config.topic_names.journal, wanted):
+    for outcome, at in _read(config, config.topic_names.journal, wanted, journaled):
         address = address_of(outcome.agent_type, outcome.key)
         first.setdefault((address, outcome.base.hex()), at)
         times.append(at)
     return Journaled(first, sorted(times))
 
 
-def _read(config: Config, topic: str, wanted: Callable[[Record], V | None]) -> list[V]:
+def _read(
+    config: Config,
+    topic: str,
+    wanted: Callable[[Record], V | None],
+    unpack: Callable[[Record], Sequence[Record]] = alone,
+) -> list[V]:
     # The journal has no transactions: under read_committed it reads the same.
     with Tail(
-        config.kafka.bootstrap, topic, wanted, start="start", is_read_committed=True
+        config.kafka.bootstrap, topic, wanted, start="start", is_read_committed=True, unpack=unpack
     ) as reader:
         return list(reader.backlog())

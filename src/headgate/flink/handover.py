@@ -14,7 +14,7 @@ from typing import Any
 
 from pyflink.fn_execution.datastream.process.async_function.operation import AsyncFunctionRunner
 
-Take = Callable[[bytes], None]
+Take = Callable[[Any], None]
 
 
 class Handover:
@@ -22,11 +22,11 @@ class Handover:
 
     def __init__(self, take: Take) -> None:
         self._take = take
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[Any] = deque()
         self._is_called = False
         self._failure: Exception | None = None
 
-    def put(self, loop: asyncio.AbstractEventLoop, record: bytes) -> None:
+    def put(self, loop: asyncio.AbstractEventLoop, record: Any) -> None:
         """Hand a record over; raises what an earlier one ended in."""
         if self._failure is not None:
             raise self._failure
@@ -55,7 +55,7 @@ def install() -> None:
     if getattr(stock, "knows_handover", False):
         return
 
-    def run_async(runner: Any, function: Any, record: bytes, result: Any) -> None:
+    def run_async(runner: Any, function: Any, record: Any, result: Any) -> None:
         handover = getattr(getattr(function, "__self__", None), "handover", None)
         if handover is None:
             stock(runner, function, record, result)

@@ -1,37 +1,39 @@
-"""Intake: reads users' records and the inbox by `core.decode`, and keys them by address."""
+"""Intake: reads users' records and the inbox by `core.decode`, and keys them by shard.
+
+What cannot be read goes through Gate too, to the sink that is chained to it: an output of intake's
+own would take each record of the sink through one more thread.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from google.protobuf.message import DecodeError
-from pyflink.common import Row
-from pyflink.datastream import OutputTag, RuntimeContext
+from pyflink.datastream import RuntimeContext
 from pyflink.datastream.functions import ProcessFunction
 
 from headgate.core.decode import Decoded, Record, TopicRule, decode
-from headgate.core.identity import address_of, split_address
+from headgate.core.identity import address_of, partition_of, split_address
 from headgate.core.letters import letter_for_record
-from headgate.flink.rows import KIND_CONTROL, KIND_EVENT, SINK_ROW
-from headgate.v1.turn_pb2 import DeadLetter, InboxRecord
-
-REFUSED = OutputTag("refused", SINK_ROW)
+from headgate.flink.rows import LightRow
+from headgate.v1.turn_pb2 import DeadLetter, GateInput, InboxRecord
 
 
 class Intake(ProcessFunction):
-    """Rows `(topic, partition, offset, ms, key, value, headers)` in, keyed rows out, dead
-    letters aside.
-    """
+    """Rows `(topic, partition, offset, ms, key, value, headers)` in, keyed rows out."""
 
-    def __init__(self, rules: dict[str, list[TopicRule]], inbox: str) -> None:
+    def __init__(
+        self, rules: dict[str, list[TopicRule]], inbox: str, shard_keys: tuple[str, ...]
+    ) -> None:
         """``rules`` has an entry for each agent type that a topic is routed to."""
         self._rules = rules
         self._inbox = inbox
+        self._shard_keys = shard_keys
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Nothing to open."""
 
-    def process_element(self, value: Any, ctx: Any) -> list[Any]:
+    def process_element(self, value: Any, ctx: Any) -> list[LightRow]:
         """Decode one record."""
         topic, partition, offset, timestamp_ms, key, payload, headers = value
         record = Record(
@@ -43,26 +45,29 @@ class Intake(ProcessFunction):
             value=None if payload is None else bytes(payload),
             headers={name: bytes(v or b"") for name, v in (headers or {}).items()},
         )
-        made = self._inbox_row(record) if topic == self._inbox else self._event_rows(record)
+        made = self._control(record) if topic == self._inbox else self._events(record)
         if isinstance(made, DeadLetter):
-            return [(REFUSED, Row(record.key or b"", made.SerializeToString()))]
-        return made
+            return [self._row(GateInput(refused=made), record.key or b"")]
+        return [self._row(each, each.address.encode()) for each in made]
 
-    def _event_rows(self, record: Record) -> list[Any] | DeadLetter:
+    def _row(self, given: GateInput, place: bytes) -> LightRow:
+        given.shard = partition_of(place, len(self._shard_keys))
+        return LightRow(self._shard_keys[given.shard], given.SerializeToString())
+
+    def _events(self, record: Record) -> list[GateInput] | DeadLetter:
         rules = self._rules[record.topic]
         made = decode(record, rules[0])
         match made:
             case Decoded(address, event):
-                raw = event.SerializeToString()
                 addresses = [address]
                 if len(rules) > 1:
                     _, key = split_address(address)
                     addresses += [address_of(rule.agent_type, key) for rule in rules[1:]]
-                return [Row(to, Row(to, KIND_EVENT, raw)) for to in addresses]
+                return [GateInput(address=to, event=event) for to in addresses]
             case _:
                 return made
 
-    def _inbox_row(self, record: Record) -> list[Any] | DeadLetter:
+    def _control(self, record: Record) -> list[GateInput] | DeadLetter:
         try:
             address = (record.key or b"").decode()
             found = InboxRecord.FromString(record.value or b"")
@@ -70,8 +75,7 @@ class Intake(ProcessFunction):
             return _bad_inbox(record, str(error))
         if "/" not in address or found.WhichOneof("kind") != "control":
             return _bad_inbox(record, "its key is no address, or it is no control")
-        control = found.control.SerializeToString()
-        return [Row(address, Row(address, KIND_CONTROL, control))]
+        return [GateInput(address=address, control=found.control)]
 
 
 def _bad_inbox(record: Record, problem: str) -> DeadLetter:

@@ -30,15 +30,14 @@ class InvokeSettings:
 
     bootstrap: str
     journal: str
-    partitions: int
-    linger_ms: float
+    gather_seconds: float
     concurrency: int
     queue_bytes: int
     record_bytes: int
 
 
 class Invoke(AsyncFunction):
-    """Takes serialized InvokeRequests; never emits."""
+    """Takes rows of one serialized InvokeRequest; never emits."""
 
     def __init__(self, settings: InvokeSettings) -> None:
         self._settings = settings
@@ -49,10 +48,12 @@ class Invoke(AsyncFunction):
     def open(self, runtime_context: RuntimeContext) -> None:
         """Connect the journal's producer."""
         s = self._settings
-        self._journal = KafkaJournal(s.bootstrap, s.journal, s.partitions, linger_ms=s.linger_ms)
+        self._journal = KafkaJournal(s.bootstrap, s.journal)
         self._dispatcher = Dispatcher(
             self._journal,
-            DispatcherLimits(EndpointLimits(s.concurrency, s.queue_bytes), s.record_bytes),
+            DispatcherLimits(
+                EndpointLimits(s.concurrency, s.queue_bytes), s.record_bytes, s.gather_seconds
+            ),
             now_us=lambda: time.time_ns() // 1000,
             random_id=lambda: os.urandom(16),
         )
@@ -61,10 +62,12 @@ class Invoke(AsyncFunction):
 
     def close(self) -> None:
         """Write what is answered; calls under way are made again by the next life."""
+        if self._dispatcher is not None:
+            self._dispatcher.flush()
         if self._journal is not None:
             self._journal.close()
 
-    async def async_invoke(self, value: bytes) -> list[Any]:
+    async def async_invoke(self, value: Any) -> list[Any]:
         """Take one request: the stock way in, where no handover is installed.
 
         Raises only if the journal is beyond repair: then the job fails over.
@@ -72,10 +75,10 @@ class Invoke(AsyncFunction):
         self._take(value)
         return []
 
-    def _take(self, value: bytes) -> None:
+    def _take(self, value: Any) -> None:
         if self._dispatcher is not None:
-            self._dispatcher.take(InvokeRequest.FromString(value))
+            self._dispatcher.take(InvokeRequest.FromString(value[0]))
 
-    def timeout(self, value: bytes) -> list[Any]:
+    def timeout(self, value: Any) -> list[Any]:
         """Never called: the operator runs without a timeout; deadlines are the dispatcher's."""
         return []

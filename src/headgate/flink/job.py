@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyflink.common import Time
 from pyflink.datastream import (
     AsyncDataStream,
     DataStream,
     KeyedStream,
-    OutputTag,
     StreamExecutionEnvironment,
 )
 from pyflink.java_gateway import get_gateway
@@ -20,10 +17,17 @@ from pyflink.table import StreamTableEnvironment
 from headgate.config import Config
 from headgate.core.decode import TopicRule
 from headgate.flink import settings, sinks, sources
-from headgate.flink.gate import DEAD_LETTERS, HISTORY, OUTBOX, Gate, GateSettings
-from headgate.flink.intake import REFUSED, Intake
+from headgate.flink.gate import Gate, GateSettings
+from headgate.flink.intake import Intake
 from headgate.flink.invoke import Invoke, InvokeSettings
-from headgate.flink.rows import BYTES, KEY_TYPE, KEYED_ROW
+from headgate.flink.outputs import Topics
+from headgate.flink.rows import BYTES, KEY_TYPE, KEYED_ROW, OUTPUT
+from headgate.flink.shards import shard_keys
+
+REQUESTS = "SELECT f2 FROM headgate_gate WHERE f0 = ''"
+
+RECORDS = "SELECT f0, f1, f2 FROM headgate_gate WHERE f0 <> ''"
+"""Topic, key and value of what the sink writes."""
 
 
 def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
@@ -38,6 +42,7 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
     bootstrap = config.kafka.bootstrap
     group = config.job.name
 
+    keys = shard_keys(config.kafka.partitions)
     records = sources.records(
         tables,
         bootstrap=bootstrap,
@@ -45,7 +50,7 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         group=group,
     )
     intake = (
-        records.process(Intake(_rules(config), names.inbox), output_type=KEYED_ROW)
+        records.process(Intake(_rules(config), names.inbox, keys), output_type=KEYED_ROW)
         .name("intake")
         .uid("intake")
     )
@@ -56,49 +61,38 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         partitions=config.kafka.partitions,
         group=group,
     )
-    gate_settings = GateSettings(
-        bootstrap=bootstrap,
-        registry=names.registry,
-        journal=names.journal,
-        tick_keys=_tick_keys(env),
-    )
+    topics = Topics(names.journal, names.outbox, names.history, names.dead_letters)
     gate = (
-        _by_address(intake)
-        .connect(_by_address(journal))
-        .process(Gate(gate_settings), output_type=BYTES)
+        _by_shard(intake)
+        .connect(_by_shard(journal))
+        .process(Gate(GateSettings(bootstrap, names.registry, topics, keys)), output_type=OUTPUT)
         .name("gate")
         .uid("gate")
     )
-    _invoke(env, gate, config)
-    letters = _aside(gate, DEAD_LETTERS).union(_aside(intake, REFUSED))
-    for name, stream, topic in (
-        ("outbox", _aside(gate, OUTBOX), names.outbox),
-        ("history", _aside(gate, HISTORY), names.history),
-        ("dead-letters", letters, names.dead_letters),
-    ):
-        sinks.exactly_once(
-            stream,
-            name,
-            bootstrap=bootstrap,
-            topic=topic,
-            prefix=config.job.name,
-            timeout_ms=int(config.job.transaction_timeout.total_seconds() * 1000),
-        )
+    tables.create_temporary_view("headgate_gate", gate)
+    _invoke(env, tables.to_data_stream(tables.sql_query(REQUESTS)), config)
+    sinks.exactly_once(
+        tables,
+        tables.sql_query(RECORDS),
+        bootstrap=bootstrap,
+        topics=[names.outbox, names.history, names.dead_letters],
+        prefix=config.job.name,
+        timeout_ms=int(config.job.transaction_timeout.total_seconds() * 1000),
+    )
 
 
-def _invoke(env: StreamExecutionEnvironment, gate: DataStream, config: Config) -> None:
+def _invoke(env: StreamExecutionEnvironment, requests: DataStream, config: Config) -> None:
     invoke = InvokeSettings(
         bootstrap=config.kafka.bootstrap,
         journal=config.topic_names.journal,
-        partitions=config.kafka.partitions,
-        linger_ms=config.job.bundle_ms / 2,
+        gather_seconds=config.job.gather_ms / 1000,
         concurrency=config.limits.endpoint_concurrency,
         queue_bytes=config.limits.endpoint_queue,
         record_bytes=config.limits.max_record,
     )
     with settings.process_mode(env):
         AsyncDataStream.unordered_wait(
-            gate,
+            requests,
             Invoke(invoke),
             # 0: no timeout. Any other number would cost a thread per record; deadlines are
             # Invoke's own.
@@ -109,23 +103,14 @@ def _invoke(env: StreamExecutionEnvironment, gate: DataStream, config: Config) -
         ).disable_chaining().name("invoke").uid("invoke")
 
 
-def _by_address(stream: DataStream) -> KeyedStream:
-    """Key rows (address, row) by their first field with PyFlink's own Java selector.
+def _by_shard(stream: DataStream) -> KeyedStream:
+    """Key rows (key, row) by their first field with PyFlink's own Java selector.
 
     `DataStream.key_by` would call Python once more for every record.
     """
     selector = get_gateway().jvm.KeyByKeySelector()
     j_keyed = stream._j_data_stream.keyBy(selector, KEY_TYPE.get_java_type_info())
     return KeyedStream(j_keyed, None, stream)
-
-
-def _aside(stream: DataStream, tag: OutputTag) -> DataStream:
-    """Take a side output as it is.
-
-    `DataStream.get_side_output` puts an identity function in Python behind it: one more entry into
-    Python for every record of every turn.
-    """
-    return DataStream(stream._j_data_stream.getSideOutput(tag.get_java_output_tag()))
 
 
 def _rules(config: Config) -> dict[str, list[TopicRule]]:
@@ -142,19 +127,3 @@ def _rules(config: Config) -> dict[str, list[TopicRule]]:
         ]
         for topic in config.topics
     }
-
-
-def _tick_keys(env: StreamExecutionEnvironment) -> tuple[str, ...]:
-    """Find, for each Gate subtask, a key that Flink hands to it: ticks are addressed so."""
-    jvm: Any = get_gateway().jvm
-    assign = jvm.org.apache.flink.runtime.state.KeyGroupRangeAssignment.assignKeyToParallelOperator
-    parallelism, most = env.get_parallelism(), env.get_max_parallelism()
-    found: dict[int, str] = {}
-    number = 0
-    while len(found) < parallelism:
-        key = f"@tick/{number}"
-        row = jvm.org.apache.flink.types.Row.withPositions(1)
-        row.setField(0, key)
-        found.setdefault(assign(row, most, parallelism), key)
-        number += 1
-    return tuple(found[subtask] for subtask in range(parallelism))

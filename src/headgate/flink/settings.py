@@ -29,12 +29,15 @@ def apply(env: StreamExecutionEnvironment, config: Config) -> None:
     made.set_string("python.fn-execution.bundle.size", "1000")
     made.set_string("execution.buffer-timeout.interval", f"{config.job.buffer_ms} ms")
     made.set_string("python.pythonpath", ":".join(_module_path()))
+    # No operator of the job keeps or changes what it was handed: chained ones need no copies.
+    made.set_string("pipeline.object-reuse", "true")
     made.set_string("pipeline.name", config.job.name)
     # Sources of one topic each: alignment would only hold records back.
     made.set_string("table.exec.source.idle-timeout", "0 ms")
     env.configure(made)
     env.set_parallelism(config.job.parallelism)
-    env.set_max_parallelism(config.job.max_parallelism)
+    # As many key groups as shards: shard n is key group n (headgate.flink.shards).
+    env.set_max_parallelism(config.kafka.partitions)
     interval_ms = int(config.job.checkpoint_interval.total_seconds() * 1000)
     env.enable_checkpointing(interval_ms, CheckpointingMode.EXACTLY_ONCE)
 

@@ -29,9 +29,10 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _create(
+def create_table(
     tables: StreamTableEnvironment, name: str, columns: str, options: Mapping[str, str]
 ) -> None:
+    """Create a temporary table; the columns are SQL."""
     listed = ",\n  ".join(f"{_quoted(key)} = {_quoted(value)}" for key, value in options.items())
     tables.execute_sql(f"CREATE TEMPORARY TABLE {name} (\n  {columns}\n) WITH (\n  {listed}\n)")
 
@@ -64,7 +65,7 @@ def records(
     )
     options = _options(bootstrap, topics, group)
     options["scan.startup.mode"] = "earliest-offset"
-    _create(tables, "headgate_records", columns, options)
+    create_table(tables, "headgate_records", columns, options)
     selected = tables.sql_query(
         "SELECT topic, `partition`, `offset`, ms, k, v, headers FROM headgate_records"
     )
@@ -76,8 +77,7 @@ def records(
 def journal(
     tables: StreamTableEnvironment, *, bootstrap: str, topic: str, partitions: int, group: str
 ) -> DataStream:
-    """Rows `(address, (address, value, partition, offset, ms))` of the journal, from its very
-    beginning.
+    """Rows `(key, (key, value, partition, offset, ms))` of the journal, from its very beginning.
 
     Where the log no longer holds the position, the job refuses to go on: skipping outcomes
     would fork history (rule 11).
@@ -91,7 +91,7 @@ def journal(
     options["scan.startup.specific-offsets"] = ";".join(
         f"partition:{number},offset:0" for number in range(partitions)
     )
-    _create(tables, "headgate_journal", columns, options)
+    create_table(tables, "headgate_journal", columns, options)
     selected = tables.sql_query(
         "SELECT k, ROW(k, v, `partition`, `offset`, ms) FROM headgate_journal"
     )

@@ -34,8 +34,7 @@ class JournalLostError(HeadgateError):
 class KafkaJournal:
     """Appends records to the journal topic. Thread-safe."""
 
-    def __init__(self, bootstrap: str, topic: str, partitions: int, *, linger_ms: float) -> None:
-        self.partitions = partitions
+    def __init__(self, bootstrap: str, topic: str) -> None:
         self._topic = topic
         self._waiting_bytes = 0
         self._fatal: KafkaError | None = None
@@ -47,7 +46,8 @@ class KafkaJournal:
                 "acks": "all",
                 # Never give up: an outcome is paid for. 0 is librdkafka's word for endless.
                 "message.timeout.ms": 0,
-                "linger.ms": linger_ms,
+                # The dispatcher has gathered already.
+                "linger.ms": 0,
                 "queue.buffering.max.kbytes": 4 * WAITING_BYTES // 1000,
                 "queue.buffering.max.messages": 2_000_000,
                 "message.max.bytes": 64_000_000,

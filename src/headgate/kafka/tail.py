@@ -5,14 +5,19 @@ Rules:
   the last stable offset, so an open transaction never holds a reader up.
 - The backlog is in the order of the records' timestamps, as far as each partition's order allows.
 - What is not wanted (`view` returns None) does not count towards the last N.
+- A record may hold several (`unpack`): each is looked at by itself, and all have its place.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
+from google.protobuf.message import DecodeError
+
+from headgate.core.batch import records_in
 from headgate.core.decode import Record
 from headgate.kafka.connect import open_consumer
 from headgate.kafka.publish import count_partitions
@@ -32,6 +37,20 @@ AHEAD_AT_MOST = 4_000
 WIDER = 4
 
 
+def alone(record: Record) -> Sequence[Record]:
+    """Take a record as it is."""
+    return (record,)
+
+
+def journaled(record: Record) -> Sequence[Record]:
+    """Take a record of the journal apart: outcomes that were journaled together are one record."""
+    try:
+        values = records_in(record.value or b"")
+    except DecodeError:
+        return (record,)
+    return [record if value is record.value else replace(record, value=value) for value in values]
+
+
 class Tail(Generic[V]):
     """Reads one topic; `view` turns a record into what the caller wants, or None to skip it."""
 
@@ -43,12 +62,14 @@ class Tail(Generic[V]):
         *,
         start: Start = "end",
         is_read_committed: bool = False,
+        unpack: Callable[[Record], Sequence[Record]] = alone,
     ) -> None:
         """Connect; raises BrokerUnreachableError and UnknownTopicError."""
         from kafka import TopicPartition
 
         partitions = count_partitions(bootstrap, topic)
         self._view = view
+        self._unpack = unpack
         self._start = start
         self._consumer = open_consumer(
             bootstrap,
@@ -104,10 +125,9 @@ class Tail(Generic[V]):
             newest = {place: deque[tuple[tuple[int, int], V]](maxlen=count) for place in begins}
             order = 0
             for record in self._merged(begins):
-                seen = self._view(as_record(record))
-                if seen is not None:
+                place = self._places[record.partition]
+                for seen in self._seen([record]):
                     order += 1
-                    place = self._places[record.partition]
                     newest[place].append(((record.timestamp, order), seen))
             if all(len(newest[p]) == count or begins[p] == self._begins[p] for p in begins):
                 break
@@ -145,9 +165,10 @@ class Tail(Generic[V]):
 
     def _seen(self, records: Iterable[Any]) -> Iterator[V]:
         for record in records:
-            seen = self._view(as_record(record))
-            if seen is not None:
-                yield seen
+            for each in self._unpack(as_record(record)):
+                seen = self._view(each)
+                if seen is not None:
+                    yield seen
 
 
 def as_record(record: Any) -> Record:

@@ -19,13 +19,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from headgate.core.identity import address_of, partition_of
+from headgate.core.batch import pack_records
 from headgate.core.outcome import failed_reply, outcome_of
 from headgate.rpc.endpoint import EndpointLimits
 from headgate.rpc.pending import Pending
 from headgate.rpc.pools import Pools
 from headgate.v1.agent_pb2 import FAILURE_CODE_UNKNOWN_AGENT, TurnReply
-from headgate.v1.turn_pb2 import Call, Hello, InvokeRequest, JournalRecord, Outcome, Tick
+from headgate.v1.turn_pb2 import Call, Decision, Hello, InvokeRequest, JournalRecord, Tick
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +41,6 @@ journaling, and 3,000 turns/s make 90,000 of them; forgetting one costs a call, 
 class Journal(Protocol):
     """Where outcomes and ticks go: ordered per partition, idempotent, never giving up."""
 
-    partitions: int
-
     def write(self, partition: int, key: bytes, value: bytes) -> None:
         """Append a record. Raises if the journal can take no more, ever."""
 
@@ -55,10 +53,13 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DispatcherLimits:
-    """Bounds of one dispatcher. ``record_bytes``: the largest record any sink may be given."""
+    """Bounds of one dispatcher. ``record_bytes``: the largest record any sink may be given.
+    ``gather_seconds``: how long outcomes wait for others before they are journaled together.
+    """
 
     endpoint: EndpointLimits
     record_bytes: int
+    gather_seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -95,6 +96,11 @@ class Dispatcher:
         self._under_way: set[bytes] = set()
         self._journaled: OrderedDict[bytes, None] = OrderedDict()
         self._ticking: asyncio.Task[None] | None = None
+        # By partition: the key of its shard, and outcomes that wait for others.
+        self._keys: dict[int, bytes] = {}
+        self._gathered: dict[int, list[bytes]] = {}
+        self._gathered_bytes = 0
+        self._flushing: asyncio.Handle | None = None
 
     def take(self, request: InvokeRequest) -> None:
         """Take one request; never waits, never raises for what a service does.
@@ -104,6 +110,9 @@ class Dispatcher:
         """
         self._journal.raise_if_lost()
         match request.WhichOneof("kind"):
+            case "batch":
+                for each in request.batch.requests:
+                    self.take(InvokeRequest.FromString(each))
             case "call":
                 self._call(request.call)
             case "decide":
@@ -113,6 +122,7 @@ class Dispatcher:
 
     async def close(self) -> None:
         """Stop ticking and close every connection. Calls under way are left unanswered."""
+        self.flush()
         if self._ticking is not None:
             self._ticking.cancel()
         await self._pools.close()
@@ -142,17 +152,19 @@ class Dispatcher:
         self._journal_reply(pending.call, pending.called_us, reply)
 
     def _journal_reply(self, call: Call, called_us: int, reply: TurnReply) -> None:
-        outcome = outcome_of(
+        record = JournalRecord()
+        outcome_of(
             call,
             reply,
             outcome_id=self._random_id(),
             called_us=called_us,
             answered_us=self._now_us(),
             max_record_bytes=self._limits.record_bytes,
+            into=record.outcome,
         )
         name = call.request.request_id
         self._under_way.discard(name)
-        self._write(name, outcome)
+        self._write(name, record, call.partition)
 
     def _dropped(self, pending: Pending) -> None:
         self._under_way.discard(pending.name)
@@ -160,47 +172,70 @@ class Dispatcher:
 
     # --------------------------------------------------------------------------------- journal
 
-    def _decide(self, outcome: Outcome) -> None:
+    def _decide(self, decision: Decision) -> None:
+        outcome = decision.outcome
         if outcome.outcome_id in self._journaled:
             self.counts.repeats += 1
             return
-        self._write(outcome.outcome_id, outcome)
+        self._write(outcome.outcome_id, JournalRecord(outcome=outcome), decision.partition)
 
-    def _write(self, name: bytes, outcome: Outcome) -> None:
-        key = address_of(outcome.agent_type, outcome.key).encode()
-        record = JournalRecord(outcome=outcome)
-        partition = partition_of(key, self._journal.partitions)
-        self._journal.write(partition, key, record.SerializeToString())
+    def _write(self, name: bytes, record: JournalRecord, partition: int) -> None:
+        self._gather(partition, record.SerializeToString())
         self.counts.outcomes += 1
         self._journaled[name] = None
         if len(self._journaled) > REMEMBERED_CALLS:
             self._journaled.popitem(last=False)
 
+    def _gather(self, partition: int, record: bytes) -> None:
+        """Let a record wait for others, but never for so many that a batch is too large."""
+        if self._gathered_bytes + len(record) > self._limits.record_bytes // 2:
+            self.flush()
+        self._gathered.setdefault(partition, []).append(record)
+        self._gathered_bytes += len(record)
+        if self._flushing is None:
+            loop = asyncio.get_running_loop()
+            self._flushing = loop.call_later(self._limits.gather_seconds, self.flush)
+
+    def flush(self) -> None:
+        """Journal what has been gathered.
+
+        Raises:
+            JournalLostError: the journal is beyond repair.
+        """
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        gathered, self._gathered, self._gathered_bytes = self._gathered, {}, 0
+        for partition, records in gathered.items():
+            self._journal.write(partition, self._keys[partition], pack_records(records))
+
     # ----------------------------------------------------------------------------------- ticks
 
     def _greet(self, hello: Hello) -> None:
-        self._tick(hello, start=True)
+        self._keys = {shard.partition: shard.key for shard in hello.shards}
+        self._tick(hello.nonce, start=True)
         if self._ticking is not None:
             self._ticking.cancel()
-        self._ticking = asyncio.get_running_loop().create_task(self._keep_ticking(hello))
+        self._ticking = asyncio.get_running_loop().create_task(self._keep_ticking(hello.nonce))
 
-    async def _keep_ticking(self, hello: Hello) -> None:
+    async def _keep_ticking(self, nonce: bytes) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            self._tick(hello, start=False)
+            self._tick(nonce, start=False)
 
-    def _tick(self, hello: Hello, *, start: bool) -> None:
-        for partition in range(self._journal.partitions):
+    def _tick(self, nonce: bytes, *, start: bool) -> None:
+        # A tick says that all before it is written.
+        self.flush()
+        for partition, key in self._keys.items():
             tick = Tick(
-                nonce=hello.nonce,
+                nonce=nonce,
                 start=start,
                 written_us=self._now_us(),
                 partition=partition,
-                partitions=self._journal.partitions,
+                partitions=len(self._keys),
                 drops=self.counts.dropped,
             )
-            value = JournalRecord(tick=tick).SerializeToString()
-            self._journal.write(partition, hello.tick_key, value)
+            self._journal.write(partition, key, JournalRecord(tick=tick).SerializeToString())
 
 
 def _unknown(call: Call) -> TurnReply:

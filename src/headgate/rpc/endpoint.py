@@ -185,14 +185,16 @@ class Endpoint:
             self._failed(began=pending.began)
             self._fail(pending, FAILURE_CODE_RPC_ERROR, why)
         else:
-            if self._link.is_up and pending.began >= self._link.since:
-                # Once for each connection: what else it carries may still be answered, but
-                # nothing more is sent there before the service has said that it serves.
+            # CANCELLED: the service stopped in the midst of the call.
+            if not pending.refusals and self._link.is_up and pending.began >= self._link.since:
+                # Once for each connection and call: what else it carries may still be answered,
+                # but nothing more is sent there before the service has said that it serves. One
+                # call that is refused again and again is no reason: others may be served.
                 self._failed(began=pending.began)
                 self._link.renew()
             # No count of breaks: the service said itself that it did not take the call.
             pending.called_us = 0
-            pending.owner.given_back(pending)
+            pending.owner.refused(pending)
         self._tell_room()
 
     def _take_out(self, name: bytes) -> Pending | None:

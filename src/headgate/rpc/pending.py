@@ -16,7 +16,10 @@ class Owner(Protocol):
         """It was answered, or failed."""
 
     def given_back(self, pending: Pending) -> None:
-        """The service went away, or would not take it: it may be put to any endpoint again."""
+        """The service went away under it: it may be put to any endpoint again."""
+
+    def refused(self, pending: Pending) -> None:
+        """The service would not take it now: it may be put to any endpoint after a pause."""
 
     def dropped(self, pending: Pending) -> None:
         """It was given up unsent, and cost nothing."""
@@ -31,6 +34,7 @@ class Pending:
     wall clock moves. ``called_us`` is the wall clock's time of the call, microseconds since the
     epoch, 0 before. ``size``: bytes of the request. ``tries``: how often it was put to
     an endpoint. ``breaks``: connections that broke under it.
+    ``refusals``: how often its service was UNAVAILABLE for it, since ``refused_since``.
     ``is_heard``: the service has said something on it, though it is not done.
     """
 
@@ -46,6 +50,8 @@ class Pending:
     called_us: int = 0
     tries: int = 0
     breaks: int = 0
+    refusals: int = 0
+    refused_since: float = 0.0
     is_sent: bool = False
     is_heard: bool = False
     is_done: bool = False

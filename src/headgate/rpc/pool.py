@@ -23,6 +23,13 @@ SWEEP_SECONDS = 0.2
 second after Gate hears of it, so that more would be wasted."""
 
 
+PAUSE_FIRST_SECONDS = 0.05
+PAUSE_AT_MOST_SECONDS = 1.0
+"""Pauses of a call that was UNAVAILABLE, doubling: a service that is away for 100 ms costs little
+more, one that refuses for long is asked once a second.
+"""
+
+
 class Pool:
     """Balances the calls of one agent type over its endpoints. ``on_reply`` gets each answer, or
     what stands for it, exactly once per call; ``on_dropped`` gets calls that were given up
@@ -48,7 +55,9 @@ class Pool:
         self._on_reply = on_reply
         self._on_dropped = on_dropped
         self._queue: deque[Pending] = deque()
-        self._queued_bytes = 0
+        self._paused: dict[Pending, asyncio.TimerHandle] = {}
+        # Of what is in the queue, or in the pause before it goes there again.
+        self._waiting_bytes = 0
         self._turn = 0
         self._pumping: asyncio.Handle | None = None
         self._sweeping: asyncio.TimerHandle | None = None
@@ -60,26 +69,28 @@ class Pool:
         pending = Pending(call, self)
         self.last_used = now = self._loop.time()
         pending.expires = now + pending.deadline_seconds
-        if self._queue and self._queued_bytes + pending.size > self._queue_bytes:
+        if self._waiting_bytes and self._waiting_bytes + pending.size > self._queue_bytes:
             self._give_up(pending)
             return
         self._queue.append(pending)
-        self._queued_bytes += pending.size
+        self._waiting_bytes += pending.size
         self._has_room()
 
     @property
     def is_idle(self) -> bool:
         """Tell whether nothing waits and nothing is in flight."""
-        return not self._queue and not self.in_flight
+        return not self._queue and not self._paused and not self.in_flight
 
     def drop_waiting(self) -> None:
         """Give up what waits: what the agent type's spec says now may send it elsewhere."""
+        for pending in list(self._paused):
+            self._queue_again(pending)
         while self._queue:
             self._give_up(self._dequeue())
 
     def leave(self) -> list[Endpoint]:
         """Forget the endpoints; returns those that no pool uses now."""
-        for handle in (self._pumping, self._sweeping):
+        for handle in (self._pumping, self._sweeping, *self._paused.values()):
             if handle is not None:
                 handle.cancel()
         return [endpoint for endpoint in self.endpoints if endpoint.unwatch(self._has_room)]
@@ -94,10 +105,26 @@ class Pool:
     def given_back(self, pending: Pending) -> None:
         """The service went away under it: it is the next to be put to one that is there."""
         self.in_flight -= 1
-        pending.expires = self._loop.time() + pending.deadline_seconds
-        self._queue.appendleft(pending)
-        self._queued_bytes += pending.size
-        self._has_room()
+        self._waiting_bytes += pending.size
+        self._queue_again(pending)
+
+    def refused(self, pending: Pending) -> None:
+        """The service would not take it now.
+
+        It pauses alone: a service may refuse one key and serve the others. Left to Gate's
+        re-sends, a service that is away for 100 ms would cost its turns seconds. But Gate has to
+        have its say in the end: the agent may be at another endpoint by now.
+        """
+        self.in_flight -= 1
+        now = self._loop.time()
+        pending.refused_since = pending.refused_since or now
+        pause = min(PAUSE_FIRST_SECONDS * 2**pending.refusals, PAUSE_AT_MOST_SECONDS)
+        if now + pause - pending.refused_since > pending.deadline_seconds:
+            self._give_up(pending)
+            return
+        pending.refusals += 1
+        self._waiting_bytes += pending.size
+        self._paused[pending] = self._loop.call_later(pause, self._queue_again, pending)
 
     def dropped(self, pending: Pending) -> None:
         """It was given up unsent."""
@@ -150,9 +177,17 @@ class Pool:
             self._turn = chosen + 1
         return best
 
+    def _queue_again(self, pending: Pending) -> None:
+        handle = self._paused.pop(pending, None)
+        if handle is not None:
+            handle.cancel()
+        pending.expires = self._loop.time() + pending.deadline_seconds
+        self._queue.appendleft(pending)
+        self._has_room()
+
     def _dequeue(self) -> Pending:
         pending = self._queue.popleft()
-        self._queued_bytes -= pending.size
+        self._waiting_bytes -= pending.size
         return pending
 
     def _sweep(self) -> None:

@@ -209,8 +209,8 @@ class HeadgateSim:
         stored = self._stored(address)
         if agent is not None:
             return agent.codec.load(stored).state
-        plain: dict[str, Any] = {k: _decoded(v) for k, v in stored.values.items()}
-        return plain | {k: [_decoded(i) for i in v.items] for k, v in stored.logs.items()}
+        plain: dict[str, Any] = {k: decoded(v) for k, v in stored.values.items()}
+        return plain | {k: [decoded(i) for i in v.items] for k, v in stored.logs.items()}
 
     def history(self, address: str) -> list[HistoryRecord]:
         """Return an instance's turns, failures and controls included, oldest first."""
@@ -256,7 +256,8 @@ class HeadgateSim:
         return state
 
 
-def _decoded(raw: bytes) -> Any:
+def decoded(raw: bytes) -> Any:
+    """Return stored bytes as JSON, else as text."""
     try:
         return json.loads(raw)
     except ValueError:

@@ -30,13 +30,20 @@ class Store:
         return decode_control(cell.control, address) if cell is not None else None
 
     def items(self, address: str) -> dict[str, bytes]:
-        """Return an instance's items by name."""
-        cell = self.cells.get(address)
-        return cell.items if cell is not None else {}
+        """Return an instance's items by name, those that the control record keeps too."""
+        cell, control = self.cells.get(address), self.control(address)
+        if cell is None or control is None:
+            return {}
+        twice = sorted(set(control.kept) & set(cell.items))
+        if twice:
+            msg = f"{address}: {twice} are stored in two places"
+            raise AssertionError(msg)
+        return {**cell.items, **control.kept}
 
     def snapshot_of(self, address: str) -> Snapshot:
         """Return what a step is given."""
-        return Snapshot(address, self.control(address), self.items(address))
+        cell = self.cells.get(address)
+        return Snapshot(address, self.control(address), {} if cell is None else cell.items)
 
     def keep(self, address: str, transition: Transition) -> None:
         """Store what a step changed, timers included."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from headgate.config import Config, load
-from headgate.core.identity import address_of
 from headgate.kafka.publish import Placed, Publisher
 from headgate.kafka.registry import write_specs
 from headgate.kafka.topics import ensure_topics
@@ -18,9 +18,18 @@ from headgate.local.jars import settings_folder
 from headgate.local.stack import LocalStack
 from headgate.local.submit import submit
 from headgate.sdk import Agent
+from headgate.sim.agents import SimAgent
+from headgate.testing.doubles import Doubles
 from headgate.testing.records import Records
 from headgate.testing.serving import Serving
-from headgate.v1.turn_pb2 import AgentSpec, DeadLetter, HistoryRecord, InboxRecord, Policy
+from headgate.v1.turn_pb2 import (
+    AgentSpec,
+    DeadLetter,
+    HistoryRecord,
+    InboxRecord,
+    Outcome,
+    Policy,
+)
 
 T = TypeVar("T")
 
@@ -62,9 +71,12 @@ class Cluster:
     def __init__(self, home: Path) -> None:
         self.stack = LocalStack(home)
         self._serving: dict[str, Serving] = {}
+        self._doubles = Doubles()
         self._specs: dict[str, AgentSpec] = {}
         self._config: Config | None = None
-        self._job = ""
+        self.job = ""
+        # Tests may send from several threads; the first event of any starts the job.
+        self._starting = threading.Lock()
         self._types_of_job: set[str] = set()
         self._records: Records | None = None
         self._publisher: Publisher | None = None
@@ -75,7 +87,8 @@ class Cluster:
 
     def close(self) -> None:
         """End everything."""
-        for part in (self._publisher, self._records, *self._serving.values()):
+        parts = (self._publisher, self._records, self._doubles, *self._serving.values())
+        for part in parts:
             if part is not None:
                 part.close()
         self.stack.stop()
@@ -87,7 +100,16 @@ class Cluster:
             self._serving[name].replace(agent)
         else:
             self._serving[name] = Serving(agent)
-        endpoint = self._serving[name].endpoint
+        self._register(name, self._serving[name].endpoint, policy)
+
+    def attach_double(
+        self, name: str, agent: SimAgent, policy: Policy, *, has_stream: bool = True
+    ) -> None:
+        """Serve a double, in place of one of the same type."""
+        endpoint = self._doubles.serve(name, agent, has_stream=has_stream)
+        self._register(name, endpoint, policy)
+
+    def _register(self, name: str, endpoint: str, policy: Policy) -> None:
         spec = AgentSpec(type=name, endpoints=[endpoint], policy=policy, schema_version=1)
         known, self._specs[name] = self._specs.get(name), spec
         if self._config is not None and name in self._types_of_job and spec != known:
@@ -112,21 +134,24 @@ class Cluster:
         self._publisher.send(inbox, address, record.SerializeToString()).wait()
 
     def _await_job(self) -> None:
-        if self._job and self._types_of_job == set(self._serving):
-            return
+        with self._starting:
+            if not self.job or self._types_of_job != set(self._specs):
+                self._start_job()
+
+    def _start_job(self) -> None:
         path = self._write_config()
         self._config = config = load(path)
         ensure_topics(config)
         rest, restore = self.stack.flink.rest, None
-        if self._job:
+        if self.job:
             # A topic can only be added between two lives of the job; instances keep their state.
             folder = (self.stack.home / "flink" / "savepoints").as_uri()
-            restore = rest.stop_with_savepoint(self._job, folder, JOB_SECONDS)
+            restore = rest.stop_with_savepoint(self.job, folder, JOB_SECONDS)
         script = settings_folder().parent / "jobs" / "agent_runtime.py"
-        self._job = submit(self.stack.flink, script, ["--config", str(path)], restore_from=restore)
-        self._types_of_job = set(self._serving)
+        self.job = submit(self.stack.flink, script, ["--config", str(path)], restore_from=restore)
+        self._types_of_job = set(self._specs)
         self._write_specs(config)
-        rest.await_running(self._job, JOB_SECONDS)
+        rest.await_running(self.job, JOB_SECONDS)
         if self._records is None:
             self._records = Records(config)
             self._publisher = Publisher(config.kafka.bootstrap, max_record=MAX_RECORD)
@@ -134,8 +159,8 @@ class Cluster:
     def _write_config(self) -> Path:
         path = self.stack.home / "headgate.toml"
         text = HEAD.format(bootstrap=self.stack.kafka.bootstrap)
-        for name, serving in self._serving.items():
-            text += EACH.format(name=name, endpoint=serving.endpoint)
+        for name, spec in self._specs.items():
+            text += EACH.format(name=name, endpoint=spec.endpoints[0])
         path.write_text(text, encoding="utf-8")
         return path
 
@@ -150,17 +175,19 @@ class Cluster:
 
     def history(self, address: str) -> list[HistoryRecord]:
         """Return an instance's whole history so far."""
-        found = list(self._records.history_records) if self._records else []
-        return [r for r in found if address_of(r.outcome.agent_type, r.outcome.key) == address]
+        return list(self._records.history_of.get(address, ())) if self._records else []
 
     def outbox(self, address: str) -> list[View]:
         """Return an instance's outputs so far."""
-        found = list(self._records.outbox) if self._records else []
-        return [each for each in found if each.get("source") == f"headgate:{address}"]
+        return list(self._records.outbox_of.get(address, ())) if self._records else []
 
     def letters(self) -> list[DeadLetter]:
         """Return all dead letters so far."""
         return list(self._records.letter_records) if self._records else []
+
+    def letters_of(self, address: str) -> list[DeadLetter]:
+        """Return an instance's dead letters so far."""
+        return list(self._records.letters_of.get(address, ())) if self._records else []
 
     def is_parked(self, address: str) -> bool:
         """Tell whether the newest turn parked the instance."""
@@ -184,10 +211,19 @@ class Cluster:
         ]
         if waiting and not self.is_parked(address):
             return False
+        # One checkpoint commits all three topics, but not at the same moment.
         outputs = {str(each["id"]) for each in self.outbox(address)}
         promised = {
             f"{address}/{record.outcome.turn}/{index}"
             for record in history
             for index in range(len(record.outcome.outputs))
         }
-        return promised <= outputs
+        given_up = {f"{address}/{r.outcome.turn}" for r in history if _gives_up(r.outcome)}
+        return promised <= outputs and given_up <= {
+            letter.id for letter in self.letters_of(address)
+        }
+
+
+def _gives_up(outcome: Outcome) -> bool:
+    failed, controlled = outcome.failed, outcome.controlled
+    return failed.HasField("dead_letter") or controlled.HasField("dead_letter")

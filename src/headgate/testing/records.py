@@ -25,7 +25,8 @@ POLL_SECONDS = 0.2
 class Records:
     """Committed records of outbox, history and dead letters, from the beginning, as dicts.
 
-    `history_records` and `letter_records` have the same as the protocol's own messages.
+    `history_records` and `letter_records` have the same as the protocol's own messages; the
+    `..._of` ones by address.
     """
 
     def __init__(self, config: Config) -> None:
@@ -43,6 +44,9 @@ class Records:
         self.dead_letters: list[View] = []
         self.history_records: list[HistoryRecord] = []
         self.letter_records: list[DeadLetter] = []
+        self.history_of: dict[str, list[HistoryRecord]] = {}
+        self.letters_of: dict[str, list[DeadLetter]] = {}
+        self.outbox_of: dict[str, list[View]] = {}
         self._following = Following(
             config.kafka.bootstrap, list(self._kinds), self._note, start="start"
         )
@@ -80,13 +84,19 @@ class Records:
             match kind:
                 case "outbox":
                     self.outbox.append(seen)
+                    address = str(seen.get("source", "")).removeprefix("headgate:")
+                    self.outbox_of.setdefault(address, []).append(seen)
                 case "history":
                     self.history.append(seen)
                     if "_unreadable" not in seen:
-                        self.history_records.append(HistoryRecord.FromString(record.value))
+                        turn = HistoryRecord.FromString(record.value)
+                        self.history_records.append(turn)
+                        self.history_of.setdefault(seen["address"], []).append(turn)
                 case _:
                     self.dead_letters.append(seen)
                     if "_unreadable" not in seen:
-                        self.letter_records.append(DeadLetter.FromString(record.value))
+                        letter = DeadLetter.FromString(record.value)
+                        self.letter_records.append(letter)
+                        self.letters_of.setdefault(letter.address, []).append(letter)
             self._moved = time.monotonic()
             self._changed.notify_all()

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from typing import Any, Self
 
 from headgate.sdk import Agent
 from headgate.sdk.server import Server
+from headgate.testing import background
 
 DRAIN_SECONDS = 2.0
 
 
 class Serving:
-    """Serves agents on a free port of this machine, in a thread, until `close`."""
+    """Serves agents on a free port of this machine, beside the tests, until `close`."""
 
     def __init__(self, *agents: Agent[Any]) -> None:
         """Start serving; `endpoint` is known when this returns."""
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="headgate-serving", daemon=True
-        )
-        self._thread.start()
         self._server = Server(*agents, port=0, drain_seconds=DRAIN_SECONDS)
-        asyncio.run_coroutine_threadsafe(self._server.start(), self._loop).result()
+        background.run(self._server.start())
 
     @property
     def endpoint(self) -> str:
@@ -38,10 +32,7 @@ class Serving:
 
     def close(self) -> None:
         """Drain and stop."""
-        asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        background.run(self._server.stop())
 
     def __enter__(self) -> Self:
         return self

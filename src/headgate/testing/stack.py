@@ -12,7 +12,8 @@ from headgate.core.decode import STRUCTURED
 from headgate.core.identity import split_address
 from headgate.core.render import rfc3339
 from headgate.sdk import Agent
-from headgate.sim.face import SentOut, default_policy
+from headgate.sim.agents import SimAgent
+from headgate.sim.face import SentOut, decoded, default_policy
 from headgate.testing.cluster import Cluster, Sent
 from headgate.testing.folding import stored_of
 from headgate.v1.agent_pb2 import LogWindow, State
@@ -68,10 +69,27 @@ class HeadgateStack:
 
     # ------------------------------------------------------------------------- agents and inputs
 
-    def attach(self, agent: Agent[Any], *, policy: Policy | None = None) -> None:
-        """Attach an agent, served from this process; again to replace it."""
-        self._agents[agent.name] = agent
-        self.cluster.attach(agent, policy or default_policy())
+    def attach(
+        self,
+        agent: Agent[Any] | SimAgent,
+        *,
+        name: str = "",
+        policy: Policy | None = None,
+        has_stream: bool = True,
+    ) -> None:
+        """Attach an agent, served from this process, or a double (with a ``name``); again to
+        replace it. ``has_stream``: whether a double serves `Turns`, or `Turn` alone.
+        """
+        policy = policy or default_policy()
+        if isinstance(agent, Agent):
+            self._agents[agent.name] = agent
+            self.cluster.attach(agent, policy)
+        else:
+            if not name:
+                msg = "a double has no name of its own: attach(agent, name=...)"
+                raise ValueError(msg)
+            self._agents.pop(name, None)
+            self.cluster.attach_double(name, agent, policy, has_stream=has_stream)
 
     def send(
         self,
@@ -135,13 +153,17 @@ class HeadgateStack:
         return told
 
     def state(self, address: str) -> Any:
-        """Return an instance's state, as its agent's dataclass."""
+        """Return an instance's state: as its agent's dataclass, or decoded where it has none."""
         self._await_idle(address)
         stored = stored_of(self.cluster.history(address))
+        agent = self._agents.get(split_address(address)[0])
+        if agent is None:
+            values = {name: decoded(value) for name, value in stored.values.items()}
+            return values | {name: [*map(decoded, log)] for name, log in stored.logs.items()}
         state = State(values=stored.values)
         for name, items in stored.logs.items():
             state.logs[name].CopyFrom(LogWindow(length=len(items), items=items))
-        return self._agents[split_address(address)[0]].codec.load(state).state
+        return agent.codec.load(state).state
 
     def history(self, address: str) -> list[HistoryRecord]:
         """Return an instance's turns of this test, failures and controls included."""
@@ -155,6 +177,11 @@ class HeadgateStack:
         for address in self._sent:
             self._await_idle(address)
         return self.cluster.letters()[self._letters_before :]
+
+    def letters(self, address: str) -> list[DeadLetter]:
+        """Return what was given up of an instance, in this test and before."""
+        self._await_idle(address)
+        return self.cluster.letters_of(address)
 
     def is_parked(self, address: str) -> bool:
         """Tell whether an instance waits for an operator."""

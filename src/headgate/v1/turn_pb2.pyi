@@ -9,36 +9,76 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class InvokeRequest(_message.Message):
-    __slots__ = ("call", "hello", "decide")
+    __slots__ = ("call", "hello", "decide", "batch")
     CALL_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     DECIDE_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
     call: Call
     hello: Hello
-    decide: Outcome
-    def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., decide: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
+    decide: Decision
+    batch: InvokeBatch
+    def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., decide: _Optional[_Union[Decision, _Mapping]] = ..., batch: _Optional[_Union[InvokeBatch, _Mapping]] = ...) -> None: ...
+
+class Decision(_message.Message):
+    __slots__ = ("outcome", "partition")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    outcome: Outcome
+    partition: int
+    def __init__(self, outcome: _Optional[_Union[Outcome, _Mapping]] = ..., partition: _Optional[int] = ...) -> None: ...
+
+class InvokeBatch(_message.Message):
+    __slots__ = ("requests",)
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, requests: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("nonce", "tick_key")
+    __slots__ = ("nonce", "shards")
     NONCE_FIELD_NUMBER: _ClassVar[int]
-    TICK_KEY_FIELD_NUMBER: _ClassVar[int]
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
     nonce: bytes
-    tick_key: bytes
-    def __init__(self, nonce: _Optional[bytes] = ..., tick_key: _Optional[bytes] = ...) -> None: ...
+    shards: _containers.RepeatedCompositeFieldContainer[Shard]
+    def __init__(self, nonce: _Optional[bytes] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ...) -> None: ...
+
+class Shard(_message.Message):
+    __slots__ = ("partition", "key")
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    partition: int
+    key: bytes
+    def __init__(self, partition: _Optional[int] = ..., key: _Optional[bytes] = ...) -> None: ...
+
+class GateInput(_message.Message):
+    __slots__ = ("address", "shard", "event", "control", "refused")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    shard: int
+    event: _agent_pb2.Event
+    control: Control
+    refused: DeadLetter
+    def __init__(self, address: _Optional[str] = ..., shard: _Optional[int] = ..., event: _Optional[_Union[_agent_pb2.Event, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., refused: _Optional[_Union[DeadLetter, _Mapping]] = ...) -> None: ...
 
 class Call(_message.Message):
-    __slots__ = ("request", "endpoint", "policy", "state_bytes", "service")
+    __slots__ = ("request", "endpoint", "policy", "state_bytes", "partition", "service")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     STATE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     request: _agent_pb2.TurnRequest
     endpoint: str
     policy: Policy
     state_bytes: int
+    partition: int
     service: bytes
-    def __init__(self, request: _Optional[_Union[_agent_pb2.TurnRequest, _Mapping]] = ..., endpoint: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., state_bytes: _Optional[int] = ..., service: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, request: _Optional[_Union[_agent_pb2.TurnRequest, _Mapping]] = ..., endpoint: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., state_bytes: _Optional[int] = ..., partition: _Optional[int] = ..., service: _Optional[bytes] = ...) -> None: ...
 
 class Policy(_message.Message):
     __slots__ = ("deadline_ms", "max_attempts", "backoff_initial_ms", "backoff_max_ms", "backoff_multiplier", "backoff_jitter", "max_batch", "on_exhausted", "max_state_bytes", "log_window", "dedup_window_count", "dedup_window_ms")
@@ -69,12 +109,20 @@ class Policy(_message.Message):
     def __init__(self, deadline_ms: _Optional[int] = ..., max_attempts: _Optional[int] = ..., backoff_initial_ms: _Optional[int] = ..., backoff_max_ms: _Optional[int] = ..., backoff_multiplier: _Optional[float] = ..., backoff_jitter: _Optional[float] = ..., max_batch: _Optional[int] = ..., on_exhausted: _Optional[_Union[_agent_pb2.Advice, str]] = ..., max_state_bytes: _Optional[int] = ..., log_window: _Optional[int] = ..., dedup_window_count: _Optional[int] = ..., dedup_window_ms: _Optional[int] = ...) -> None: ...
 
 class JournalRecord(_message.Message):
-    __slots__ = ("outcome", "tick")
+    __slots__ = ("outcome", "tick", "batch")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     TICK_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
     outcome: Outcome
     tick: Tick
-    def __init__(self, outcome: _Optional[_Union[Outcome, _Mapping]] = ..., tick: _Optional[_Union[Tick, _Mapping]] = ...) -> None: ...
+    batch: JournalBatch
+    def __init__(self, outcome: _Optional[_Union[Outcome, _Mapping]] = ..., tick: _Optional[_Union[Tick, _Mapping]] = ..., batch: _Optional[_Union[JournalBatch, _Mapping]] = ...) -> None: ...
+
+class JournalBatch(_message.Message):
+    __slots__ = ("records",)
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    records: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, records: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Tick(_message.Message):
     __slots__ = ("nonce", "start", "written_us", "partition", "partitions", "drops")
@@ -314,7 +362,7 @@ class AgentSpec(_message.Message):
     def __init__(self, type: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., revision: _Optional[str] = ..., paused: bool = ..., updated_ms: _Optional[int] = ..., schema_version: _Optional[int] = ..., connection: _Optional[_Union[_connection_pb2.Connection, _Mapping]] = ..., limits: _Optional[_Union[_connection_pb2.CallLimits, _Mapping]] = ...) -> None: ...
 
 class StoredControl(_message.Message):
-    __slots__ = ("schema_version", "base", "turn", "at_us", "mailbox_head", "mailbox_tail", "attempts", "not_before_us", "singles", "parked", "failure_code", "failure_message", "in_flight", "values", "logs", "window_oldest", "window_next", "window_ids", "ahead_head", "ahead_tail", "progress", "wake_ms", "controls", "pending_controls", "blamed")
+    __slots__ = ("schema_version", "base", "turn", "at_us", "mailbox_head", "mailbox_tail", "attempts", "not_before_us", "singles", "parked", "failure_code", "failure_message", "in_flight", "values", "logs", "window_oldest", "window_next", "window_ids", "ahead_head", "ahead_tail", "progress", "wake_ms", "controls", "pending_controls", "blamed", "kept")
     class ValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -336,6 +384,13 @@ class StoredControl(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class KeptEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: bytes
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
     SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
     BASE_FIELD_NUMBER: _ClassVar[int]
     TURN_FIELD_NUMBER: _ClassVar[int]
@@ -361,6 +416,7 @@ class StoredControl(_message.Message):
     CONTROLS_FIELD_NUMBER: _ClassVar[int]
     PENDING_CONTROLS_FIELD_NUMBER: _ClassVar[int]
     BLAMED_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
     schema_version: int
     base: bytes
     turn: int
@@ -386,7 +442,8 @@ class StoredControl(_message.Message):
     controls: _containers.RepeatedScalarFieldContainer[str]
     pending_controls: _containers.RepeatedCompositeFieldContainer[Control]
     blamed: bytes
-    def __init__(self, schema_version: _Optional[int] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., at_us: _Optional[int] = ..., mailbox_head: _Optional[int] = ..., mailbox_tail: _Optional[int] = ..., attempts: _Optional[int] = ..., not_before_us: _Optional[int] = ..., singles: _Optional[int] = ..., parked: bool = ..., failure_code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., failure_message: _Optional[str] = ..., in_flight: _Optional[_Union[InFlight, _Mapping]] = ..., values: _Optional[_Mapping[str, int]] = ..., logs: _Optional[_Mapping[str, StoredLog]] = ..., window_oldest: _Optional[int] = ..., window_next: _Optional[int] = ..., window_ids: _Optional[int] = ..., ahead_head: _Optional[int] = ..., ahead_tail: _Optional[int] = ..., progress: _Optional[_Mapping[str, int]] = ..., wake_ms: _Optional[int] = ..., controls: _Optional[_Iterable[str]] = ..., pending_controls: _Optional[_Iterable[_Union[Control, _Mapping]]] = ..., blamed: _Optional[bytes] = ...) -> None: ...
+    kept: _containers.ScalarMap[str, bytes]
+    def __init__(self, schema_version: _Optional[int] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., at_us: _Optional[int] = ..., mailbox_head: _Optional[int] = ..., mailbox_tail: _Optional[int] = ..., attempts: _Optional[int] = ..., not_before_us: _Optional[int] = ..., singles: _Optional[int] = ..., parked: bool = ..., failure_code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., failure_message: _Optional[str] = ..., in_flight: _Optional[_Union[InFlight, _Mapping]] = ..., values: _Optional[_Mapping[str, int]] = ..., logs: _Optional[_Mapping[str, StoredLog]] = ..., window_oldest: _Optional[int] = ..., window_next: _Optional[int] = ..., window_ids: _Optional[int] = ..., ahead_head: _Optional[int] = ..., ahead_tail: _Optional[int] = ..., progress: _Optional[_Mapping[str, int]] = ..., wake_ms: _Optional[int] = ..., controls: _Optional[_Iterable[str]] = ..., pending_controls: _Optional[_Iterable[_Union[Control, _Mapping]]] = ..., blamed: _Optional[bytes] = ..., kept: _Optional[_Mapping[str, bytes]] = ...) -> None: ...
 
 class StoredLog(_message.Message):
     __slots__ = ("length", "bytes")

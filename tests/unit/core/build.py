@@ -118,6 +118,11 @@ class Host:
         return self.step(TimerFired())
 
     @property
+    def stored_items(self) -> dict[str, bytes]:
+        """All items by name, those that the control record keeps too."""
+        return {**self.items, **self.state.kept}
+
+    @property
     def state(self) -> StoredControl:
         """The control record as it is stored."""
         assert self.control is not None

@@ -212,3 +212,25 @@ def test_decoding_is_total(
         made.address.encode()
     else:
         made.SerializeToString()
+
+
+@given(
+    st.one_of(
+        st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists).map(
+            lambda value: json.dumps(value, ensure_ascii=False)
+        ),
+        st.text(max_size=12),
+    ),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1"]),
+)
+def test_json_is_what_the_standard_library_reads(text: str, encoding: str) -> None:
+    """UTF-8 is tried first, for speed; what else ``json.loads`` reads is read as well."""
+    raw = text.encode(encoding, errors="replace")
+    try:
+        json.loads(raw)
+    except ValueError:
+        readable = False
+    else:
+        readable = True
+    rule = TopicRule("orders", "json", "record", "t", 10_000)
+    assert isinstance(decode(record(raw), rule), Decoded) == readable

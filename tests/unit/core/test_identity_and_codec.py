@@ -7,11 +7,20 @@ import pytest
 from headgate.core.codec import (
     CONTROL_VERSION,
     StateVersionError,
+    compact,
     decode_control,
     encode_control,
 )
-from headgate.core.identity import digest, murmur2, partition_of
+from headgate.core.identity import (
+    digest,
+    event_fingerprint,
+    idempotency_key,
+    murmur2,
+    partition_of,
+    record_fingerprint,
+)
 from headgate.core.readiness import Readiness
+from headgate.v1.agent_pb2 import Origin
 from headgate.v1.turn_pb2 import StoredControl, Tick
 
 # From Kafka's own UtilsTest.testMurmur2, as signed 32-bit numbers.
@@ -36,6 +45,24 @@ def test_digests_know_where_parts_end() -> None:
     """Two lists of parts that read alike when joined are still two."""
     assert digest("ab", "c") != digest("a", "bc")
     assert digest("a", b"b", 1) == digest("a", b"b", 1)
+
+
+def test_fingerprints_and_keys_know_where_parts_end() -> None:
+    """The same for those that hash one text: no two lists of parts make one."""
+    hashes = [
+        event_fingerprint("ab", "c"),
+        event_fingerprint("a", "bc"),
+        event_fingerprint("a", "b c"),
+        record_fingerprint(Origin(topic="1 t", partition=1, offset=1, timestamp_ms=1)),
+        record_fingerprint(Origin(topic="t", partition=1, offset=1, timestamp_ms=11)),
+        record_fingerprint(Origin(topic="t", partition=11, offset=1, timestamp_ms=1)),
+        idempotency_key("a/1", bytes(16), 1, [bytes(16)]),
+        idempotency_key("a/1", bytes(16), 2, [bytes(16)]),
+        idempotency_key("a/1", bytes(16), 1, [bytes(16), bytes(16)]),
+        idempotency_key("a/1", b"1" * 16, 1, [bytes(16)]),
+        idempotency_key("a/11", bytes(16), 1, [bytes(16)]),
+    ]
+    assert len(set(hashes)) == len(hashes)
 
 
 def test_control_records_come_back() -> None:
@@ -84,3 +111,11 @@ def test_gate_is_ready_when_every_partition_has_said_so() -> None:
     assert tick(1)
     assert readiness.is_ready
     assert not tick(1)
+
+
+def test_a_compact_record_is_the_same_and_another() -> None:
+    """Equal in what it says; not the object whose memory only grows."""
+    control = StoredControl(turn=7, base=b"b" * 16, in_flight={"attempt": 2}, values={"n": 1})
+    made = compact(control)
+    assert made == control
+    assert made is not control

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from headgate.core import outcome as module
 from headgate.core.outcome import failed_reply, fault_of, outcome_of
 from headgate.core.retry import backoff_ms, disposition
 from headgate.v1.agent_pb2 import (
@@ -25,8 +28,9 @@ from headgate.v1.agent_pb2 import (
     TimerChange,
     TurnReply,
     TurnRequest,
+    Usage,
 )
-from headgate.v1.turn_pb2 import Call, Outcome
+from headgate.v1.turn_pb2 import Call, JournalRecord, Outcome
 from tests.unit.core.build import event, policy
 
 LIMIT = 100_000
@@ -74,6 +78,24 @@ def test_a_completed_turn() -> None:
     assert made.HasField("completed")
     assert [ref.origin.offset for ref in made.taken] == [0, 1, 2]
     assert (made.base, made.turn, made.attempt) == (b"b" * 16, 4, 1)
+
+
+def test_an_outcome_may_be_made_inside_the_record_that_journals_it() -> None:
+    """The same as one made apart, without the copy."""
+    asked = call()
+    answer = reply(asked, outputs=[Output(type="t")], usage=[Usage(model="m")])
+    record = JournalRecord()
+    made = outcome_of(
+        asked,
+        answer,
+        outcome_id=b"o" * 16,
+        called_us=1,
+        answered_us=2,
+        max_record_bytes=LIMIT,
+        into=record.outcome,
+    )
+    assert made == record.outcome == outcome(asked, answer)
+    assert made.usage[0].model == "m"
 
 
 def _no_result(asked: Call) -> TurnReply:
@@ -189,6 +211,53 @@ def test_giving_up_takes_the_event_along() -> None:
     letter = made.failed.dead_letter
     assert (letter.reason, letter.attempts) == ("deadline_exceeded", 3)
     assert letter.origin.offset == 0
+
+
+SIZES = st.integers(0, 40) | st.integers(0, 3_000)
+
+
+@settings(max_examples=300)
+@given(
+    data=SIZES,
+    attribute=SIZES,
+    change=SIZES,
+    state=st.integers(0, 12_000),
+    events=st.integers(1, 3),
+    payload=st.integers(0, 6_000),
+    media=st.sampled_from(["text/json", "image/png"]),
+    fails=st.booleans(),
+    room=st.integers(0, 9_000) | st.integers(0, 40_000),
+)
+def test_what_fits_easily_fits(
+    *,
+    data: int,
+    attribute: int,
+    change: int,
+    state: int,
+    events: int,
+    payload: int,
+    media: str,
+    fails: bool,
+    room: int,
+) -> None:
+    """The quick look at sizes never lets through what the exact one would stop."""
+    asked = call(events)
+    asked.state_bytes = state
+    for each in asked.request.events:
+        each.data = b"x" * payload
+        each.id += "i" * (payload // 2)
+    answer = reply(
+        asked,
+        events - 1 if fails else None,
+        mutations=[Mutation(name="n", set=b"x" * change), Mutation(name="l", append=b"x" * change)],
+        outputs=[
+            Output(type="t", data=b"1" * data, datacontenttype=media, subject="\x01" * attribute)
+        ],
+        **({"failed": Failure()} if fails else {}),
+    )
+    limit = module.ENVELOPE_BYTES + room
+    if module._fits_easily(asked, answer, limit):
+        assert module._too_large(asked, answer, limit) == ""
 
 
 NAMED = "e"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cloudevents.v1.http import from_json
+from hypothesis import given as given_that
+from hypothesis import strategies as st
 
 from headgate.core.reference import reference_to
-from headgate.core.render import is_json, outputs
+from headgate.core.render import is_json, outputs, rfc3339
 from headgate.v1.agent_pb2 import Output
-from headgate.v1.turn_pb2 import Outcome
+from headgate.v1.turn_pb2 import EventRef, Outcome
 from tests.unit.core.build import event
 
 AT_US = 1_700_000_000_000_001
@@ -68,3 +71,60 @@ def test_media_types_that_are_json() -> None:
     """As CloudEvents defines it."""
     assert all(map(is_json, ["", "application/json", "Text/JSON;x=1", "application/a+json"]))
     assert not any(map(is_json, ["text/plain", "application/jsonl", "json"]))
+
+
+def by_encoder(output: Output, outcome: Outcome) -> bytes:
+    """Render one output by the standard library's encoder: slower, and plainly right."""
+    told = {
+        "specversion": "1.0",
+        "id": f"{outcome.agent_type}/{outcome.key}/4/0",
+        "source": f"headgate:{outcome.agent_type}/{outcome.key}",
+        "type": output.type,
+        "subject": output.subject or outcome.key,
+        "time": rfc3339(AT_US),
+        "recordedtime": rfc3339(AT_US),
+        "sequence": f"{4:020d}.{0:06d}",
+    }
+    if output.cause < len(outcome.taken):
+        told["correlationid"] = outcome.taken[output.cause].correlation_id
+        told["causationid"] = outcome.taken[output.cause].id
+    if outcome.traceparent:
+        told["traceparent"] = outcome.traceparent
+    for name, value in output.extensions.items():
+        told.setdefault(name, value)
+    told["datacontenttype"] = output.datacontenttype or "application/json"
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+TEXT = st.text(max_size=8)
+
+
+@given_that(
+    key=TEXT,
+    event_id=TEXT,
+    traceparent=TEXT,
+    output=st.builds(
+        Output,
+        type=TEXT,
+        subject=TEXT,
+        datacontenttype=TEXT,
+        extensions=st.dictionaries(st.sampled_from(["a", "b1", "traceparent"]), TEXT),
+        cause=st.integers(0, 2),
+    ),
+)
+def test_the_envelope_is_what_an_encoder_would_write(
+    key: str, event_id: str, traceparent: str, output: Output
+) -> None:
+    """Byte for byte, whatever the strings hold: quotes, control characters, any script."""
+    taken = [EventRef(id=event_id, correlation_id=f"c{event_id}")]
+    outcome = Outcome(
+        agent_type="orders", key=key, taken=taken, traceparent=traceparent, outputs=[output]
+    )
+    assert outputs(f"orders/{key}", 4, AT_US, outcome) == [by_encoder(output, outcome)]
+
+
+@given_that(st.integers(0, 253_402_300_799_999_999))
+def test_times_are_those_of_the_standard_library(at_us: int) -> None:
+    """To the microsecond, from 1970 to the year 9999."""
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
+    assert rfc3339(at_us) == at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond:06d}Z"

@@ -6,10 +6,29 @@ import pytest
 
 from headgate.core.dispatch import RESEND_AT_MOST_MS, RESEND_FIRST_MS, UNKNOWN_AGENT_WAIT_MS
 from headgate.core.identity import genesis_base, next_base
-from headgate.core.model import DeadLettered, Emit, RecordHistory
+from headgate.core.instance import KEPT_EVENT_BYTES, KEPT_VALUE_BYTES
+from headgate.core.machine import COMPACTED_EVERY_TURNS, step
+from headgate.core.model import (
+    DeadLettered,
+    Emit,
+    EventArrived,
+    OutcomeRead,
+    RecordHistory,
+    SendRequest,
+    Snapshot,
+    Surroundings,
+)
 from headgate.v1.agent_pb2 import FAILURE_CODE_AGENT_ERROR, Mutation, Output
 from headgate.v1.connection_pb2 import Service
-from headgate.v1.turn_pb2 import Controlled, HistoryRecord, Outcome
+from headgate.v1.turn_pb2 import (
+    AgentSpec,
+    Call,
+    Controlled,
+    HistoryRecord,
+    InvokeRequest,
+    Outcome,
+    StoredControl,
+)
 from tests.unit.core.build import (
     ADDRESS,
     NOW_MS,
@@ -19,6 +38,7 @@ from tests.unit.core.build import (
     decision_of,
     event,
     failed,
+    policy,
 )
 
 
@@ -56,7 +76,7 @@ def test_applying_moves_base_turn_and_time() -> None:
     state = host.state
     assert state.base == next_base(genesis_base(ADDRESS), outcome.outcome_id)
     assert (state.turn, state.at_us) == (1, (NOW_MS - 5_000) * 1000)
-    assert host.items["vn"] == b"1"
+    assert host.stored_items["vn"] == b"1"
     assert state.logs["list"].length == 1
     record = HistoryRecord.FromString(
         next(e.value for e in made.effects if isinstance(e, RecordHistory))
@@ -65,6 +85,31 @@ def test_applying_moves_base_turn_and_time() -> None:
     call = call_of(host.arrive(event(1)))
     host.read(completed(call, 2), appended_ms=0)
     assert host.state.at_us == (NOW_MS - 5_000) * 1000 + 1
+
+
+def test_a_host_that_keeps_the_control_record_gets_a_new_one_now_and_then() -> None:
+    """A message that lives on holds all that it ever held: 400 bytes more with every turn."""
+    around = Surroundings(NOW_MS, AgentSpec(type="orders", policy=policy()))
+    items: dict[str, bytes] = {}
+    control: StoredControl | None = None
+    kept: list[StoredControl] = []
+    for turn in range(COMPACTED_EVERY_TURNS + 1):
+        made = step(Snapshot(ADDRESS, control, items), EventArrived(event(turn)), around)
+        read = OutcomeRead(completed(call_of(made), turn + 1), b"", NOW_MS, 0, turn)
+        made = step(Snapshot(ADDRESS, made.control, items), read, around)
+        assert made.control is not None
+        control = made.control
+        kept += [control] if not any(control is each for each in kept) else []
+    assert len(kept) == 2
+    assert control is not None and control.turn == COMPACTED_EVERY_TURNS + 1
+
+
+def test_the_call_is_a_part_of_the_request_to_send() -> None:
+    """A host that sends ``raw_request`` sends the call: made once, not copied."""
+    made = Host().arrive(event(0))
+    (request,) = [effect for effect in made.effects if isinstance(effect, SendRequest)]
+    assert request.raw_request is not None
+    assert request.raw_request == InvokeRequest(call=request.call)
 
 
 @pytest.mark.parametrize("fault", ["late", "unknown base", "duplicate", "no base"])
@@ -135,7 +180,7 @@ def test_an_event_taken_before_it_arrives_is_dropped_when_it_does() -> None:
         assert host.arrive(each).note == "duplicate"
     assert host.arrive(event(3, event_id="c")).note == "duplicate"
     assert host.state.ahead_head == host.state.ahead_tail == 3
-    assert not [name for name in host.items if name[0] in "am"]
+    assert not [name for name in host.stored_items if name[0] in "am"]
 
 
 def test_two_records_of_one_id_taken_ahead_are_both_dropped() -> None:
@@ -292,7 +337,7 @@ def test_reset_leaves_a_tombstone() -> None:
     host.read(outcome)
     at_us = host.state.at_us
     host.read(decision_of(host.wish(Controlled.RESET)))
-    assert not [name for name in host.items if name[0] in "vl"]
+    assert not [name for name in host.stored_items if name[0] in "vl"]
     assert host.state.turn == 2
     assert host.state.at_us > at_us
 
@@ -391,6 +436,41 @@ def test_the_last_failure_is_told_until_a_success() -> None:
     host.read(completed(again, 2))
     assert host.state.failure_code == 0
     assert (host.state.attempts, host.state.blamed) == (0, b"")
+
+
+def set_n(host: Host, call: Call, value: bytes) -> None:
+    """Let a turn set the value ``n``."""
+    outcome = completed(call)
+    outcome.mutations.append(Mutation(name="n", set=value))
+    host.read(outcome)
+
+
+def test_small_items_live_in_the_control_record_and_move_out_when_they_grow() -> None:
+    host = Host()
+    large = b"x" * (KEPT_VALUE_BYTES + 1)
+    call = call_of(host.arrive(event(0)))
+    assert (set(host.state.kept), host.items) == ({"m0"}, {})
+    set_n(host, call, b"1")
+    assert (dict(host.state.kept), host.items) == ({"vn": b"1"}, {})
+    call = call_of(host.arrive(event(1)))
+    assert call.request.state.values["n"] == b"1"
+    set_n(host, call, large)
+    assert (dict(host.state.kept), host.items) == ({}, {"vn": large})
+    call = call_of(host.arrive(event(2)))
+    assert call.request.state.values["n"] == large
+    set_n(host, call, b"2")
+    assert (dict(host.state.kept), host.items) == ({"vn": b"2"}, {})
+
+
+def test_only_the_first_event_of_a_mailbox_is_kept_and_only_if_it_is_small() -> None:
+    host = Host()
+    host.arrive(event(0), event(1))
+    assert (set(host.state.kept), set(host.items)) == ({"m0"}, {"m1"})
+    large = event(0)
+    large.data = b"x" * KEPT_EVENT_BYTES
+    other = Host()
+    other.arrive(large)
+    assert (set(other.state.kept), set(other.items)) == (set(), {"m0"})
 
 
 def test_a_call_says_how_its_services_are_reached() -> None:

@@ -1,0 +1,116 @@
+"""What leaves Gate with a record: records for the sinks, and requests for Invoke.
+
+Gathered while the record is worked on, handed over as a few tuples `(topic, key, value)`. Requests
+have no topic; those of one record go as one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from headgate.core.batch import pack_requests
+from headgate.core.letters import letter_for_record
+from headgate.core.model import DeadLettered, Decide, Effect, Emit, RecordHistory, SendRequest
+from headgate.core.readiness import Readiness
+from headgate.v1.turn_pb2 import DeadLetter, Decision, Hello, InvokeRequest, Shard, Tick
+
+log = logging.getLogger(__name__)
+
+Output = tuple[str, bytes, bytes]
+
+Journaled = tuple[str, Any, int, int, int]
+"""A record of the journal: key, value, partition, offset, log-append time in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Where records go, and the journal, which bad records of it are named after."""
+
+    journal: str
+    outbox: str
+    history: str
+    dead_letters: str
+
+
+class Outputs:
+    """Gathers outputs; requests are held back until the journal has been read (rule 7)."""
+
+    def __init__(self, topics: Topics, readiness: Readiness, shards: Sequence[Shard]) -> None:
+        """``shards`` are those of this Gate subtask: Invoke is greeted with them."""
+        self._topics = topics
+        self._readiness = readiness
+        self._records: list[Output] = []
+        hello = Hello(nonce=readiness.nonce, shards=shards)
+        self._requests = [InvokeRequest(hello=hello).SerializeToString()]
+        self._held_back: dict[str, bytes] = {}
+
+    def carry_out(self, address: str, partition: int, effect: Effect) -> None:
+        """Take what a step wants done; ``partition`` is that of the instance in the journal."""
+        match effect:
+            case SendRequest(call, request):
+                request = request or InvokeRequest(call=call)
+                request.call.partition = partition
+                self._request(address, request)
+            case Decide(outcome):
+                decision = Decision(outcome=outcome, partition=partition)
+                self._request(address, InvokeRequest(decide=decision))
+            case Emit(value):
+                self._records.append((self._topics.outbox, address.encode(), value))
+            case RecordHistory(value):
+                self._records.append((self._topics.history, address.encode(), value))
+            case DeadLettered(letter):
+                self.set_aside(address.encode(), letter)
+            case _ as never:
+                assert_never(never)
+
+    def set_aside(self, key: bytes, letter: DeadLetter) -> None:
+        """Write a dead letter."""
+        self._records.append((self._topics.dead_letters, key, letter.SerializeToString()))
+
+    def set_record_aside(self, record: Journaled, problem: str) -> None:
+        """Write the dead letter of a record of the journal that nobody can use."""
+        key, value, partition, offset, appended_ms = record
+        letter = letter_for_record(
+            reason="bad_journal_record",
+            message=f"{self._topics.journal}/{partition}@{offset}: no journal record of "
+            f"Headgate's: {problem}; find out who wrote it",
+            topic=self._topics.journal,
+            partition=partition,
+            offset=offset,
+            timestamp_ms=appended_ms,
+            key=(key or "").encode(),
+            value=bytes(value or b""),
+        )
+        self.set_aside(letter.record_key, letter)
+
+    def see(self, tick: Tick) -> None:
+        """Take a tick in; the last start tick lets go of what was held back."""
+        if self._readiness.see(tick):
+            log.info("gate is ready, %d requests were held back", len(self._held_back))
+            self._requests.extend(self._held_back.values())
+            self._held_back.clear()
+
+    def answered(self, address: str) -> None:
+        """Forget what is held back for an instance: an earlier life's outcome answers it."""
+        if self._held_back:
+            self._held_back.pop(address, None)
+
+    def give(self) -> list[Output]:
+        """Hand over what has been gathered."""
+        out, self._records = self._records, []
+        if self._requests:
+            out.append(("", b"", pack_requests(self._requests)))
+            self._requests = []
+        return out
+
+    def _request(self, address: str, request: InvokeRequest) -> None:
+        raw = request.SerializeToString()
+        if self._readiness.is_ready:
+            self._requests.append(raw)
+        else:
+            # Its outcome may be in the part of the journal that is still to be read. The newest
+            # per instance is enough.
+            self._held_back[address] = raw

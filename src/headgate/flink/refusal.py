@@ -1,0 +1,40 @@
+"""What becomes of inputs for an instance whose stored state this version cannot read.
+
+They are set aside and others go on. The state stays as it is: a version of Headgate that can read
+it takes up from there.
+"""
+
+from __future__ import annotations
+
+from headgate.core.letters import letter_for_event, letter_for_record
+from headgate.core.model import EventArrived, Input, OutcomeRead
+from headgate.v1.turn_pb2 import DeadLetter
+
+REASON = "state_version"
+
+
+def letter_for_refused(given: Input, address: str, problem: str, journal: str) -> DeadLetter | None:
+    """Return the dead letter of an input, None for one that nobody would miss."""
+    message = f"{problem}; run the newer version, then replay this dead letter"
+    match given:
+        case EventArrived(event):
+            letter = letter_for_event(event, address, reason=REASON, message=message)
+            # No turn gives it an id and a time.
+            origin = event.origin
+            letter.id = f"{origin.topic}/{origin.partition}/{origin.offset}"
+            letter.at_ms = origin.timestamp_ms
+            return letter
+        case OutcomeRead(_, raw, appended_ms, partition, offset):
+            return letter_for_record(
+                reason=REASON,
+                message=message,
+                topic=journal,
+                partition=partition,
+                offset=offset,
+                timestamp_ms=appended_ms,
+                key=address.encode(),
+                value=raw,
+                address=address,
+            )
+        case _:
+            return None
