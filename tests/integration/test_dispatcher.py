@@ -3,117 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import AsyncIterator, Callable
 
 import grpc
 import pytest
 
-from headgate.core.batch import records_in
-from headgate.rpc.dispatcher import Dispatcher, DispatcherLimits
-from headgate.rpc.endpoint import BREAKS_AT_MOST, EndpointLimits
+from headgate.rpc.dispatcher import Dispatcher
+from headgate.rpc.endpoint import BREAKS_AT_MOST
 from headgate.v1.agent_pb2 import (
     FAILURE_CODE_DEADLINE_EXCEEDED,
     FAILURE_CODE_RPC_ERROR,
     FAILURE_CODE_UNKNOWN_AGENT,
-    AgentDescription,
-    Completed,
-    DescribeResponse,
-    Event,
-    Origin,
     TurnReply,
-    TurnReplyBatch,
     TurnRequest,
 )
-from headgate.v1.agent_pb2_grpc import AgentServiceServicer, add_AgentServiceServicer_to_server
-from headgate.v1.turn_pb2 import (
-    Call,
-    Decision,
-    Hello,
-    InvokeRequest,
-    JournalRecord,
-    Outcome,
-    Policy,
-    Shard,
-    Tick,
+from headgate.v1.turn_pb2 import Decision, InvokeRequest, Outcome
+from tests.integration import doubles
+from tests.integration.doubles import (
+    Answer,
+    ListJournal,
+    Service,
+    StatusError,
+    call,
+    completed,
+    silent,
+    until,
 )
+from tests.integration.doubles import dispatcher as greeted
 
 pytestmark = pytest.mark.asyncio
-
-Answer = Callable[[TurnRequest], Awaitable[TurnReply | None]]
-
-KEYS = (b"shard-0", b"shard-1")
-HELLO = InvokeRequest(
-    hello=Hello(nonce=b"n", shards=[Shard(partition=n, key=key) for n, key in enumerate(KEYS)])
-)
-
-
-@dataclass
-class ListJournal:
-    """Keeps records in a list: the journal's own behaviour is tested on a real broker."""
-
-    records: list[JournalRecord] = field(default_factory=list)
-    full: bool = False
-
-    def write(self, partition: int, key: bytes, value: bytes) -> None:
-        assert key == KEYS[partition]
-        self.records.extend(JournalRecord.FromString(each) for each in records_in(value))
-
-    def is_full(self) -> bool:
-        return self.full
-
-    def raise_if_lost(self) -> None:
-        return
-
-    @property
-    def outcomes(self) -> list[Outcome]:
-        return [r.outcome for r in self.records if r.HasField("outcome")]
-
-    @property
-    def ticks(self) -> list[Tick]:
-        return [r.tick for r in self.records if r.HasField("tick")]
-
-
-@dataclass
-class StatusError(Exception):
-    """A service's answer that is a status."""
-
-    code: grpc.StatusCode
-
-
-class Service(AgentServiceServicer):
-    """An agent service whose answers a test decides; ``None`` is no answer, ever."""
-
-    def __init__(self, answer: Answer, *, has_stream: bool = True) -> None:
-        self.asked: list[TurnRequest] = []
-        self._answer = answer
-        self._has_stream = has_stream
-
-    async def Describe(self, request: Any, context: Any) -> DescribeResponse:  # noqa: N802
-        agents = [AgentDescription(type="a")]
-        return DescribeResponse(
-            contract_version=1, agents=agents, serves_turns_stream=self._has_stream
-        )
-
-    async def Turn(self, request: TurnRequest, context: Any) -> TurnReply:  # noqa: N802
-        self.asked.append(request)
-        try:
-            reply = await self._answer(request)
-        except StatusError as error:
-            await context.abort(error.code, "as the test says")
-            raise
-        while reply is None:
-            await asyncio.Event().wait()
-        return reply
-
-    async def Turns(self, requests: Any, context: Any) -> AsyncIterator[TurnReplyBatch]:  # noqa: N802
-        async for batch in requests:
-            for request in batch.requests:
-                self.asked.append(request)
-                reply = await self._answer(request)
-                if reply is not None:
-                    yield TurnReplyBatch(replies=[reply])
 
 
 class Serve:
@@ -123,10 +41,7 @@ class Serve:
         self._servers: dict[int, grpc.aio.Server] = {}
 
     async def __call__(self, service: Service, port: int = 0) -> int:
-        server = grpc.aio.server()
-        add_AgentServiceServicer_to_server(service, server)
-        port = server.add_insecure_port(f"127.0.0.1:{port}")
-        await server.start()
+        server, port = await doubles.serve(service, port)
         self._servers[port] = server
         return port
 
@@ -157,61 +72,12 @@ async def dispatcher(serve: Serve) -> AsyncIterator[Dispatch]:
     made: list[Dispatcher] = []
 
     def make(journal: ListJournal, **limits: int) -> Dispatcher:
-        ids = iter(range(1, 1_000_000))
-        made.append(
-            Dispatcher(
-                journal,
-                DispatcherLimits(EndpointLimits(**limits), record_bytes=1_000_000),
-                now_us=lambda: 1,
-                random_id=lambda: next(ids).to_bytes(16, "big"),
-            )
-        )
-        made[-1].take(HELLO)
+        made.append(greeted(journal, **limits))
         return made[-1]
 
     yield make
     for each in made:
         await each.close()
-
-
-async def completed(request: TurnRequest) -> TurnReply:
-    return TurnReply(
-        request_id=request.request_id,
-        base=request.base,
-        taken_event_ids=[e.id for e in request.events],
-        completed=Completed(),
-    )
-
-
-async def silent(_: TurnRequest) -> None:
-    return None
-
-
-def call(number: int, port: int, *, deadline_ms: int = 30_000, size: int = 10) -> InvokeRequest:
-    base = number.to_bytes(16, "big")
-    event = Event(id=str(number), source="s", type="t", data=b"x" * size, fingerprint=base)
-    event.origin.CopyFrom(Origin(topic="t", partition=0, offset=number))
-    request = TurnRequest(
-        request_id=base + b"\x01",
-        agent_type="a",
-        key=str(number),
-        base=base,
-        turn=1,
-        attempt=1,
-        events=[event],
-        deadline_ms=deadline_ms,
-    )
-    endpoint = f"127.0.0.1:{port}" if port else ""
-    policy = Policy(deadline_ms=deadline_ms, max_attempts=3, backoff_initial_ms=10)
-    made = Call(request=request, endpoint=endpoint, policy=policy)
-    made.partition = number % len(KEYS)
-    return InvokeRequest(call=made)
-
-
-async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 BOTH = pytest.mark.parametrize("has_stream", [True, False], ids=["Turns", "Turn"])
@@ -243,7 +109,7 @@ async def test_a_service_that_never_answers_costs_an_attempt_of_its_own_turns_al
     port = await serve(Service(completed))
     mine = dispatcher(journal)
     mine.take(call(1, hanging_port, deadline_ms=300))
-    mine.take(call(2, port))
+    mine.take(call(2, port, agent_type="other"))
     await until(lambda: len(journal.outcomes) == 2)
     first, second = journal.outcomes
     assert (first.key, first.WhichOneof("verdict")) == ("2", "completed")

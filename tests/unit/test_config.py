@@ -71,7 +71,7 @@ def test_the_documented_values_are_the_defaults() -> None:
     assert documented.kafka == bare.kafka == Config().kafka
     assert documented.job == bare.job
     assert documented.limits == bare.limits
-    assert documented.agents == bare.agents
+    assert documented.agents["order"] == bare.agents["order"]
     assert documented.topics[0].event_type == bare.topics[0].event_type == "messages"
 
 
@@ -190,6 +190,30 @@ WRONG = [
         "shorter than initial",
     ),
     (VALID + "policy.backoff.jitter = 2", 8, "agents.order.policy.backoff.jitter", "or equal to 1"),
+    (VALID + "wire = 'grpc'", 8, "agents.order.wire", "'headgate' or 'a2a'"),
+    (VALID + "replicas = ['localhost:7070']", 8, "agents.order.replicas", "is there twice"),
+    (VALID + "replicas = ['h']", 8, "agents.order.replicas[0]", "must be host:port"),
+    (VALID + "tls.cert_file = 'c'", 8, "agents.order.tls", "belong together"),
+    (VALID + "token.scheme = ''", 8, "agents.order.token", "either file or env"),
+    (VALID + "token = {file = 'f', env = 'E'}", 8, "agents.order.token", "either file or env"),
+    (VALID + "token = {env = 'E', header = 'X'}", 8, "agents.order.token.header", "lower case"),
+    (VALID + "token = {env = 'E', header = 'a-bin'}", 8, "agents.order.token.header", "metadata"),
+    (
+        VALID.replace("localhost", "far.away") + "token.env = 'E'",
+        8,
+        "agents.order.token",
+        "would travel readable to 'far.away:7070'",
+    ),
+    (VALID + "policy.burst = 3", 8, "agents.order.policy", "name both"),
+    (VALID + "policy.rate = 0.0", 8, "agents.order.policy.rate", "greater than 0"),
+    (VALID + "policy.concurrency = 0", 8, "agents.order.policy.concurrency", "or equal to 1"),
+    (
+        VALID + "policy.breaker.pause_max = '1ms'",
+        8,
+        "agents.order.policy.breaker",
+        "shorter than pause",
+    ),
+    (VALID + "wire = 'a2a'\npolicy.max_batch = 2", 9, "agents.order.policy.max_batch", "one event"),
     (
         VALID + "policy.backoff.multiplier = nan",
         8,
@@ -197,6 +221,19 @@ WRONG = [
         "must",
     ),
 ]
+
+
+def test_a_token_written_where_its_name_belongs_is_not_repeated() -> None:
+    (problem,) = error_of(VALID + "token.env = 'sk-the-token-itself'")
+    assert "must be the name of an environment variable" in problem
+    assert "sk-the" not in problem
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["127.0.0.1:1", "localhost:1", "[::1]:1", "unix:/run/a", "dns:///localhost:1"]
+)
+def test_a_token_needs_no_tls_on_this_machine(endpoint: str) -> None:
+    assert loads(f"[agents.a]\nendpoint = '{endpoint}'\ntoken.env = 'E'").agents["a"].token
 
 
 @pytest.mark.parametrize(("text", "line", "key", "part"), WRONG)

@@ -40,7 +40,8 @@ def list_agents(
     from headgate.rpc.health import ask_all
 
     specs = read_registry(broker.bootstrap, broker.config.topic_names.registry)
-    asked = ask_all([endpoint for spec in specs.values() for endpoint in spec.endpoints])
+    ways = {target: spec.connection for spec in specs.values() for target in spec.endpoints}
+    asked = ask_all(list(ways), ways)
     described = [describe(specs[name], asked) for name in sorted(specs)]
     if output is Output.JSON:
         as_json(described)
@@ -93,7 +94,7 @@ def policy_summary(policy: dict[str, Any]) -> str:
 def _endpoint(agent_type: str, answer: Answer) -> dict[str, Any]:
     health, problem = answer.health, answer.problem
     revision = answer.revision_of(agent_type)
-    if health == "serving" and not problem and revision is None:
+    if health == "serving" and not (problem or answer.is_a2a) and revision is None:
         hosted = ", ".join(name for name, _ in answer.revisions) or "nothing"
         health, problem = "not_hosted", f"hosts {hosted}"
     return {

@@ -6,6 +6,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from headgate.config.connections import (
+    BreakerConfig,
+    Burst,
+    Concurrency,
+    Rate,
+    TlsConfig,
+    TokenConfig,
+)
 from headgate.config.durations import format_duration
 from headgate.config.fields import Count, CountOrZero, Duration, Section, Size
 
@@ -17,6 +25,14 @@ def is_host_port(text: str) -> bool:
     """Whether `text` is host:port, with IPv6 addresses in brackets."""
     match = _HOST_PORT.fullmatch(text)
     return match is not None and 0 < int(match["port"]) <= _HIGHEST_PORT
+
+
+def stays_on_this_machine(endpoint: str) -> bool:
+    """Whether a valid endpoint is a socket file or on loopback."""
+    if endpoint.startswith("unix:"):
+        return True
+    host = endpoint.removeprefix("dns:///").rpartition(":")[0].strip("[]")
+    return host in {"localhost", "::1"} or re.fullmatch(r"127\.[0-9.]+", host) is not None
 
 
 def _check_endpoint(text: str) -> str:
@@ -70,10 +86,29 @@ class PolicyConfig(Section):
     on_exhausted: Literal["dead_letter", "park"] = "dead_letter"
     max_state: Size = 4_000_000
     log_window: CountOrZero = 1_000
+    concurrency: Concurrency | None = None
+    rate: Rate | None = None
+    burst: Burst | None = None
+    breaker: BreakerConfig = BreakerConfig()
+
+    @model_validator(mode="after")
+    def _check_burst(self) -> Self:
+        if self.burst is not None and self.rate is None:
+            message = "burst without rate bounds nothing: name both"
+            raise ValueError(message)
+        return self
 
 
 class AgentConfig(Section):
-    """One agent type: the gRPC target of its service and its policy."""
+    """One agent type: the gRPC targets of its services, how they are reached, and its policy.
+
+    replicas: further endpoints of the same service; calls go to the least busy.
+    wire: what they speak.
+    """
 
     endpoint: Endpoint
+    replicas: tuple[Endpoint, ...] = ()
+    wire: Literal["headgate", "a2a"] = "headgate"
+    tls: TlsConfig | None = None
+    token: TokenConfig | None = None
     policy: PolicyConfig = PolicyConfig()

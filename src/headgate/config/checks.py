@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from headgate.config.agents import stays_on_this_machine
 from headgate.config.durations import format_duration, format_size
 from headgate.config.spelling import did_you_mean, listed
 
@@ -23,7 +24,7 @@ class Contradiction(NamedTuple):
 
 def find_contradictions(config: Config) -> list[Contradiction]:
     """Everything in `config` that cannot hold together; empty if all is well."""
-    return [*_job(config), *_sizes(config), *_topics(config), *_routes(config)]
+    return [*_job(config), *_sizes(config), *_topics(config), *_routes(config), *_agents(config)]
 
 
 def _job(config: Config) -> Iterator[Contradiction]:
@@ -56,6 +57,27 @@ def _sizes(config: Config) -> Iterator[Contradiction]:
                 f"({format_size(record)}) do not fit limits.endpoint_queue ({format_size(queue)})"
             )
             yield Contradiction(("agents", name, "policy", "max_state"), text)
+
+
+def _agents(config: Config) -> Iterator[Contradiction]:
+    for name, agent in config.agents.items():
+        here: KeyPath = ("agents", name)
+        endpoints = (agent.endpoint, *agent.replicas)
+        for index, replica in enumerate(agent.replicas):
+            if replica in endpoints[: index + 1]:
+                yield Contradiction((*here, "replicas"), f"{replica!r} is there twice")
+        # gRPC's own rule for credentials: whoever can read the wire could use the token.
+        open_ones = [each for each in endpoints if not stays_on_this_machine(each)]
+        if agent.token is not None and agent.tls is None and open_ones:
+            text = f"would travel readable to {open_ones[0]!r}; add [agents.{name}.tls]"
+            yield Contradiction((*here, "token"), text)
+        if (
+            agent.wire == "a2a"
+            and agent.policy.max_batch != 1
+            and "max_batch" in (agent.policy.model_fields_set)
+        ):
+            text = "an A2A agent takes one event at a time; leave it out, or 1"
+            yield Contradiction((*here, "policy", "max_batch"), text)
 
 
 def _topics(config: Config) -> Iterator[Contradiction]:

@@ -14,6 +14,7 @@ from headgate.core.letters import letter_for_event
 from headgate.core.model import Decide, SendRequest, Surroundings
 from headgate.core.patience import LEAST_MS
 from headgate.core.reference import reference_to
+from headgate.core.service import service_bytes
 from headgate.v1.agent_pb2 import Event, TurnRequest
 from headgate.v1.turn_pb2 import (
     AgentSpec,
@@ -127,6 +128,9 @@ def _request(
     if spec is not None:
         if spec.endpoints:
             call.endpoint = spec.endpoints[0]
+        service = service_bytes(spec)
+        if service:
+            call.service = service
         request.revision_pin = spec.revision
     events = _add_head_events(instance, count, request)
     fingerprints = [event.fingerprint for event in events]

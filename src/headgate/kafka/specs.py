@@ -7,7 +7,9 @@ from datetime import timedelta
 from google.protobuf.message import DecodeError
 
 from headgate.config import AgentConfig, Config, LimitsConfig, PolicyConfig
+from headgate.config.connections import BreakerConfig
 from headgate.v1.agent_pb2 import ADVICE_DEAD_LETTER, ADVICE_PARK
+from headgate.v1.connection_pb2 import WIRE_A2A, WIRE_HEADGATE, CallLimits, Connection
 from headgate.v1.turn_pb2 import AgentSpec, Policy
 
 SCHEMA_VERSION = 1
@@ -15,12 +17,21 @@ SCHEMA_VERSION = 1
 
 def spec_of(agent_type: str, agent: AgentConfig, limits: LimitsConfig) -> AgentSpec:
     """Return the registry's record of an agent in headgate.toml, without its time."""
-    return AgentSpec(
+    spec = AgentSpec(
         type=agent_type,
-        endpoints=[agent.endpoint],
+        endpoints=[agent.endpoint, *agent.replicas],
         policy=policy_of(agent.policy, limits),
         schema_version=SCHEMA_VERSION,
     )
+    connection, call_limits = connection_of(agent), limits_of(agent.policy)
+    if agent.wire == "a2a":
+        # One message has one sender's words: a batch of events would be several.
+        spec.policy.max_batch = 1
+    if connection != Connection():
+        spec.connection.CopyFrom(connection)
+    if call_limits != CallLimits():
+        spec.limits.CopyFrom(call_limits)
+    return spec
 
 
 def specs_of(config: Config) -> dict[str, AgentSpec]:
@@ -44,6 +55,37 @@ def policy_of(policy: PolicyConfig, limits: LimitsConfig) -> Policy:
         log_window=policy.log_window,
         dedup_window_count=limits.dedup_window_count,
         dedup_window_ms=_ms(limits.dedup_window),
+    )
+
+
+def connection_of(agent: AgentConfig) -> Connection:
+    """Return how an agent's endpoints are reached; empty where all is as by default."""
+    connection = Connection(wire=WIRE_A2A if agent.wire == "a2a" else WIRE_HEADGATE)
+    if agent.tls is not None:
+        connection.tls.SetInParent()
+        for field, value in agent.tls:
+            if value is not None:
+                setattr(connection.tls, field, value)
+    if agent.token is not None:
+        token = agent.token
+        connection.token.header, connection.token.scheme = token.header, token.scheme
+        if token.file is not None:
+            connection.token.file = token.file
+        if token.env is not None:
+            connection.token.env = token.env
+    breaker = agent.policy.breaker
+    if breaker != BreakerConfig():
+        connection.breaker.failures = breaker.failures
+        connection.breaker.pause_ms = _ms(breaker.pause)
+        connection.breaker.pause_max_ms = _ms(breaker.pause_max)
+        connection.breaker.off = not breaker.failures
+    return connection
+
+
+def limits_of(policy: PolicyConfig) -> CallLimits:
+    """Return what an agent type is allowed; empty where nothing is bounded."""
+    return CallLimits(
+        concurrency=policy.concurrency or 0, rate=policy.rate or 0, burst=policy.burst or 0
     )
 
 

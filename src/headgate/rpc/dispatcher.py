@@ -4,8 +4,8 @@ It is one class without Flink in it, so that any host can carry it: today the wo
 the async operator. All of it runs in one event loop. What it promises (rules 6, 7 and 12 of the
 protocol):
 
-- ``take`` returns at once, whatever services do. A slow agent fills its own endpoint's queue;
-  what does not fit is dropped, counted, and sent again by Gate.
+- ``take`` returns at once, whatever services do. A slow agent fills its own queue; what does not
+  fit is dropped, counted, and sent again by Gate.
 - A call that is under way or journaled is not made again.
 - Nothing is journaled that a sink could not write.
 """
@@ -21,8 +21,9 @@ from typing import Protocol
 
 from headgate.core.batch import pack_records
 from headgate.core.outcome import failed_reply, outcome_of
-from headgate.rpc.endpoint import Endpoint, EndpointLimits
+from headgate.rpc.endpoint import EndpointLimits
 from headgate.rpc.pending import Pending
+from headgate.rpc.pools import Pools
 from headgate.v1.agent_pb2 import FAILURE_CODE_UNKNOWN_AGENT, TurnReply
 from headgate.v1.turn_pb2 import Call, Decision, Hello, InvokeRequest, JournalRecord, Tick
 
@@ -89,7 +90,9 @@ class Dispatcher:
         self._limits = limits
         self._now_us = now_us
         self._random_id = random_id
-        self._endpoints: dict[str, Endpoint] = {}
+        self._pools = Pools(
+            limits.endpoint, on_reply=self._answered, on_dropped=self._dropped, now_us=now_us
+        )
         self._under_way: set[bytes] = set()
         self._journaled: OrderedDict[bytes, None] = OrderedDict()
         self._ticking: asyncio.Task[None] | None = None
@@ -118,12 +121,11 @@ class Dispatcher:
                 self._greet(request.hello)
 
     async def close(self) -> None:
-        """Stop ticking and close every endpoint. Calls under way are left unanswered."""
+        """Stop ticking and close every connection. Calls under way are left unanswered."""
         self.flush()
         if self._ticking is not None:
             self._ticking.cancel()
-        for endpoint in self._endpoints.values():
-            await endpoint.close()
+        await self._pools.close()
 
     # ----------------------------------------------------------------------------------- calls
 
@@ -135,31 +137,11 @@ class Dispatcher:
         if self._journal.is_full():
             self.counts.dropped += 1
             return
-        pending = Pending(call, since=asyncio.get_running_loop().time())
-        if not call.endpoint:
-            self._fail_unknown(pending)
-            return
-        endpoint = self._endpoints.get(call.endpoint)
-        if endpoint is None:
-            endpoint = Endpoint(
-                call.endpoint,
-                self._limits.endpoint,
-                on_reply=self._answered,
-                on_dropped=self._dropped,
-                now_us=self._now_us,
-            )
-            self._endpoints[call.endpoint] = endpoint
         self._under_way.add(name)
-        endpoint.submit(pending)
-
-    def _fail_unknown(self, pending: Pending) -> None:
-        agent_type = pending.request.agent_type
-        message = (
-            f"no agent type {agent_type!r} is attached; attach it, then replay the dead letter"
-        )
-        reply = failed_reply(pending.request, FAILURE_CODE_UNKNOWN_AGENT, message)
-        self._under_way.add(pending.name)
-        self._answered(pending, reply)
+        if call.endpoint:
+            self._pools.pool_of(call).submit(call)
+        else:
+            self._journal_reply(call, 0, _unknown(call))
 
     def _answered(self, pending: Pending, reply: TurnReply) -> None:
         if pending.name not in self._under_way:
@@ -167,18 +149,22 @@ class Dispatcher:
             return
         if pending.called_us:
             self.counts.calls += 1
+        self._journal_reply(pending.call, pending.called_us, reply)
+
+    def _journal_reply(self, call: Call, called_us: int, reply: TurnReply) -> None:
         record = JournalRecord()
         outcome_of(
-            pending.call,
+            call,
             reply,
             outcome_id=self._random_id(),
-            called_us=pending.called_us,
+            called_us=called_us,
             answered_us=self._now_us(),
             max_record_bytes=self._limits.record_bytes,
             into=record.outcome,
         )
-        self._under_way.discard(pending.name)
-        self._write(pending.name, record, pending.call.partition)
+        name = call.request.request_id
+        self._under_way.discard(name)
+        self._write(name, record, call.partition)
 
     def _dropped(self, pending: Pending) -> None:
         self._under_way.discard(pending.name)
@@ -250,3 +236,11 @@ class Dispatcher:
                 drops=self.counts.dropped,
             )
             self._journal.write(partition, key, JournalRecord(tick=tick).SerializeToString())
+
+
+def _unknown(call: Call) -> TurnReply:
+    message = (
+        f"no agent type {call.request.agent_type!r} is attached; "
+        "attach it, then replay the dead letter"
+    )
+    return failed_reply(call.request, FAILURE_CODE_UNKNOWN_AGENT, message)

@@ -2,67 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from headgate.rpc.a2a.client import SERVICE as A2A_SERVICE
+from headgate.rpc.channel import CredentialError, Token, open_blocking_channel
+from headgate.rpc.wire import SERVICE
 from headgate.v1 import agent_pb2, agent_pb2_grpc
+from headgate.v1.connection_pb2 import WIRE_A2A, Connection
 
-SERVICE = "headgate.v1.AgentService"
 # A service that serves answers this within milliseconds; a person waits for the slowest.
 ASK_SECONDS = 1.0
 ASKED_AT_ONCE = 32
+PLAINTEXT = Connection()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An agent service's answer. health: serving, not_serving, unreachable or no_health_service."""
+    """An agent service's answer. health: serving, not_serving, unreachable or no_health_service.
+
+    An A2A agent hosts one agent without a name, and need not have a health service.
+    """
 
     endpoint: str
     health: str
     problem: str = ""
     revisions: tuple[tuple[str, str], ...] = ()
     sdk: str = ""
+    is_a2a: bool = False
 
     def revision_of(self, agent_type: str) -> str | None:
         """Return the revision that serves a type, None if the service does not host it."""
         return dict(self.revisions).get(agent_type)
 
 
-def ask(endpoint: str, timeout_seconds: float = ASK_SECONDS) -> Answer:
+def ask(
+    endpoint: str,
+    timeout_seconds: float = ASK_SECONDS,
+    connection: Connection = PLAINTEXT,
+) -> Answer:
     """Ask one service for its health and what it hosts; an error is an answer too."""
-    with grpc.insecure_channel(endpoint) as channel:
+    is_a2a = connection.wire == WIRE_A2A
+    try:
+        metadata = Token(connection.token).metadata()
+        channel = open_blocking_channel(endpoint, connection)
+    except CredentialError as error:
+        return Answer(endpoint, "unreachable", str(error))
+    with channel:
         health: Any = health_pb2_grpc.HealthStub(channel)
         agents: Any = agent_pb2_grpc.AgentServiceStub(channel)
         try:
             # Connecting counts towards the same time.
             checked = health.Check(
-                health_pb2.HealthCheckRequest(service=SERVICE),
+                health_pb2.HealthCheckRequest(service=A2A_SERVICE if is_a2a else SERVICE),
                 timeout=timeout_seconds,
                 wait_for_ready=True,
+                metadata=metadata,
             )
             state = health_pb2.HealthCheckResponse.ServingStatus.Name(checked.status).lower()
         except grpc.RpcError as error:
             if error.code() not in {grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND}:
                 return Answer(endpoint, "unreachable", _why(error))
             state = "no_health_service"
+        if is_a2a:
+            return Answer(endpoint, state, is_a2a=True)
         try:
-            hosted = agents.Describe(agent_pb2.DescribeRequest(), timeout=timeout_seconds)
+            hosted = agents.Describe(
+                agent_pb2.DescribeRequest(), timeout=timeout_seconds, metadata=metadata
+            )
         except grpc.RpcError as error:
             return Answer(endpoint, state, f"Describe: {_why(error)}")
         revisions = tuple((agent.type, agent.revision) for agent in hosted.agents)
         return Answer(endpoint, state, "", revisions, hosted.sdk)
 
 
-def ask_all(endpoints: Sequence[str]) -> dict[str, Answer]:
-    """Ask several services at the same time."""
+def ask_all(
+    endpoints: Sequence[str], connections: Mapping[str, Connection] = MappingProxyType({})
+) -> dict[str, Answer]:
+    """Ask several services at the same time; ``connections`` says how, where not in plaintext."""
     wanted = list(dict.fromkeys(endpoints))
     with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
-        return {answer.endpoint: answer for answer in pool.map(ask, wanted)}
+        answers = pool.map(
+            lambda each: ask(each, connection=connections.get(each, PLAINTEXT)), wanted
+        )
+        return {answer.endpoint: answer for answer in answers}
 
 
 def _why(error: Any) -> str:

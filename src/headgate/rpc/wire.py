@@ -1,34 +1,29 @@
-"""How turns travel: one `Turns` stream where the service has it, a unary `Turn` each where not."""
+"""How turns travel over one connection, whatever the service speaks."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 import grpc
 import grpc.aio
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
+from headgate.rpc.a2a.client import SERVICE as A2A_SERVICE
+from headgate.rpc.a2a.client import A2aClient
+from headgate.rpc.channel import Token, open_channel
 from headgate.rpc.pending import Pending
-from headgate.v1.agent_pb2 import DescribeRequest, TurnReply, TurnReplyBatch, TurnRequestBatch
+from headgate.rpc.turns import CallsWire, StreamWire, unary_turns
+from headgate.v1.agent_pb2 import DescribeRequest, TurnReply
 from headgate.v1.agent_pb2_grpc import AgentServiceStub
+from headgate.v1.connection_pb2 import WIRE_A2A, Connection
 
 CONNECT_SECONDS = 5.0
 """A service that is up answers Describe in milliseconds; one that hangs for this long is as
 good as down.
 """
 
-OPTIONS = [
-    ("grpc.max_send_message_length", 64 * 1024 * 1024),
-    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
-    # A host that vanished without closing: noticed after 10 + 5 s instead of TCP's many minutes.
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    # The endpoint has its own pauses between attempts.
-    ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-]
+SERVICE = "headgate.v1.AgentService"
 
 OnReply = Callable[[TurnReply], None]
 OnRefused = Callable[[bytes, grpc.StatusCode, str], None]
@@ -37,121 +32,77 @@ OnRefused = Callable[[bytes, grpc.StatusCode, str], None]
 class Wire(Protocol):
     """A way to send turns over one connection."""
 
+    calls_are_alone: bool
+    """True if each call ends by itself: those under way go on when no new one is sent."""
+
     async def send(self, batch: list[Pending]) -> None:
         """Send requests; answers come through the callbacks."""
 
     def raise_if_broken(self) -> None:
         """Raise what ended the connection, if anything did."""
 
+    async def finish(self) -> None:
+        """Wait for the calls under way, where they are alone; then close."""
+
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; calls under way stay unanswered."""
 
 
 async def connect(
-    target: str, on_reply: OnReply, on_refused: OnRefused, on_broken: Callable[[], None]
+    target: str,
+    connection: Connection,
+    *,
+    on_reply: OnReply,
+    on_refused: OnRefused,
+    on_broken: Callable[[], None],
 ) -> Wire:
-    """Connect to a service and ask how it takes turns. ``on_broken`` says that the stream has
-    ended.
+    """Connect to a service, ask whether it serves and how it takes turns. ``on_broken`` says that
+    the stream has ended.
 
     Raises:
         grpc.aio.AioRpcError: it cannot be reached or does not speak this contract.
+        ConnectionError: it says that it does not serve, or what it asks for cannot be shown.
     """
-    channel = grpc.aio.insecure_channel(target, options=OPTIONS)
-    stub = AgentServiceStub(channel)
+    token = Token(connection.token)
+    channel = open_channel(target, connection)
     try:
-        described = await stub.Describe(DescribeRequest(), timeout=CONNECT_SECONDS)
+        metadata = token.metadata()
+        if connection.wire == WIRE_A2A:
+            await _raise_unless_serving(channel, A2A_SERVICE, metadata)
+            return CallsWire(channel, A2aClient(channel, token).ask, on_reply, on_refused)
+        await _raise_unless_serving(channel, SERVICE, metadata)
+        stub = AgentServiceStub(channel)
+        described = await stub.Describe(
+            DescribeRequest(), timeout=CONNECT_SECONDS, metadata=metadata
+        )
     except BaseException:
         await channel.close()
         raise
     if described.serves_turns_stream:
-        return StreamWire(channel, stub, on_reply, on_broken)
-    return UnaryWire(channel, stub, on_reply, on_refused)
+        return StreamWire(channel, stub.Turns(metadata=metadata), on_reply, on_broken)
+    return CallsWire(channel, unary_turns(stub, token), on_reply, on_refused)
 
 
-class StreamWire:
-    """All turns over one stream, in batches."""
-
-    def __init__(
-        self,
-        channel: grpc.aio.Channel,
-        stub: AgentServiceStub,
-        on_reply: OnReply,
-        on_broken: Callable[[], None],
-    ) -> None:
-        self._channel = channel
-        self._on_reply = on_reply
-        self._on_broken = on_broken
-        self._stream = stub.Turns()
-        self._broken: BaseException | None = None
-        self._reader = asyncio.get_running_loop().create_task(self._read())
-
-    async def send(self, batch: list[Pending]) -> None:
-        """Write one batch."""
-        await self._stream.write(TurnRequestBatch(requests=[p.request for p in batch]))
-
-    def raise_if_broken(self) -> None:
-        """Raise what ended the stream."""
-        if self._broken is not None:
-            raise self._broken
-
-    async def close(self) -> None:
-        """Cancel the stream and close the connection."""
-        self._reader.cancel()
-        self._stream.cancel()
-        await self._channel.close(None)
-
-    async def _read(self) -> None:
-        try:
-            replies: AsyncIterator[TurnReplyBatch] = self._stream
-            async for batch in replies:
-                for reply in batch.replies:
-                    self._on_reply(reply)
-            self._broken = ConnectionError("the service ended the stream")
-        except Exception as error:
-            self._broken = error
-        self._on_broken()
-
-
-class UnaryWire:
-    """Each turn its own call: six times the agent's CPU, for services that have no stream."""
-
-    def __init__(
-        self,
-        channel: grpc.aio.Channel,
-        stub: AgentServiceStub,
-        on_reply: OnReply,
-        on_refused: OnRefused,
-    ) -> None:
-        self._channel = channel
-        self._stub = stub
-        self._on_reply = on_reply
-        self._on_refused = on_refused
-        self._calls: set[asyncio.Task[None]] = set()
-
-    async def send(self, batch: list[Pending]) -> None:
-        """Start one call for each request."""
-        for pending in batch:
-            task = asyncio.get_running_loop().create_task(self._call(pending))
-            self._calls.add(task)
-            task.add_done_callback(self._calls.discard)
-
-    def raise_if_broken(self) -> None:
-        """Unary calls fail one by one; the channel reconnects by itself."""
-
-    async def close(self) -> None:
-        """Cancel the calls and close the connection."""
-        for task in self._calls:
-            task.cancel()
-        await self._channel.close(None)
-
-    async def _call(self, pending: Pending) -> None:
-        request = pending.request
-        try:
-            # The endpoint's own deadline comes first and has the better message.
-            reply = await self._stub.Turn(request, timeout=request.deadline_ms / 1000 + 1)
-        except grpc.aio.AioRpcError as error:
-            self._on_refused(request.request_id, error.code(), error.details() or "")
+async def _raise_unless_serving(
+    channel: grpc.aio.Channel, service: str, metadata: tuple[tuple[str, str], ...]
+) -> None:
+    """Respect a service that drains. One without a health service is taken as it is: attaching
+    demands it, and here its turns count for more than its manners.
+    """
+    check = channel.unary_unary(
+        "/grpc.health.v1.Health/Check",
+        request_serializer=HealthCheckRequest.SerializeToString,
+        response_deserializer=HealthCheckResponse.FromString,
+    )
+    try:
+        found = await check(
+            HealthCheckRequest(service=service), timeout=CONNECT_SECONDS, metadata=metadata
+        )
+    except grpc.aio.AioRpcError as error:
+        if error.code() in {grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND}:
             return
-        # Whatever id it names, this is the answer to this call.
-        reply.request_id = request.request_id
-        self._on_reply(reply)
+        raise
+    if found.status != HealthCheckResponse.SERVING:
+        state = HealthCheckResponse.ServingStatus.Name(found.status)
+        message = f"its health is {state}"
+        raise ConnectionError(message)

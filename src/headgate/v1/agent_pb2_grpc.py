@@ -70,8 +70,8 @@ class AgentServiceServicer(object):
 
     def Turn(self, request, context):
         """Runs one turn. Errors of a turn are data (TurnReply.failed); a gRPC status other than OK means
-        the service, not the turn: UNAVAILABLE costs the turn no attempt, any other status is a failed
-        attempt.
+        the service, not the turn: UNAVAILABLE and UNAUTHENTICATED cost the turn no attempt, any other
+        status is a failed attempt.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,4 +1,5 @@
 from headgate.v1 import agent_pb2 as _agent_pb2
+from headgate.v1 import connection_pb2 as _connection_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -64,18 +65,20 @@ class GateInput(_message.Message):
     def __init__(self, address: _Optional[str] = ..., shard: _Optional[int] = ..., event: _Optional[_Union[_agent_pb2.Event, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., refused: _Optional[_Union[DeadLetter, _Mapping]] = ...) -> None: ...
 
 class Call(_message.Message):
-    __slots__ = ("request", "endpoint", "policy", "state_bytes", "partition")
+    __slots__ = ("request", "endpoint", "policy", "state_bytes", "partition", "service")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     STATE_BYTES_FIELD_NUMBER: _ClassVar[int]
     PARTITION_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
     request: _agent_pb2.TurnRequest
     endpoint: str
     policy: Policy
     state_bytes: int
     partition: int
-    def __init__(self, request: _Optional[_Union[_agent_pb2.TurnRequest, _Mapping]] = ..., endpoint: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., state_bytes: _Optional[int] = ..., partition: _Optional[int] = ...) -> None: ...
+    service: bytes
+    def __init__(self, request: _Optional[_Union[_agent_pb2.TurnRequest, _Mapping]] = ..., endpoint: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., state_bytes: _Optional[int] = ..., partition: _Optional[int] = ..., service: _Optional[bytes] = ...) -> None: ...
 
 class Policy(_message.Message):
     __slots__ = ("deadline_ms", "max_attempts", "backoff_initial_ms", "backoff_max_ms", "backoff_multiplier", "backoff_jitter", "max_batch", "on_exhausted", "max_state_bytes", "log_window", "dedup_window_count", "dedup_window_ms")
@@ -337,7 +340,7 @@ class DeadLetter(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., origin: _Optional[_Union[_agent_pb2.Origin, _Mapping]] = ..., address: _Optional[str] = ..., record_key: _Optional[bytes] = ..., record_value: _Optional[bytes] = ..., record_headers: _Optional[_Mapping[str, bytes]] = ..., truncated: bool = ..., event_id: _Optional[str] = ..., event_type: _Optional[str] = ..., code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., attempts: _Optional[int] = ..., id: _Optional[str] = ..., at_ms: _Optional[int] = ...) -> None: ...
 
 class AgentSpec(_message.Message):
-    __slots__ = ("type", "endpoints", "policy", "revision", "paused", "updated_ms", "schema_version")
+    __slots__ = ("type", "endpoints", "policy", "revision", "paused", "updated_ms", "schema_version", "connection", "limits")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
@@ -345,6 +348,8 @@ class AgentSpec(_message.Message):
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     UPDATED_MS_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CONNECTION_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
     type: str
     endpoints: _containers.RepeatedScalarFieldContainer[str]
     policy: Policy
@@ -352,7 +357,9 @@ class AgentSpec(_message.Message):
     paused: bool
     updated_ms: int
     schema_version: int
-    def __init__(self, type: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., revision: _Optional[str] = ..., paused: bool = ..., updated_ms: _Optional[int] = ..., schema_version: _Optional[int] = ...) -> None: ...
+    connection: _connection_pb2.Connection
+    limits: _connection_pb2.CallLimits
+    def __init__(self, type: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., revision: _Optional[str] = ..., paused: bool = ..., updated_ms: _Optional[int] = ..., schema_version: _Optional[int] = ..., connection: _Optional[_Union[_connection_pb2.Connection, _Mapping]] = ..., limits: _Optional[_Union[_connection_pb2.CallLimits, _Mapping]] = ...) -> None: ...
 
 class StoredControl(_message.Message):
     __slots__ = ("schema_version", "base", "turn", "at_us", "mailbox_head", "mailbox_tail", "attempts", "not_before_us", "singles", "parked", "failure_code", "failure_message", "in_flight", "values", "logs", "window_oldest", "window_next", "window_ids", "ahead_head", "ahead_tail", "progress", "wake_ms", "controls", "pending_controls", "blamed", "kept")

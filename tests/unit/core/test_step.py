@@ -19,6 +19,7 @@ from headgate.core.model import (
     Surroundings,
 )
 from headgate.v1.agent_pb2 import FAILURE_CODE_AGENT_ERROR, Mutation, Output
+from headgate.v1.connection_pb2 import Service
 from headgate.v1.turn_pb2 import (
     AgentSpec,
     Call,
@@ -470,3 +471,24 @@ def test_only_the_first_event_of_a_mailbox_is_kept_and_only_if_it_is_small() -> 
     other = Host()
     other.arrive(large)
     assert (set(other.state.kept), set(other.items)) == (set(), {"m0"})
+
+
+def test_a_call_says_how_its_services_are_reached() -> None:
+    host = Host()
+    assert call_of(host.arrive(event(1))).service == b""
+    assert host.spec is not None
+    host.spec.endpoints.append("b:2")
+    host.spec.connection.tls.ca_file = "ca"
+    host.spec.limits.rate = 2.0
+    host.now_ms += 60_000
+    call = call_of(host.fire())
+    service = Service.FromString(call.service)
+    assert call.endpoint == "a:1"
+    assert list(service.endpoints) == ["a:1", "b:2"]
+    assert (service.connection, service.limits) == (host.spec.connection, host.spec.limits)
+
+
+def test_a_detached_agent_has_no_services() -> None:
+    host = Host(spec=None)
+    call = call_of(host.arrive(event(1)))
+    assert (call.endpoint, call.service) == ("", b"")

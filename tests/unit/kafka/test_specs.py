@@ -1,10 +1,12 @@
 """Agents of headgate.toml as records of the registry."""
 
 import pytest
+from google.protobuf.message import Message
 
 from headgate.config import loads
 from headgate.kafka.specs import read_spec, specs_of
 from headgate.v1.agent_pb2 import ADVICE_PARK
+from headgate.v1.connection_pb2 import WIRE_A2A, Breaker, CallLimits, Connection, Tls, Token
 from headgate.v1.turn_pb2 import AgentSpec, Policy
 
 TOML = """
@@ -71,3 +73,60 @@ def test_a_bad_record_is_a_reason_and_no_error(key: bytes, value: bytes, why: st
     read = read_spec(key, value)
     assert isinstance(read, str)
     assert why in read
+
+
+CONNECTED = """
+[agents.order]
+endpoint = "far.away:7070"
+replicas = ["far.away:7071"]
+wire = "a2a"
+[agents.order.policy]
+concurrency = 7
+rate = 2.5
+burst = 3
+[agents.order.policy.breaker]
+failures = 2
+pause = "3s"
+pause_max = "4s"
+[agents.order.tls]
+ca_file = "ca"
+cert_file = "cert"
+key_file = "key"
+server_name = "name"
+[agents.order.token]
+file = "token"
+header = "x-api-key"
+scheme = ""
+"""
+
+
+def test_a_connection_is_carried_whole() -> None:
+    spec = specs_of(loads(CONNECTED))["order"]
+    assert list(spec.endpoints) == ["far.away:7070", "far.away:7071"]
+    assert spec.policy.max_batch == 1
+    assert spec.limits == CallLimits(concurrency=7, rate=2.5, burst=3)
+    assert spec.connection == Connection(
+        wire=WIRE_A2A,
+        tls=Tls(ca_file="ca", cert_file="cert", key_file="key", server_name="name"),
+        token=Token(file="token", header="x-api-key", scheme=""),
+        breaker=Breaker(failures=2, pause_ms=3_000, pause_max_ms=4_000),
+    )
+
+
+@pytest.mark.parametrize("message", [Connection, Tls, CallLimits])
+def test_no_field_of_a_connection_is_forgotten(message: type[Message]) -> None:
+    spec = specs_of(loads(CONNECTED))["order"]
+    carried = {Connection: spec.connection, Tls: spec.connection.tls, CallLimits: spec.limits}
+    made = {field.name for field, _ in carried[message].ListFields()}
+    assert made == set(message.DESCRIPTOR.fields_by_name)
+
+
+def test_a_breaker_that_never_trips_is_off() -> None:
+    text = '[agents.a]\nendpoint = "h:1"\npolicy.breaker.failures = 0'
+    assert specs_of(loads(text))["a"].connection.breaker.off
+
+
+def test_a_token_in_the_environment_is_named_only() -> None:
+    text = '[agents.a]\nendpoint = "localhost:1"\ntoken.env = "AGENT_TOKEN"'
+    token = specs_of(loads(text))["a"].connection.token
+    assert token == Token(env="AGENT_TOKEN", header="authorization", scheme="Bearer")

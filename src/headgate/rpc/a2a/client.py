@@ -1,0 +1,147 @@
+"""A turn as A2A calls: send the message, or find the task of an earlier try; then ask for the task
+until it ends or waits.
+
+There is no durable timer in the turn protocol yet, so a task is waited for within the call's
+deadline. What takes longer fails the attempt, goes on at the agent, and is found by the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from headgate.core.identity import address_of
+from headgate.rpc.a2a.memory import Memory
+from headgate.rpc.a2a.parts import CAUSE, cause_of, message_of
+from headgate.rpc.a2a.replies import (
+    UNFINISHED,
+    reply_of_lost_task,
+    reply_of_message,
+    reply_of_task,
+)
+from headgate.rpc.channel import Token
+from headgate.rpc.pending import Pending
+from headgate.rpc.turns import parsed
+from headgate.v1 import a2a_pb2 as a2a
+from headgate.v1.agent_pb2 import TurnReply, TurnRequest
+
+SERVICE = "lf.a2a.v1.A2AService"
+VERSION = ("a2a-version", "1.0")
+
+POLL_FIRST_SECONDS = 0.02
+POLL_AT_MOST_SECONDS = 1.0
+"""Pauses between looks at a task, each half as long again as the one before: an agent that takes
+a second is noticed within a third of one, one that takes minutes is asked once a second."""
+
+TASKS_LOOKED_AT = 50
+"""Newest tasks of an instance among which that of an earlier try is looked for. One turn runs at
+a time, so it is the first or second."""
+
+_ADOPTED = UNFINISHED | {a2a.TASK_STATE_COMPLETED, a2a.TASK_STATE_INPUT_REQUIRED}
+
+_CANNOT_CONTINUE = frozenset(
+    {
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.INVALID_ARGUMENT,
+    }
+)
+
+
+class A2aClient:
+    """Calls one A2A service."""
+
+    def __init__(self, channel: grpc.aio.Channel, token: Token) -> None:
+        """Name the methods by path: see ``a2a.proto``."""
+        self._token = token
+        self._send = _method(
+            channel, "SendMessage", a2a.SendMessageRequest, a2a.SendMessageResponse
+        )
+        self._get = _method(channel, "GetTask", a2a.GetTaskRequest, a2a.Task)
+        self._list = _method(channel, "ListTasks", a2a.ListTasksRequest, a2a.ListTasksResponse)
+
+    async def ask(self, pending: Pending) -> TurnReply:
+        """Run one turn; cancelled by the caller where its deadline has passed.
+
+        Raises:
+            grpc.aio.AioRpcError: the service answered a call with a status.
+            CredentialError: the token cannot be read.
+        """
+        request = pending.request
+        async with asyncio.timeout(pending.deadline_seconds + 1):
+            # Only a second try can have a first one's task. A crash of the caller's leaves no
+            # trace in the request; its repeat is told by message_id alone.
+            is_repeat = request.attempt > 1 or pending.tries > 1
+            task = await self._find(request) if is_repeat else None
+            if task is None:
+                sent = await self._begin(request)
+                if isinstance(sent, TurnReply):
+                    return sent
+                task = sent
+            # A task that takes longer than the deadline says nothing against its service.
+            pending.is_heard = True
+            return reply_of_task(request, await self._end_of(task))
+
+    async def _begin(self, request: TurnRequest) -> a2a.Task | TurnReply:
+        known = Memory.of(request)
+        message = message_of(request, known.task_id)
+        configuration = a2a.SendMessageConfiguration(history_length=0, return_immediately=True)
+        try:
+            answer = await self._call(
+                self._send, a2a.SendMessageRequest(message=message, configuration=configuration)
+            )
+        except grpc.aio.AioRpcError as error:
+            if known.task_id and error.code() in _CANNOT_CONTINUE:
+                return reply_of_lost_task(request, f"{error.code().name}: {error.details()}")
+            raise
+        if answer.HasField("task"):
+            task: a2a.Task = answer.task
+            return task
+        return reply_of_message(request, answer.message)
+
+    async def _find(self, request: TurnRequest) -> a2a.Task | None:
+        """Return the task that an earlier try of this turn began or continued, if there is one."""
+        found = await self._call(
+            self._list,
+            a2a.ListTasksRequest(
+                context_id=address_of(request.agent_type, request.key),
+                page_size=TASKS_LOOKED_AT,
+                history_length=TASKS_LOOKED_AT,
+                include_artifacts=True,
+            ),
+        )
+        cause = cause_of(request)
+        for task in found.tasks:
+            causes = {_cause(message) for message in task.history} - {""}
+            # A turn at a time: what still runs is this one's, unless it says otherwise.
+            is_ours = cause in causes or (not causes and task.status.state in UNFINISHED)
+            if is_ours and task.status.state in _ADOPTED:
+                adopted: a2a.Task = task
+                return adopted
+        return None
+
+    async def _end_of(self, task: a2a.Task) -> a2a.Task:
+        pause = POLL_FIRST_SECONDS
+        while task.status.state in UNFINISHED:
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, POLL_AT_MOST_SECONDS)
+            task = await self._call(self._get, a2a.GetTaskRequest(id=task.id, history_length=0))
+        return task
+
+    async def _call(self, method: Any, request: Any) -> Any:
+        return parsed(await method(request, metadata=(VERSION, *self._token.metadata())))
+
+
+def _cause(message: a2a.Message) -> str:
+    return message.metadata.fields[CAUSE].string_value if CAUSE in message.metadata.fields else ""
+
+
+def _method(channel: grpc.aio.Channel, name: str, request: Any, response: Any) -> Any:
+    return channel.unary_unary(
+        f"/{SERVICE}/{name}",
+        request_serializer=request.SerializeToString,
+        response_deserializer=response.FromString,
+    )

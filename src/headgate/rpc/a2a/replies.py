@@ -1,0 +1,145 @@
+"""What an A2A agent answered, as the reply of a turn. Pure: no calls, no clock."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from google.protobuf import json_format
+
+from headgate.core.identity import address_of
+from headgate.core.outcome import failed_reply
+from headgate.rpc.a2a.memory import Memory
+from headgate.v1 import a2a_pb2 as a2a
+from headgate.v1.agent_pb2 import (
+    ADVICE_DEAD_LETTER,
+    ADVICE_PARK,
+    ADVICE_UNSPECIFIED,
+    FAILURE_CODE_AGENT_ERROR,
+    FAILURE_CODE_BAD_REPLY,
+    FAILURE_CODE_RPC_ERROR,
+    FAILURE_CODE_TERMINAL,
+    FAILURE_CODE_TOO_LARGE,
+    Completed,
+    Output,
+    TurnReply,
+    TurnRequest,
+)
+
+ANSWER_BYTES = 8_000_000
+"""Answers that are rendered at all. A larger one fits no record anyway, and rendering 50 MB would
+hold up every other call for seconds."""
+
+UNFINISHED = frozenset({a2a.TASK_STATE_SUBMITTED, a2a.TASK_STATE_WORKING})
+
+_FAILURES = {
+    # The agent's code failed: another attempt may do better.
+    a2a.TASK_STATE_FAILED: (FAILURE_CODE_AGENT_ERROR, ADVICE_UNSPECIFIED),
+    # The agent will not do it, or somebody there has stopped it: asking again is no use.
+    a2a.TASK_STATE_REJECTED: (FAILURE_CODE_TERMINAL, ADVICE_DEAD_LETTER),
+    a2a.TASK_STATE_CANCELED: (FAILURE_CODE_TERMINAL, ADVICE_DEAD_LETTER),
+    # Only people can give credentials; then `resume` sends the event again, to the same task.
+    a2a.TASK_STATE_AUTH_REQUIRED: (FAILURE_CODE_AGENT_ERROR, ADVICE_PARK),
+}
+
+
+def reply_of_message(request: TurnRequest, message: a2a.Message) -> TurnReply:
+    """Return the reply for an agent that answers at once, without a task."""
+    if message.ByteSize() > ANSWER_BYTES:
+        return _too_large(request, message.ByteSize())
+    if message.context_id not in {"", address_of(request.agent_type, request.key)}:
+        return _bad(request, f"message of context {message.context_id!r}")
+    said = json_format.MessageToDict(message)
+    return _completed(request, [("a2a.message", said, {})], Memory())
+
+
+def reply_of_task(request: TurnRequest, task: a2a.Task) -> TurnReply:
+    """Return the reply for a task that has ended, or waits."""
+    known, state = Memory.of(request), task.status.state
+    if not task.id or task.context_id != address_of(request.agent_type, request.key):
+        return _bad(request, f"task {task.id!r} of context {task.context_id!r}")
+    if task.ByteSize() > ANSWER_BYTES:
+        return _too_large(request, task.ByteSize())
+    said = _text(task.status.message)
+    if state in _FAILURES:
+        code, advice = _FAILURES[state]
+        name = a2a.TaskState.Name(state).removeprefix("TASK_STATE_").lower()
+        reply = failed_reply(request, code, f"A2A task {task.id} is {name}: {said}")
+        reply.failed.advice = advice
+        keeps = state == a2a.TASK_STATE_AUTH_REQUIRED
+        after = Memory(task.id, _artifacts_of(known, task)) if keeps else Memory()
+        _remember(reply, known, after)
+        return reply
+    if state not in {a2a.TASK_STATE_COMPLETED, a2a.TASK_STATE_INPUT_REQUIRED}:
+        return _bad(request, f"task {task.id!r} in state {state}")
+    waits = state == a2a.TASK_STATE_INPUT_REQUIRED
+    attributes = {"a2atask": task.id, "a2astate": "input-required" if waits else "completed"}
+    emitted = _artifacts_of(known, task)
+    outputs: list[tuple[str, dict[str, Any], dict[str, str]]] = [
+        ("a2a.artifact", json_format.MessageToDict(artifact), attributes)
+        for artifact in task.artifacts
+        if artifact.artifact_id not in emitted
+    ]
+    if task.status.HasField("message"):
+        kind = "a2a.input_required" if waits else "a2a.message"
+        outputs.append((kind, json_format.MessageToDict(task.status.message), attributes))
+    shown = tuple(dict.fromkeys(artifact.artifact_id for artifact in task.artifacts))
+    return _completed(request, outputs, Memory(task.id, shown) if waits else Memory())
+
+
+def reply_of_lost_task(request: TurnRequest, why: str) -> TurnReply:
+    """Return the reply where the agent no longer takes messages for the task that is remembered.
+
+    The next attempt begins another one: a conversation that the agent has forgotten cannot be
+    continued, and an instance that only fails helps nobody.
+    """
+    known = Memory.of(request)
+    message = f"A2A task {known.task_id} cannot be continued: {why}; the next attempt begins anew"
+    reply = failed_reply(request, FAILURE_CODE_RPC_ERROR, message)
+    _remember(reply, known, Memory())
+    return reply
+
+
+def _artifacts_of(known: Memory, task: a2a.Task) -> tuple[str, ...]:
+    return known.artifacts if known.task_id == task.id else ()
+
+
+def _completed(
+    request: TurnRequest,
+    outputs: list[tuple[str, dict[str, Any], dict[str, str]]],
+    after: Memory,
+) -> TurnReply:
+    reply = TurnReply(
+        request_id=request.request_id,
+        base=request.base,
+        taken_event_ids=[event.id for event in request.events],
+        completed=Completed(),
+    )
+    for kind, content, attributes in outputs:
+        try:
+            data = json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+        except ValueError as error:
+            return _bad(request, f"answer that is no JSON: {error}")
+        reply.outputs.append(
+            Output(type=kind, data=data, extensions=attributes, cause=len(request.events) - 1)
+        )
+    _remember(reply, Memory.of(request), after)
+    return reply
+
+
+def _remember(reply: TurnReply, before: Memory, after: Memory) -> None:
+    if before != after:
+        reply.mutations.append(after.mutation())
+
+
+def _bad(request: TurnRequest, what: str) -> TurnReply:
+    return failed_reply(request, FAILURE_CODE_BAD_REPLY, f"the A2A agent answered with a {what}")
+
+
+def _too_large(request: TurnRequest, size: int) -> TurnReply:
+    message = f"the A2A agent answered with {size} bytes; at most {ANSWER_BYTES} are taken"
+    return failed_reply(request, FAILURE_CODE_TOO_LARGE, message)
+
+
+def _text(message: a2a.Message) -> str:
+    return " ".join(part.text for part in message.parts if part.text) or "it did not say why"

@@ -1,0 +1,272 @@
+"""Turns by A2A, against a real server made with a2a-sdk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from headgate.core.identity import digest
+from headgate.rpc.a2a.memory import NAME
+from headgate.rpc.dispatcher import Dispatcher
+from headgate.rpc.health import ask
+from headgate.v1.agent_pb2 import (
+    FAILURE_CODE_AGENT_ERROR,
+    FAILURE_CODE_DEADLINE_EXCEEDED,
+    FAILURE_CODE_RPC_ERROR,
+    FAILURE_CODE_TERMINAL,
+)
+from headgate.v1.connection_pb2 import WIRE_A2A, Breaker, Connection, Service
+from headgate.v1.turn_pb2 import InvokeRequest, Outcome
+from tests.integration.a2a_agent import A2aAgent, UnavailableError
+from tests.integration.doubles import ListJournal, call, dispatcher, until, until_outcomes
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
+
+A2A = Connection(wire=WIRE_A2A)
+
+
+@pytest.fixture
+def agent() -> Iterator[A2aAgent]:
+    try:
+        running = A2aAgent()
+    except UnavailableError as error:
+        pytest.skip(f"no environment for a2a-sdk: {error}")
+    yield running
+    running.close()
+
+
+def turn(
+    agent: A2aAgent,
+    data: Any,
+    *,
+    number: int = 1,
+    attempt: int = 1,
+    deadline_ms: int = 20_000,
+    state: dict[str, bytes] | None = None,
+) -> InvokeRequest:
+    """One attempt at one event; each has a base of its own, as attempts have."""
+    made = call(number, agent.port, deadline_ms=deadline_ms, connection=A2A)
+    request = made.call.request
+    request.key = "17"
+    request.base = digest("base", number, attempt)
+    request.attempt = attempt
+    request.request_id = request.base + attempt.to_bytes(4, "big")
+    request.idempotency_key = digest("key", number, attempt).hex()
+    request.events[0].data = json.dumps(data).encode()
+    for name, value in (state or {}).items():
+        request.state.values[name] = value
+    return made
+
+
+class Instance:
+    """Takes turns one after the other and keeps the state, as Gate does."""
+
+    def __init__(self, agent: A2aAgent) -> None:
+        self.state: dict[str, bytes] = {}
+        self.journal = ListJournal()
+        self.dispatcher: Dispatcher = dispatcher(self.journal)
+        self._agent = agent
+
+    async def take(self, data: Any, **how: Any) -> Outcome:
+        self.dispatcher.take(turn(self._agent, data, state=self.state, **how))
+        before = len(self.journal.outcomes)
+        await until(lambda: len(self.journal.outcomes) > before)
+        outcome = self.journal.outcomes[-1]
+        for mutation in outcome.mutations:
+            if mutation.delete:
+                self.state.pop(mutation.name)
+            else:
+                self.state[mutation.name] = mutation.set
+        return outcome
+
+
+def texts(outcome: Outcome) -> list[tuple[str, str]]:
+    """Type and first text of each output."""
+    found = [(output.type, json.loads(output.data)) for output in outcome.outputs]
+    return [(kind, content["parts"][0]["text"]) for kind, content in found]
+
+
+async def test_an_answer_is_an_output_and_ids_are_ours(agent: A2aAgent) -> None:
+    instance = Instance(agent)
+    outcome = await instance.take("hello world")
+    await instance.dispatcher.close()
+    assert outcome.HasField("completed")
+    assert texts(outcome) == [("a2a.message", "hello world")]
+    assert instance.state == {}
+    (seen,) = agent.executed()
+    assert seen["context_id"] == "a/17"
+    assert seen["message_id"] == digest("key", 1, 1).hex()
+
+
+@pytest.mark.parametrize(
+    ("data", "part"),
+    [
+        ("hello", {"text": "hello", "mediaType": "text/plain"}),
+        ({"text": "hello"}, {"text": "hello", "mediaType": "text/plain"}),
+        ({"a": [1, None]}, {"data": {"a": [1.0, None]}, "mediaType": "application/json"}),
+    ],
+)
+async def test_an_events_data_is_a_part(agent: A2aAgent, data: Any, part: dict[str, Any]) -> None:
+    instance = Instance(agent)
+    await instance.take(data)
+    await instance.dispatcher.close()
+    (seen,) = agent.executed()
+    (sent,) = seen["parts"]
+    assert sent.pop("metadata")["type"] == "t"
+    assert sent == part
+
+
+async def test_a_task_is_waited_for_and_its_artifacts_are_outputs(agent: A2aAgent) -> None:
+    instance = Instance(agent)
+    outcome = await instance.take("draw a house")
+    await instance.dispatcher.close()
+    assert texts(outcome) == [("a2a.artifact", "draw"), ("a2a.message", "a house")]
+    assert json.loads(outcome.outputs[0].data)["parts"][1]["data"] == {"n": 1.0}
+    assert outcome.outputs[0].extensions["a2astate"] == "completed"
+    assert instance.state == {}
+
+
+async def test_input_required_waits_for_the_next_event_of_the_same_task(agent: A2aAgent) -> None:
+    instance = Instance(agent)
+    first = await instance.take("ask which?")
+    assert first.HasField("completed")
+    assert texts(first) == [("a2a.artifact", "draft"), ("a2a.input_required", "which?")]
+    task = json.loads(instance.state[NAME])
+    second = await instance.take("that one", number=2)
+    await instance.dispatcher.close()
+    # The artifact of the first turn is not sent a second time.
+    assert texts(second) == [("a2a.artifact", "that"), ("a2a.message", "one")]
+    assert second.outputs[0].extensions["a2atask"] == task["id"]
+    assert [seen["continues"] for seen in agent.executed()] == [False, True]
+    assert instance.state == {}
+
+
+@pytest.mark.parametrize(
+    ("word", "code", "disposition"),
+    [
+        ("fail", FAILURE_CODE_AGENT_ERROR, "retry_after_ms"),
+        ("reject", FAILURE_CODE_TERMINAL, "dead_letter"),
+        ("cancel", FAILURE_CODE_TERMINAL, "dead_letter"),
+        ("login", FAILURE_CODE_AGENT_ERROR, "park"),
+    ],
+)
+async def test_a_task_that_does_not_complete_fails_the_turn(
+    agent: A2aAgent, word: str, code: int, disposition: str
+) -> None:
+    instance = Instance(agent)
+    outcome = await instance.take(f"{word} because")
+    await instance.dispatcher.close()
+    assert outcome.failed.code == code
+    assert outcome.failed.WhichOneof("disposition") == disposition
+    assert "because" in outcome.failed.message
+    # Only a task that waits for people is there to be continued.
+    assert bool(instance.state) == (word == "login")
+
+
+async def test_an_agent_that_raises_costs_an_attempt(agent: A2aAgent) -> None:
+    instance = Instance(agent)
+    outcome = await instance.take("raise an error")
+    await instance.dispatcher.close()
+    assert outcome.failed.retry_after_ms > 0
+
+
+async def test_the_second_attempt_adopts_the_task_of_the_first(agent: A2aAgent) -> None:
+    instance = Instance(agent)
+    first = await instance.take("wait done", deadline_ms=500)
+    assert first.failed.code == FAILURE_CODE_DEADLINE_EXCEEDED
+    other = ListJournal()
+    releasing = dispatcher(other)
+    released = turn(agent, "release")
+    released.call.request.key = "another"
+    releasing.take(released)
+    await until(lambda: bool(other.outcomes))
+    second = await instance.take("wait done", attempt=2)
+    await instance.dispatcher.close()
+    await releasing.close()
+    assert texts(second) == [("a2a.message", "done")]
+    # The agent has worked once for two attempts.
+    assert len(agent.executed("wait")) == 1
+
+
+async def test_a_task_that_takes_long_says_nothing_against_its_service(agent: A2aAgent) -> None:
+    journal = ListJournal()
+    mine = dispatcher(journal)
+    strict = Connection(wire=WIRE_A2A, breaker=Breaker(failures=1, pause_ms=600_000))
+    for number, data in enumerate(("wait done", "hello world"), start=1):
+        request = turn(agent, data, number=number, deadline_ms=700)
+        service = Service(endpoints=[request.call.endpoint], connection=strict)
+        request.call.service = service.SerializeToString()
+        mine.take(request)
+        await until_outcomes(journal, number)
+    await mine.close()
+    assert journal.outcomes[0].failed.code == FAILURE_CODE_DEADLINE_EXCEEDED
+    assert journal.outcomes[1].HasField("completed")
+
+
+async def test_a_first_attempt_looks_for_nothing_and_a_failed_task_is_not_adopted(
+    agent: A2aAgent,
+) -> None:
+    instance = Instance(agent)
+    await instance.take("fail once")
+    assert not [seen for seen in agent.calls if seen["did"] == "ListTasks"]
+    again = await instance.take("fail once", attempt=2)
+    await instance.dispatcher.close()
+    assert again.failed.code == FAILURE_CODE_AGENT_ERROR
+    assert [seen["did"] for seen in agent.calls].count("ListTasks") == 1
+    assert len(agent.executed("fail")) == 2
+
+
+async def test_another_events_task_is_not_adopted(agent: A2aAgent) -> None:
+    instance = Instance(agent)
+    await instance.take("draw one")
+    await instance.take("fail two", number=2)
+    third = await instance.take("fail two", number=2, attempt=2)
+    await instance.dispatcher.close()
+    assert third.failed.code == FAILURE_CODE_AGENT_ERROR
+
+
+async def test_a_task_that_the_agent_has_forgotten_is_begun_anew(agent: A2aAgent) -> None:
+    instance = Instance(agent)
+    instance.state[NAME] = json.dumps({"id": "forgotten", "artifacts": []}).encode()
+    first = await instance.take("draw a house")
+    assert first.failed.code == FAILURE_CODE_RPC_ERROR
+    assert instance.state == {}
+    second = await instance.take("draw a house", attempt=2)
+    await instance.dispatcher.close()
+    assert second.HasField("completed")
+
+
+async def test_an_agent_that_dies_under_a_call_gets_it_again_from_its_successor(
+    agent: A2aAgent,
+) -> None:
+    instance = Instance(agent)
+    request = turn(agent, "wait done", deadline_ms=20_000)
+    request.call.service = b""
+    healthy = A2aAgent()
+    service = request.call
+    service.service = _service(agent.port, healthy.port)
+    instance.dispatcher.take(request)
+    await until(lambda: bool(agent.executed() or healthy.executed()))
+    victim, survivor = (agent, healthy) if agent.executed() else (healthy, agent)
+    victim.close()
+    await until(lambda: bool(survivor.executed()))
+    # The same message, and asked for before it was sent again.
+    assert survivor.executed()[0]["message_id"] == victim.executed()[0]["message_id"]
+    assert survivor.calls[0]["did"] == "ListTasks"
+    await instance.dispatcher.close()
+    healthy.close()
+
+
+def _service(*ports: int) -> bytes:
+    made = call(1, *ports, connection=A2A)
+    return bytes(made.call.service)
+
+
+async def test_its_health_can_be_asked_for(agent: A2aAgent) -> None:
+    answer = await asyncio.to_thread(ask, f"127.0.0.1:{agent.port}", 5.0, A2A)
+    # The SDK's server has none, which A2A allows.
+    assert (answer.health, answer.problem) == ("no_health_service", "")
