@@ -169,8 +169,8 @@ def test_the_go_stubs_are_those_of_the_contract() -> None:
     text = GO_STUBS.read_text("utf-8").partition('_rawDesc = ""')[2].partition("\n\n")[0]
     literals = re.findall(r'^\t("(?:[^"\\]|\\.)*")', text, re.MULTILINE)
     embedded = b"".join(ast.literal_eval(f"b{literal}") for literal in literals)
-    embedded_file, our_file = FileDescriptorProto.FromString(embedded), FileDescriptorProto()
-    pb.DESCRIPTOR.CopyToProto(our_file)
+    embedded_file = FileDescriptorProto.FromString(embedded)
+    our_file = FileDescriptorProto.FromString(pb.DESCRIPTOR.serialized_pb)
     # protoc's plugins embed JSON names; Python's stubs leave them out.
     for message in (each for file in (embedded_file, our_file) for each in messages(file)):
         for field in message.field:
