@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from headgate.sdk.testing import AgentTester, TurnResult
+from headgate.v1 import agent_pb2 as pb
+from headgate.v1 import agent_pb2_grpc
 from tests import reference_agents
 from tests.integration.completions_server import Says, ScriptedCompletions, call, text
 
@@ -193,6 +199,36 @@ def test_a_server_that_is_not_there() -> None:
     tester.close()
     assert failure is not None
     assert failure.advice == "RETRY"
+
+
+async def test_it_is_served_with_the_tools_of_a_file() -> None:
+    script = (call(("delivery_days", '{"kind": "parcel", "is_abroad": true}')), text("Nine."))
+    folder = reference_agents.AGENTS / "chat"
+    command = [str(folder / "agent.py"), "--port=0", f"--tools={folder / 'sample_tools.py'}"]
+    with ScriptedCompletions(*script) as server:
+        environment = {"CHAT_BASE_URL": server.url, "CHAT_MODEL": "small", "CHAT_API_KEY": KEY}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *command,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=os.environ | environment,
+        )
+        try:
+            assert process.stdout is not None
+            async with asyncio.timeout(60):
+                line = (await process.stdout.readline()).decode()
+            assert line.startswith("serving chat on ")
+            event = pb.Event(id="e", type="chat.message", data=b'{"text": "How long abroad?"}')
+            async with grpc.aio.insecure_channel(line.split()[-1]) as channel:
+                stub: Any = agent_pb2_grpc.AgentServiceStub(channel)
+                reply = await stub.Turn(pb.TurnRequest(agent_type="chat", key="1", events=[event]))
+        finally:
+            process.terminate()
+            rest, _ = await process.communicate()
+    assert json.loads(reply.outputs[0].data)["text"] == "Nine."
+    assert server.asked[1]["messages"][-1]["content"] == "9"
+    assert KEY not in line + rest.decode()
 
 
 def test_retry_after_may_be_a_date() -> None:
