@@ -9,8 +9,9 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from completions import Answer, Completions, Settings  # type: ignore[import-not-found]
+from completions import Answer, Completions  # type: ignore[import-not-found]
 from conversation import Conversation, Message, shown  # type: ignore[import-not-found]
+from settings import Settings  # type: ignore[import-not-found]
 from tools import Tools  # type: ignore[import-not-found]
 
 from headgate.sdk import Agent, Event, TerminalError, Turn, serve

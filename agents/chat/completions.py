@@ -7,15 +7,14 @@ module only says which failures are worth it.
 import asyncio
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
+from settings import Settings  # type: ignore[import-not-found]
 
 from headgate.sdk import Park, RetryableError, TerminalError
 
@@ -33,45 +32,6 @@ TOLD_CHARACTERS = 500
 SETTINGS = frozenset({301, 302, 307, 308, 401, 402, 403, 404})
 # Too early, too many, or two at once: another time it may work. So may whatever is 500 and up.
 TRANSIENT = frozenset({408, 409, 425, 429})
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Where the model is. The key is left out of this object's text, so that no log shows it."""
-
-    base_url: str
-    model: str
-    api_key: str = field(default="", repr=False)
-    timeout_seconds: float = 60.0
-
-    @classmethod
-    def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """Read CHAT_BASE_URL, CHAT_MODEL, CHAT_API_KEY or CHAT_API_KEY_FILE, CHAT_TIMEOUT_SECONDS.
-
-        Raises:
-            SystemExit: one is missing or wrong; the message says which.
-        """
-        missing = [name for name in ("CHAT_BASE_URL", "CHAT_MODEL") if not environment.get(name)]
-        if missing:
-            message = f"not set: {', '.join(missing)}"
-            raise SystemExit(message)
-        url = environment["CHAT_BASE_URL"].rstrip("/")
-        if not url.startswith(("http://", "https://")):
-            message = "CHAT_BASE_URL does not begin with http:// or https://"
-            raise SystemExit(message)
-        key, path = environment.get("CHAT_API_KEY", ""), environment.get("CHAT_API_KEY_FILE")
-        if path:
-            try:
-                key = Path(path).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                message = f"CHAT_API_KEY_FILE: {error}"
-                raise SystemExit(message) from None
-        try:
-            timeout = float(environment.get("CHAT_TIMEOUT_SECONDS", "60"))
-        except ValueError:
-            message = "CHAT_TIMEOUT_SECONDS is not a number"
-            raise SystemExit(message) from None
-        return cls(url, environment["CHAT_MODEL"], key, timeout)
 
 
 @dataclass

