@@ -34,10 +34,9 @@ const (
 
 type service struct {
 	pb.UnimplementedAgentServiceServer
-	hasStream bool
 }
 
-func (s service) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeResponse, error) {
+func (service) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeResponse, error) {
 	return &pb.DescribeResponse{
 		ContractVersion: 1,
 		Agents: []*pb.AgentDescription{{
@@ -46,7 +45,7 @@ func (s service) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeRes
 			EventTypes: []string{"tally.add"},
 			Summary:    "Adds up amounts",
 		}},
-		ServesTurnsStream: s.hasStream,
+		ServesTurnsStream: true,
 		Sdk:               "none (Go)",
 	}, nil
 }
@@ -146,14 +145,13 @@ func failed(code pb.FailureCode, advice pb.Advice, eventID, message string) *pb.
 
 func main() {
 	port := flag.Int("port", 7074, "0 picks a free one")
-	isUnary := flag.Bool("unary", false, "say that Turns is not served: each turn is a call of its own")
 	flag.Parse()
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", *port))
 	if err != nil {
 		log.Fatal(err)
 	}
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(messageBytes), grpc.MaxSendMsgSize(messageBytes))
-	pb.RegisterAgentServiceServer(server, service{hasStream: !*isUnary})
+	pb.RegisterAgentServiceServer(server, service{})
 	status := health.NewServer()
 	status.SetServingStatus(pb.AgentService_ServiceDesc.ServiceName,
 		grpc_health_v1.HealthCheckResponse_SERVING)

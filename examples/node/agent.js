@@ -24,7 +24,7 @@ const contract = loader.loadSync("headgate/v1/agent.proto", {
   longs: Number,
 });
 
-function describe(hasStream, callback) {
+function describe(call, callback) {
   callback(null, {
     contract_version: 1,
     agents: [
@@ -35,7 +35,7 @@ function describe(hasStream, callback) {
         summary: "Adds up amounts",
       },
     ],
-    serves_turns_stream: hasStream,
+    serves_turns_stream: true,
     sdk: "none (Node)",
   });
 }
@@ -121,21 +121,13 @@ function parsed(bytes) {
 }
 
 function main() {
-  const { values } = parseArgs({
-    options: {
-      port: { type: "string", default: "7075" }, // 0 picks a free one
-      unary: { type: "boolean", default: false }, // say that Turns is not served
-    },
-  });
+  // 0 picks a free one
+  const { values } = parseArgs({ options: { port: { type: "string", default: "7075" } } });
   const server = new grpc.Server({
     "grpc.max_receive_message_length": MESSAGE_BYTES,
     "grpc.max_send_message_length": MESSAGE_BYTES,
   });
-  server.addService(contract[SERVICE], {
-    Describe: (call, callback) => describe(!values.unary, callback),
-    Turn: turn,
-    Turns: turns,
-  });
+  server.addService(contract[SERVICE], { Describe: describe, Turn: turn, Turns: turns });
   const health = new HealthImplementation({ "": "SERVING", [SERVICE]: "SERVING" });
   health.addToServer(server);
   new ReflectionService(contract).addToServer(server);

@@ -8,8 +8,8 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from headgate.core.outcome import outcome_of
 from headgate.rpc.health import SERVICE, ask
 from headgate.sdk.testing import Stored
 from headgate.v1 import agent_pb2 as pb
-from headgate.v1.turn_pb2 import Outcome
-from tests.integration.test_dispatcher import ListJournal, call, dispatcher, until
+from headgate.v1 import agent_pb2_grpc
+from headgate.v1.turn_pb2 import Call, Outcome, Policy
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GO_STUBS = EXAMPLES / "go" / "headgatev1" / "agent.pb.go"
@@ -69,54 +70,79 @@ def build(command: list[str], folder: Path) -> str:
 class Tally:
     """A running service, and what is stored of its one instance."""
 
+    stub: Any
     address: str
-    journal: ListJournal
-    stored: Stored
+    is_stream: bool
+    stored: Stored = field(default_factory=Stored)
     turns: int = 0
 
     async def turn(self, *datas: bytes) -> Outcome:
-        """Run a turn through the dispatcher, as Invoke does, and apply its outcome."""
+        """Run a turn, let the core judge its reply as Invoke does, and apply the outcome."""
         self.turns += 1
-        given = call(self.turns, int(self.address.rpartition(":")[2]))
-        request = given.call.request
-        request.agent_type, request.key, request.turn = "tally", "17", self.turns
-        first = request.events[0]
-        del request.events[:]
+        base = self.turns.to_bytes(16, "big")
+        request = pb.TurnRequest(
+            request_id=base + b"\x01",
+            agent_type="tally",
+            key="17",
+            base=base,
+            turn=self.turns,
+            attempt=1,
+            state=pb.State(values=self.stored.values),
+            deadline_ms=30_000,
+        )
         for place, data in enumerate(datas):
-            event = request.events.add()
-            event.CopyFrom(first)
-            event.id, event.type, event.data = f"e{place}", "tally.add", data
-            event.fingerprint = bytes(15) + bytes([place])
-        request.state.CopyFrom(pb.State(values=self.stored.values))
+            request.events.add(id=f"e{place}", source="test", type="tally.add", data=data)
         for name, items in self.stored.logs.items():
             request.state.logs[name].CopyFrom(pb.LogWindow(length=len(items), items=items))
-        mine = dispatcher(self.journal)
-        mine.take(given)
-        await until(lambda: len(self.journal.outcomes) == self.turns)
-        await mine.close()
-        outcome = self.journal.outcomes[-1]
+        reply = await self._ask(request)
+        assert reply.request_id == request.request_id
+        outcome = outcome_of(
+            Call(request=request, policy=Policy(max_attempts=3, backoff_initial_ms=10)),
+            reply,
+            outcome_id=base,
+            called_us=1,
+            answered_us=2,
+            max_record_bytes=1_000_000,
+        )
         self.stored = self.stored.apply(outcome.mutations)
         return outcome
 
+    async def _ask(self, request: pb.TurnRequest) -> pb.TurnReply:
+        if not self.is_stream:
+            unary: pb.TurnReply = await self.stub.Turn(request, timeout=30)
+            return unary
+        # A neighbour in the same message, of a type that is not served here: answered as well.
+        stranger = pb.TurnRequest(request_id=b"other", agent_type="other", events=request.events)
+        stream = self.stub.Turns(timeout=30)
+        await stream.write(pb.TurnRequestBatch(requests=[stranger, request]))
+        replies: dict[bytes, pb.TurnReply] = {}
+        while len(replies) < 2:
+            replies |= {each.request_id: each for each in (await stream.read()).replies}
+        await stream.done_writing()
+        assert await stream.read() is grpc.aio.EOF
+        assert replies[b"other"].failed.code == pb.FAILURE_CODE_UNKNOWN_AGENT
+        return replies[request.request_id]
+
 
 @pytest.fixture(params=["Turns", "Turn"])
-def wire(request: pytest.FixtureRequest) -> Sequence[str]:
-    """Return the options of a service that serves this one."""
-    return () if request.param == "Turns" else ("--unary",)
+def is_stream(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param == "Turns")
 
 
 @pytest.fixture(params=["go", "node"])
-async def tally(request: pytest.FixtureRequest, wire: Sequence[str]) -> AsyncIterator[Tally]:
+async def tally(request: pytest.FixtureRequest, is_stream: bool) -> AsyncIterator[Tally]:
     command: list[str] = request.getfixturevalue(request.param)
     process = await asyncio.create_subprocess_exec(
-        *command, "--port", "0", *wire, stdout=asyncio.subprocess.PIPE
+        *command, "--port", "0", stdout=asyncio.subprocess.PIPE
     )
     try:
         assert process.stdout is not None
         async with asyncio.timeout(60):
             line = (await process.stdout.readline()).decode()
         assert line.startswith("serving tally on 127.0.0.1:")
-        yield Tally(line.split()[-1], ListJournal(), Stored())
+        address = line.split()[-1]
+        async with grpc.aio.insecure_channel(address) as channel:
+            yield Tally(agent_pb2_grpc.AgentServiceStub(channel), address, is_stream)
     finally:
         process.terminate()
         async with asyncio.timeout(30):
@@ -173,8 +199,8 @@ def test_the_go_stubs_are_those_of_the_contract() -> None:
     our_file = FileDescriptorProto.FromString(pb.DESCRIPTOR.serialized_pb)
     # protoc's plugins embed JSON names; Python's stubs leave them out.
     for message in (each for file in (embedded_file, our_file) for each in messages(file)):
-        for field in message.field:
-            field.ClearField("json_name")
+        for each in message.field:
+            each.ClearField("json_name")
     assert embedded_file == our_file
 
 
