@@ -8,7 +8,7 @@ what is missing is made again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -148,11 +148,3 @@ class Follower:
             for topic, name, value in missing
         ]
         return made.standing
-
-
-def by_topic(gaps: Iterable[Gap]) -> Iterator[tuple[str, list[Gap]]]:
-    """Group gaps by their topic, in the order of the first."""
-    grouped: dict[str, list[Gap]] = {}
-    for gap in gaps:
-        grouped.setdefault(gap.topic, []).append(gap)
-    yield from grouped.items()
