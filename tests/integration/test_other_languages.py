@@ -19,7 +19,8 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from headgate.core.outcome import outcome_of
-from headgate.rpc.health import SERVICE, ask
+from headgate.rpc.health import ask
+from headgate.rpc.wire import SERVICE
 from headgate.sdk.testing import Stored
 from headgate.v1 import agent_pb2 as pb
 from headgate.v1 import agent_pb2_grpc

@@ -1,4 +1,4 @@
-"""The transactions of the job's sinks at the broker: which are open, and ending them."""
+"""The transactions of the job's sink at the broker: which are open, and ending them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from headgate.kafka.connect import admin_client
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient
 
-SINKS = ("outbox", "history", "dead-letters")
+_SINK = "records"
 ONGOING = "Ongoing"
 COMMITTED = "CompleteCommit"
 # Markers go to every partition of a transaction; a busy broker takes a second for it.
@@ -41,20 +41,25 @@ class Transaction:
     state: str
 
 
-def belongs_to(job: str, transactional_id: str) -> bool:
-    """Tell whether an id is one of this job's sinks: Flink adds subtask and a number to the name.
+def transactional_id_prefix(job: str) -> str:
+    """Return what the transactional ids of a job's sink begin with."""
+    return f"{job}-{_SINK}"
 
-    >>> belongs_to("headgate", "headgate-dead-letters-0-3")
+
+def belongs_to(job: str, transactional_id: str) -> bool:
+    """Tell whether an id is one of this job's sink: Flink adds subtask and a number to the prefix.
+
+    >>> belongs_to("headgate", "headgate-records-0-3")
     True
-    >>> belongs_to("headgate", "headgate-2-outbox-0-3")
+    >>> belongs_to("headgate", "headgate-2-records-0-3")
     False
     """
-    sinks = "|".join(SINKS)
-    return bool(re.fullmatch(rf"{re.escape(job)}-(?:{sinks})-\d+-\d+", transactional_id))
+    prefix = re.escape(transactional_id_prefix(job))
+    return bool(re.fullmatch(rf"{prefix}-\d+-\d+", transactional_id))
 
 
 def open_transactions(bootstrap: str, job: str) -> list[Transaction]:
-    """Return the transactions of a job's sinks that hold readers of the committed up."""
+    """Return the transactions of a job's sink that hold readers of the committed up."""
     with admin_client(bootstrap) as admin:
         listed: dict[Any, list[Any]] = admin.list_transactions(state_filters=[ONGOING])
         names = [

@@ -74,7 +74,11 @@ def survey(
                 continue
             place = Place(partition, first.offset, first.timestamp)
             present = read_present(names, outputs, place, history_since_ms=history_since_ms)
-            read = (each for record in chain([first], records) for each in outcomes_in(record))
+            read = (
+                each
+                for record in chain([first], records)
+                for each in outcomes_in(record, config.kafka.partitions)
+            )
             Follower(names, present, found).follow(read)
     return found
 

@@ -45,7 +45,7 @@ def find_newer(config: Config, positions: dict[int, int]) -> Newer | None:
                     # A loser has the number of a turn that another outcome made, earlier.
                     f"{address}/{read.outcome.turn}": rfc3339(read.appended_ms * 1_000)
                     for record in journal.records(names.journal, partition, position, end)
-                    for address, read in outcomes_in(record)
+                    for address, read in outcomes_in(record, config.kafka.partitions)
                     if read.outcome.outputs
                 }
                 found = in_outbox(names.outbox, outputs, place, turns)

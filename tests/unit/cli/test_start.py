@@ -14,7 +14,7 @@ from headgate.kafka import transactions
 from headgate.kafka.transactions import Transaction
 from headgate.repair import release as releasing
 
-OPEN = Transaction("headgate-outbox-0-1", 7, 3, "Ongoing")
+OPEN = Transaction("headgate-records-0-1", 7, 3, "Ongoing")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from headgate.kafka.transactions import Transaction
 from headgate.repair.checkpoint import Prepared
 from headgate.repair.settled import Fate, fate_of
 
-PREPARED = Prepared("headgate-outbox-0-1", 7, 3)
+PREPARED = Prepared("headgate-records-0-1", 7, 3)
 
 
 @pytest.mark.parametrize(
