@@ -91,6 +91,9 @@ class Gate(KeyedCoProcessFunction):
         self._numbers = {key: number for number, key in enumerate(keys)}
         self._shards: dict[int, Shard] = {}
         self._alarms: dict[int, int] = {}
+        # Of the record at work: its time, and what steps see around them, by agent type.
+        self._now_ms = 0
+        self._arounds: dict[str, Surroundings] = {}
 
     def close(self) -> None:
         """Stop following the registry."""
@@ -101,7 +104,7 @@ class Gate(KeyedCoProcessFunction):
     def process_element1(self, value: bytes, ctx: Any) -> list[Output]:
         """Take an event or a control, or what intake could not read."""
         given = GateInput.FromString(bytes(value))
-        shard = self._shard(given.shard)
+        shard = self._enter(given.shard)
         match given.WhichOneof("kind"):
             case "event":
                 self._step(shard, given.address, EventArrived(given.event))
@@ -118,7 +121,7 @@ class Gate(KeyedCoProcessFunction):
             problem = f"its key is {key!r}, which is not its partition's"
             self._outputs.set_record_aside(value, problem)
             return self._outputs.give()
-        shard = self._shard(partition)
+        shard = self._enter(partition)
         try:
             for each in records_in(bytes(payload or b"")):
                 self._read(shard, each, value)
@@ -130,11 +133,11 @@ class Gate(KeyedCoProcessFunction):
         """Wake the instances of a shard that are due."""
         key = ctx.get_current_key()
         number = self._numbers[key if isinstance(key, str) else key[0]]
-        shard = self._shard(number)
+        shard = self._enter(number)
         self._alarms.pop(number, None)
-        now_ms = max(timestamp, time.time_ns() // 1_000_000)
-        for address in shard.take_due(now_ms):
-            self._wake(shard, address, now_ms)
+        self._now_ms = max(timestamp, self._now_ms)
+        for address in shard.take_due(self._now_ms):
+            self._wake(shard, address)
         return self._finish(shard, ctx)
 
     def _read(self, shard: Shard, raw: bytes, journaled: Journaled) -> None:
@@ -144,6 +147,7 @@ class Gate(KeyedCoProcessFunction):
             case "tick":
                 self._ticked_at = time.monotonic()
                 self._outputs.see(record.tick)
+                self._arounds.clear()
             case "outcome":
                 _, _, partition, offset, appended_ms = journaled
                 outcome = record.outcome
@@ -158,15 +162,15 @@ class Gate(KeyedCoProcessFunction):
                 problem = "it is neither an outcome nor a tick"
                 self._outputs.set_record_aside(journaled, problem)
 
-    def _wake(self, shard: Shard, address: str, now_ms: int) -> None:
+    def _wake(self, shard: Shard, address: str) -> None:
         try:
             control = shard.control_of(address)
         except StateVersionError:
             return
         if control is None or not control.wake_ms:
             return
-        if control.wake_ms <= now_ms:
-            rest_ms = rests_until(control, self._around(address, now_ms))
+        if control.wake_ms <= self._now_ms:
+            rest_ms = rests_until(control, self._around(address))
             if not rest_ms:
                 self._step(shard, address, TimerFired())
                 return
@@ -185,11 +189,10 @@ class Gate(KeyedCoProcessFunction):
             if letter is not None:
                 self._outputs.carry_out(address, shard.number, DeadLettered(letter))
             return
-        now_ms = time.time_ns() // 1_000_000
         if type(given) is OutcomeRead and control is not None and control.HasField("in_flight"):
-            self._patience.learn(now_ms - control.in_flight.sent_ms)
-        around = self._around(address, now_ms)
-        made = step(Snapshot(address, control, shard.items_of(address)), given, around)
+            self._patience.learn(self._now_ms - control.in_flight.sent_ms)
+        snapshot = Snapshot(address, control, shard.items_of(address))
+        made = step(snapshot, given, self._around(address))
         shard.keep(address, made.control, made.puts)
         if made.set_timer_ms:
             # A timer that is to be deleted stays: woken in vain, the instance says so.
@@ -199,14 +202,19 @@ class Gate(KeyedCoProcessFunction):
         for effect in made.effects:
             self._outputs.carry_out(address, shard.number, effect)
 
-    def _around(self, address: str, now_ms: int) -> Surroundings:
-        return Surroundings(
-            now_ms=now_ms,
-            spec=self._registry.get(address.partition("/")[0]),
-            registry_complete=self._registry.is_complete,
-            promise=self._promise(),
-            patience_ms=self._patience.milliseconds,
-        )
+    def _around(self, address: str) -> Surroundings:
+        """What dispatching sees: the same for all instances of a type that one record is about."""
+        agent_type = address.partition("/")[0]
+        around = self._arounds.get(agent_type)
+        if around is None:
+            around = self._arounds[agent_type] = Surroundings(
+                now_ms=self._now_ms,
+                spec=self._registry.get(agent_type),
+                registry_complete=self._registry.is_complete,
+                promise=self._promise(),
+                patience_ms=self._patience.milliseconds,
+            )
+        return around
 
     def _promise(self) -> bytes:
         """What Invoke promises; nothing once it has been silent for some ticks."""
@@ -215,8 +223,10 @@ class Gate(KeyedCoProcessFunction):
 
     # ------------------------------------------------------------------------- around a record
 
-    def _shard(self, number: int) -> Shard:
-        """Return a shard, whose key must be Flink's current one."""
+    def _enter(self, number: int) -> Shard:
+        """Begin a record; return its shard, whose key must be Flink's current one."""
+        self._now_ms = time.time_ns() // 1_000_000
+        self._arounds.clear()
         shard = self._shards.get(number)
         if shard is None:
             key = self._settings.shard_keys[number]
