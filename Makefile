@@ -12,14 +12,16 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # What exists of the folders with Python in them.
 CODE := $(wildcard src tests jobs agents examples benchmarks)
+# The intent agent's own environment: 90 MB of weights and a numpy that Flink's cage has no room for.
+INTENT := agents/intent/.venv
 # Passed on to `make demo`, `test`, `test-fast`, `bench` and `chaos`: make demo ARGS="--rate 50"
 ARGS ?=
 
-.PHONY: help setup demo test test-fast lint bench chaos clean tools-python tools-jvm
+.PHONY: help setup demo test test-fast lint bench chaos agent-intent clean tools-python tools-jvm
 
 help: ## this list
 	@echo "Headgate. Targets (pass options with ARGS=...):"
-	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)$$/  \1\t\2/p' Makefile | expand -t 14
+	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)$$/  \1\t\2/p' Makefile | expand -t 16
 
 tools-python:
 	@command -v $(PYTHON) >/dev/null || { \
@@ -78,6 +80,16 @@ bench: setup ## rates, latencies and CPU per turn up to saturation; table and JS
 
 chaos: setup ## only the tests that kill something
 	$(BIN)/python -m pytest -m chaos $(ARGS)
+
+$(INTENT)/.installed: agents/intent/requirements.txt setup.py | tools-python
+	@[ -x $(INTENT)/bin/python ] || $(PYTHON) -m venv $(INTENT)
+	$(INTENT)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps -r agents/intent/requirements.txt
+	$(INTENT)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[sdk]'
+	@touch $@
+
+agent-intent: $(INTENT)/.installed ## an environment of its own for agents/intent, with the weights
+	@echo "Ready: $(INTENT)/bin/python agents/intent/agent.py"
 
 clean: ## end the embedded stack; remove what was built, keep .venv
 	@[ ! -x $(BIN)/headgate ] || [ ! -d .headgate ] || $(BIN)/headgate down || true

@@ -1,6 +1,7 @@
-"""Packaging of Headgate: one distribution, three extras.
+"""Packaging of Headgate: one distribution, four extras.
 
-`[sdk]` is what an agent service installs: gRPC and protobuf, nothing of Flink or Kafka.
+`[sdk]` is what an agent service installs: gRPC and protobuf, nothing of Flink or Kafka. `[chat]` is
+that and what agents/chat needs.
 `[flink]` is the runtime and the command line. `[dev]` is what the tests and `make lint` need.
 
 Every requirement has a floor (the oldest release tried) and a ceiling (the first one known or
@@ -44,7 +45,14 @@ SDK = [
     "protobuf>=5.26.1,<7",  # floor: what grpcio-tools 1.65.5 generates for; ceiling: one major on
 ]
 
+# agents/chat, which runs in an environment of its own as well.
+CHAT = [
+    *SDK,
+    "httpx>=0.28.1,<0.29",  # 0.28 took arguments of the client away; below 1.0 a minor may again
+]
+
 DEV = [
+    *CHAT,  # the tests talk with agents/chat
     "pytest>=9.2,<10",  # a major removes what the one before deprecated, and plugins follow late
     "pytest-asyncio>=1.5,<2",  # the loop scopes of pyproject.toml belong to the 1 series
     "cloudevents>=2.2,<3",  # reads our outputs as any consumer would
@@ -78,7 +86,7 @@ setup(
     python_requires=">=3.11,<3.12",
     # The stubs are part of every install: core, sdk and runtime all import them.
     install_requires=["protobuf>=5.26.1,<7"],
-    extras_require={"flink": FLINK, "sdk": SDK, "dev": DEV},
+    extras_require={"flink": FLINK, "sdk": SDK, "chat": CHAT, "dev": DEV},
     entry_points={
         "console_scripts": ["headgate = headgate.cli.app:main"],
         "pytest11": ["headgate = headgate.testing.plugin"],

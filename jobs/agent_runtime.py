@@ -1,5 +1,5 @@
 """The agent runtime as a Flink job: `flink run -py jobs/agent_runtime.py -- --config
-headgate.toml`.
+headgate.toml`. `--reemit` and `--after-long-outage` restore what is refused otherwise.
 """
 
 import sys

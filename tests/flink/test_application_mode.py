@@ -86,6 +86,25 @@ def await_job(flink: Flink) -> str:
     return str(found[0]["id"])
 
 
+def test_the_jobmanager_looks_at_what_it_is_to_restore(parts: tuple[Path, Family, Kafka]) -> None:
+    home, family, _ = parts
+    script = jars.settings_folder().parent / "jobs" / "agent_runtime.py"
+    supervisor = Supervisor(family)
+    flink = ApplicationFlink(family, supervisor, home / "refused", jars.fetch() / "flink")
+    flink.job = ("--fromSavepoint", "file:///nowhere/chk-1", "-py", str(script))
+    flink.job += ("--config", str(home / "headgate.toml"))
+    flink.launch()
+    try:
+        log = flink.logs / "jobmanager.log"
+        deadline = time.monotonic() + START_SECONDS
+        while "CheckpointUnreadableError" not in (log.read_text() if log.is_file() else ""):
+            assert time.monotonic() < deadline, f"nothing was refused; see {log}"
+            time.sleep(POLL_SECONDS)
+    finally:
+        supervisor.stop()
+        flink.stop()
+
+
 def test_the_job_runs_in_application_mode(parts: tuple[Path, Family, Kafka]) -> None:
     home, family, _ = parts
     path = home / "headgate.toml"

@@ -5,6 +5,7 @@ Whatever happens, a world that comes to rest agrees with the oracle.
 
 from __future__ import annotations
 
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -20,7 +21,7 @@ from tests.sim.verdict import check
 BYTES = 150
 """Decisions of a schedule: some 80 steps, before it is left to come to rest."""
 
-KEPT = (
+KEPT: tuple[dict[str, Any], ...] = (
     {"KEPT_ITEMS": instance.KEPT_ITEMS},
     {"KEPT_EVENT_BYTES": 0, "KEPT_ITEMS": 0},
     # Values that outgrow the control record at ten, and a record that is full.

@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 TEMPLATE = ROOT / "docs" / "adr" / "0000-template.md"
 DOCS = [page for page in sorted((ROOT / "docs").rglob("*.md")) if page != TEMPLATE]
-PAGES = [README, ROOT / "CONTRIBUTING.md", *DOCS]
+FOLDERS = sorted([*ROOT.glob("agents/*/README.md"), *ROOT.glob("examples/*/README.md")])
+PAGES = [README, ROOT / "CONTRIBUTING.md", *DOCS, *FOLDERS]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 TEST_NAME = re.compile(r"`(?:[^`]*::)?(test_\w+)`")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib
-import importlib.util
 import signal
 import subprocess
 import sys
@@ -17,12 +16,10 @@ from headgate.cli.look import Output, answers, as_json, table
 from headgate.config import Config, load
 from headgate.errors import ConfigError, HeadgateError
 from headgate.local import state_file
-from headgate.local.jars import settings_folder
 from headgate.local.ports import LOOPBACK
 from headgate.local.rest import FlinkRest
 from headgate.local.stack import LocalStack
 from headgate.local.state_file import StackState
-from headgate.local.submit import newest_checkpoint, submit
 
 DEFAULT_CONFIG = Path("headgate.toml")
 STATE_SECONDS = 1.0  # how often stack.json follows restarted processes
@@ -35,6 +32,7 @@ ConfigPath = Annotated[Path, typer.Option("--config", help="The configuration, i
 
 
 def dev(
+    *,
     home: Home = Path(".headgate"),
     config: ConfigPath = DEFAULT_CONFIG,
     task_managers: Annotated[
@@ -42,6 +40,9 @@ def dev(
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return once it runs.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete old topics and state.")] = False,
+    reemit: Annotated[
+        bool, typer.Option("--reemit", help="Start although newer outputs exist: write them again.")
+    ] = False,
 ) -> None:
     """Start Kafka and Flink on this machine, and the job if there is a headgate.toml."""
     # Only the default name may be missing: a file that was named is expected to be there.
@@ -50,7 +51,7 @@ def dev(
     if fresh:
         LocalStack(home).erase()
     if detach:
-        _detach(home, config, wanted)
+        _detach(home, config, wanted, *(["--reemit"] if reemit else []))
         return
     port = _kafka_port(settings) if settings else None
     stack = LocalStack(home, wanted, kafka_port=port, say=answers.print)
@@ -58,7 +59,7 @@ def dev(
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda *_: _interrupt(ended))
     try:
-        stack.start(lambda started: _run_job(started, settings, config))
+        stack.start(lambda started: _run_job(started, settings, config, reemit))
         _announce(home)
         answers.print("Ctrl-C ends it.")
         while not ended.wait(STATE_SECONDS):
@@ -114,23 +115,21 @@ def _kafka_port(config: Config) -> int:
     return int(port)
 
 
-def _run_job(stack: LocalStack, config: Config | None, path: Path) -> None:
-    script = settings_folder().parent / "jobs" / "agent_runtime.py"
+def _run_job(stack: LocalStack, config: Config | None, path: Path, reemit: bool) -> None:
     if config is None:
         return
-    if importlib.util.find_spec("headgate.kafka") is not None:
+    from headgate.cli.start import end_transactions, entry_script, start_job
+
+    if not entry_script().is_file():
         importlib.import_module("headgate.kafka.topics").ensure_topics(config)
-    if not script.is_file():
         return
     answers.print("submitting the job")
-    # Data of an earlier run is kept, so the job goes on from where it was.
-    checkpoint = newest_checkpoint(stack.flink)
-    arguments = ["--config", str(path.resolve())]
-    stack.job = submit(stack.flink, script, arguments, restore_from=checkpoint)
-    stack.flink.rest.await_running(stack.job)
+    stack.when_flink_ended = lambda: end_transactions(stack, config, say=answers.print)
+    flags = ["--reemit"] if reemit else []
+    stack.job = start_job(stack, config, path, *flags, say=answers.print)
 
 
-def _detach(home: Path, config: Path, task_managers: int) -> None:
+def _detach(home: Path, config: Path, task_managers: int, *flags: str) -> None:
     home = home.resolve()
     present = state_file.read(home)
     if present is not None:
@@ -139,7 +138,7 @@ def _detach(home: Path, config: Path, task_managers: int) -> None:
     log = home / "logs" / "dev.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "headgate.cli.app", "dev", "--home", str(home)]
-    command += ["--config", str(config), "--task-managers", str(task_managers)]
+    command += ["--config", str(config), "--task-managers", str(task_managers), *flags]
     answers.print("starting Kafka and Flink")
     with log.open("wb") as output:
         owner = subprocess.Popen(

@@ -18,6 +18,7 @@ from pyflink.datastream.functions import KeyedCoProcessFunction
 
 from headgate.core.batch import records_in
 from headgate.core.codec import StateVersionError
+from headgate.core.dispatch import rests_until
 from headgate.core.machine import step
 from headgate.core.model import (
     ControlArrived,
@@ -164,10 +165,14 @@ class Gate(KeyedCoProcessFunction):
             return
         if control is None or not control.wake_ms:
             return
-        if control.wake_ms > now_ms:
-            shard.wake_at(address, control.wake_ms)
-        else:
-            self._step(shard, address, TimerFired())
+        if control.wake_ms <= now_ms:
+            rest_ms = rests_until(control, self._around(address, now_ms))
+            if not rest_ms:
+                self._step(shard, address, TimerFired())
+                return
+            # Not worth a write: a next life looks at once, and rests as well.
+            control.wake_ms = rest_ms
+        shard.wake_at(address, control.wake_ms)
 
     # ------------------------------------------------------------------------------------- step
 
@@ -183,13 +188,7 @@ class Gate(KeyedCoProcessFunction):
         now_ms = time.time_ns() // 1_000_000
         if type(given) is OutcomeRead and control is not None and control.HasField("in_flight"):
             self._patience.learn(now_ms - control.in_flight.sent_ms)
-        around = Surroundings(
-            now_ms=now_ms,
-            spec=self._registry.get(address.partition("/")[0]),
-            registry_complete=self._registry.is_complete,
-            promise=self._promise(),
-            patience_ms=self._patience.milliseconds,
-        )
+        around = self._around(address, now_ms)
         made = step(Snapshot(address, control, shard.items_of(address)), given, around)
         shard.keep(address, made.control, made.puts)
         if made.set_timer_ms:
@@ -199,6 +198,15 @@ class Gate(KeyedCoProcessFunction):
             self._outputs.answered(address)
         for effect in made.effects:
             self._outputs.carry_out(address, shard.number, effect)
+
+    def _around(self, address: str, now_ms: int) -> Surroundings:
+        return Surroundings(
+            now_ms=now_ms,
+            spec=self._registry.get(address.partition("/")[0]),
+            registry_complete=self._registry.is_complete,
+            promise=self._promise(),
+            patience_ms=self._patience.milliseconds,
+        )
 
     def _promise(self) -> bytes:
         """What Invoke promises; nothing once it has been silent for some ticks."""

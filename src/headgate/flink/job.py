@@ -23,6 +23,7 @@ from headgate.flink.invoke import Invoke, InvokeSettings
 from headgate.flink.outputs import Topics
 from headgate.flink.rows import BYTES, KEY_TYPE, KEYED_ROW, OUTPUT
 from headgate.flink.shards import shard_keys
+from headgate.kafka.transactions import transactional_id_prefix
 
 REQUESTS = "SELECT f2 FROM headgate_gate WHERE f0 = ''"
 
@@ -76,7 +77,7 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         tables.sql_query(RECORDS),
         bootstrap=bootstrap,
         topics=[names.outbox, names.history, names.dead_letters],
-        prefix=config.job.name,
+        prefix=transactional_id_prefix(config.job.name),
         timeout_ms=int(config.job.transaction_timeout.total_seconds() * 1000),
     )
 

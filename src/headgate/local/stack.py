@@ -23,6 +23,10 @@ def _say_nothing(_: str) -> None:
     return
 
 
+def _do_nothing() -> None:
+    return
+
+
 class LocalStack:
     """A Kafka server, a Flink cluster and agent services below one folder.
 
@@ -47,6 +51,8 @@ class LocalStack:
         """Describe a stack; nothing is started before `start()`."""
         self.home = home.resolve()
         self.job: str | None = None
+        # Called when Flink has ended and Kafka still serves: what the job left there can be ended.
+        self.when_flink_ended: Callable[[], None] = _do_nothing
         self._task_managers = task_managers
         self._flink_settings = flink_settings
         self._kafka_port = kafka_port
@@ -80,9 +86,12 @@ class LocalStack:
             self._supervisor.stop()
             self.agents.stop_all()
             self.flink.stop()
-            self.kafka.stop()
-            self._family.close()
-            self._family = None
+            try:
+                self.when_flink_ended()
+            finally:
+                self.kafka.stop()
+                self._family.close()
+                self._family = None
         if self._lock >= 0:
             (self.home / "stack.json").unlink(missing_ok=True)
             os.close(self._lock)

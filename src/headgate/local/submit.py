@@ -50,12 +50,15 @@ def submit(
     return found[1]
 
 
-def newest_checkpoint(flink: Flink) -> str | None:
-    """Return the newest complete checkpoint or savepoint of this cluster's jobs, if any.
+def newest_checkpoint(home: Path) -> str | None:
+    """Return the newest complete checkpoint or savepoint below a stack's folder, if any.
 
     A checkpoint is complete once it has its `_metadata`, which Flink writes last.
     """
-    found = [*flink.checkpoints.glob("*/chk-*/_metadata"), *flink.savepoints.glob("*/_metadata")]
+    found = [
+        *home.glob("flink/checkpoints/*/chk-*/_metadata"),
+        *home.glob("flink/savepoints/*/_metadata"),
+    ]
     if not found:
         return None
     return max(found, key=lambda metadata: metadata.stat().st_mtime_ns).parent.as_uri()

@@ -1,6 +1,7 @@
 """What authors of agent services import: agents, turns, and `serve`."""
 
 from headgate.sdk.agent import Agent, on
+from headgate.sdk.batcher import Batcher
 from headgate.sdk.errors import Park, RetryableError, TerminalError
 from headgate.sdk.event import Event
 from headgate.sdk.log import Log, log
@@ -9,6 +10,7 @@ from headgate.sdk.turn import Turn
 
 __all__ = [
     "Agent",
+    "Batcher",
     "Event",
     "Log",
     "Park",

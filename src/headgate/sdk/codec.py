@@ -8,6 +8,24 @@ from typing import Any
 from headgate.sdk.errors import StateError
 
 to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_raw_decode = json.JSONDecoder().raw_decode
+
+
+def from_json(data: bytes) -> Any:
+    """Decode JSON as `json.loads` does; ValueError or RecursionError if it is none.
+
+    >>> from_json(b'{"a": 1}')
+    {'a': 1}
+    """
+    # Nearly everything is bare UTF-8, and loads takes three times as long to find that out. What
+    # is not (UTF-16, a byte order mark, blanks around it, no JSON at all) is left to loads: it
+    # knows what to make of it, or how to name the fault.
+    try:
+        text = data.decode()
+        value, end = _raw_decode(text)
+    except ValueError:
+        return json.loads(data)
+    return value if end == len(text) else json.loads(data)
 
 
 class Misfit(Exception):  # noqa: N818 - never leaves this package: becomes a StateError
@@ -51,7 +69,7 @@ class Codec:
 
     def from_bytes(self, data: bytes, where: str) -> Any:
         try:
-            return self.decode(json.loads(data))
+            return self.decode(from_json(data))
         except Misfit as misfit:
             misfit.inside(where)
             raise StateError(str(misfit)) from None

@@ -1,9 +1,9 @@
 """Event: a typed view of one input."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from headgate.sdk.codec import from_json
 from headgate.sdk.errors import EventDataError
 from headgate.v1 import agent_pb2 as pb
 
@@ -72,7 +72,7 @@ class Event:
             given = self._given
             if is_json(given.datacontenttype):
                 try:
-                    self._data = json.loads(given.data) if given.data else None
+                    self._data = from_json(given.data) if given.data else None
                 except (ValueError, RecursionError) as error:
                     message = f"data of event {given.id!r} is not JSON: {error}"
                     raise EventDataError(message) from None

@@ -23,6 +23,7 @@ from headgate.sdk.errors import (
     TerminalError,
 )
 from headgate.sdk.event import Event
+from headgate.sdk.limit import Limit
 from headgate.sdk.turn import Turn
 from headgate.v1 import agent_pb2 as pb
 
@@ -72,14 +73,9 @@ def script(agent: Agent[Any], request: pb.TurnRequest) -> Script:
         reply.taken_event_ids.append(given.id)
     else:
         reply.completed.SetInParent()
-    reply.mutations.extend(work.mutations())
-    # Only what was settled: a thread that outlived its deadline may still be adding to the rest.
-    outputs, messages, timers = turn._settled
-    reply.outputs.extend(turn._outputs[:outputs])
-    reply.messages.extend(turn._messages[:messages])
-    reply.timers.extend(turn._timers[:timers])
-    # Usage of the failed event counts too: it has been paid for.
-    reply.usage.extend(turn._usage)
+    if mutations := work.mutations():
+        reply.mutations.extend(mutations)
+    turn._hand_over(reply)
     return reply
 
 
@@ -119,11 +115,12 @@ async def run(
 ) -> pb.TurnReply:
     """Run a turn of any agent, until `deadline` on the running loop's clock."""
     playing = script(agent, request)
+    limit = None if deadline is None else Limit(deadline)
     try:
         step = next(playing)
         while True:
             try:
-                await _call(step, deadline, pool)
+                await _call(step, limit, pool)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
@@ -139,26 +136,25 @@ async def run(
     except StopIteration as done:
         reply: pb.TurnReply = done.value
         return reply
+    finally:
+        if limit is not None:
+            limit.lift()
 
 
-async def _call(step: Step, deadline: float | None, pool: Executor | None) -> None:
+async def _call(step: Step, limit: Limit | None, pool: Executor | None) -> None:
     handler, turn, event = step
-    if not handler.is_async and not handler.in_thread:
+    if handler.is_async:
+        waiting = handler.call(turn, event)
+    elif handler.in_thread:
+        waiting = asyncio.get_running_loop().run_in_executor(pool, handler.call, turn, event)
+    else:
         handler.call(turn, event)
         return
-    limit = asyncio.timeout_at(deadline)
-    try:
-        async with limit:
-            if handler.is_async:
-                await handler.call(turn, event)
-            else:
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(pool, handler.call, turn, event)
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        message = "the turn's deadline passed while its handler ran"
-        raise DeadlineError(message) from None
+    if limit is None:
+        await waiting
+    else:
+        with limit:
+            await waiting
 
 
 def _exited(error: SystemExit) -> RuntimeError:

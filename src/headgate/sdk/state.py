@@ -29,6 +29,8 @@ class _Value:
     name: str
     codec: Codec
     default: bytes
+    # The default itself if it is immutable: a field that still holds it needs no encoding.
+    unchanged: Any
 
 
 class StateCodec(Generic[S]):
@@ -61,12 +63,14 @@ class StateCodec(Generic[S]):
                 self.logs.append((field.name, compile_codec(item, where)))
                 continue
             codec = compile_codec(hint, where)
+            held = getattr(defaults, field.name)
             try:
-                default = codec.to_bytes(getattr(defaults, field.name), where)
+                default = codec.to_bytes(held, where)
             except StateError as error:
                 message = f"default of {error}"
                 raise DefinitionError(message) from None
-            self.values.append(_Value(field.name, codec, default))
+            unchanged = held if codec.is_immutable else _ABSENT
+            self.values.append(_Value(field.name, codec, default, unchanged))
 
     def load(self, stored: pb.State) -> "Workspace[S]":
         """Decode stored state for one turn; StateError if it does not fit."""
@@ -76,65 +80,66 @@ class StateCodec(Generic[S]):
 class Workspace(Generic[S]):
     """One turn's state: the dataclass, and the bytes it stood for when it was last settled."""
 
-    __slots__ = ("_bytes", "_codec", "_logs", "_original", "_settled", "state")
+    __slots__ = ("_changed", "_codec", "_logs", "_settled", "_stored", "state")
 
     def __init__(self, codec: StateCodec[S], stored: pb.State) -> None:
         self._codec = codec
         values, logs = stored.values, stored.logs
+        self._stored = values
         given: dict[str, Any] = {}
-        self._original: list[bytes] = []
+        # What each field held when last settled; _ABSENT where it may have changed in place.
+        self._settled: list[Any] = []
         for value in codec.values:
             name = value.name
+            held = value.unchanged
             if name in values:
-                data = values[name]
-                given[name] = value.codec.from_bytes(data, name)
-                self._original.append(data)
-            else:
-                self._original.append(value.default)
+                given[name] = made = value.codec.from_bytes(values[name], name)
+                held = made if value.codec.is_immutable else _ABSENT
+            self._settled.append(held)
         self._logs: list[Log[Any]] = []
         for name, item in codec.logs:
             if name in logs:
                 window = logs[name]
-                made: Log[Any] = Log._load(item, name, window.length, window.items)
+                loaded: Log[Any] = Log._load(item, name, window.length, window.items)
             else:
-                made = Log._load(item, name, 0, ())
-            given[name] = made
-            self._logs.append(made)
+                loaded = Log._load(item, name, 0, ())
+            given[name] = loaded
+            self._logs.append(loaded)
         self.state: S = codec.cls(**given)
-        self._bytes = list(self._original)
-        self._settled = [
-            given.get(value.name, _ABSENT) if value.codec.is_immutable else _ABSENT
-            for value in codec.values
-        ]
+        self._changed: dict[str, bytes] = {}
 
     def settle(self, state: S) -> None:
         """Keep what an event's handler made of the state; StateError if a value does not fit.
 
         Nothing is kept when it raises.
         """
-        changed: list[tuple[int, Any, bytes]] = []
+        found: list[tuple[int, Any, bytes]] = []
         for place, value in enumerate(self._codec.values):
             held = getattr(state, value.name)
             if held is self._settled[place]:
                 continue  # the same immutable object: nothing to encode
-            data = value.codec.to_bytes(held, value.name)
-            changed.append((place, held if value.codec.is_immutable else _ABSENT, data))
+            found.append((place, held, value.codec.to_bytes(held, value.name)))
         for (name, _), log in zip(self._codec.logs, self._logs, strict=True):
             if getattr(state, name) is not log:
                 message = f"{name}: a log cannot be replaced; append to it, or clear() it"
                 raise StateError(message)
-        for place, held, data in changed:
-            self._settled[place] = held
-            self._bytes[place] = data
+        for place, held, data in found:
+            value = self._codec.values[place]
+            if value.codec.is_immutable:
+                self._settled[place] = held
+            if data == self._stored.get(value.name, value.default):
+                self._changed.pop(value.name, None)
+            else:
+                self._changed[value.name] = data
         for log in self._logs:
             log._settle()
 
     def mutations(self) -> list[pb.Mutation]:
         """What the settled state changes in the stored one."""
         found = [
-            pb.Mutation(name=value.name, set=now)
-            for value, was, now in zip(self._codec.values, self._original, self._bytes, strict=True)
-            if now != was
+            pb.Mutation(name=value.name, set=self._changed[value.name])
+            for value in self._codec.values
+            if value.name in self._changed
         ]
         for (name, _), log in zip(self._codec.logs, self._logs, strict=True):
             for item in log._changes[: log._settled]:

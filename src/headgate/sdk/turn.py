@@ -192,6 +192,21 @@ class Turn(Generic[S]):
         """Keep the effects so far: the event's handler has returned."""
         self._settled = (len(self._outputs), len(self._messages), len(self._timers))
 
+    def _hand_over(self, reply: pb.TurnReply) -> None:
+        """Put into the reply what was settled, and the usage."""
+        # Only what was settled: a thread that outlived its deadline may still be adding to the
+        # rest. Most turns have outputs alone, and even an empty extend costs.
+        outputs, messages, timers = self._settled
+        if outputs:
+            reply.outputs.extend(self._outputs[:outputs])
+        if messages:
+            reply.messages.extend(self._messages[:messages])
+        if timers:
+            reply.timers.extend(self._timers[:timers])
+        # Usage of the failed event counts too: it has been paid for.
+        if self._usage:
+            reply.usage.extend(self._usage)
+
 
 def _named(text: str, what: str) -> str:
     if not text or len(text) > 255:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from headgate.sdk.annotations import compile_codec
+from headgate.sdk.codec import from_json
 from headgate.sdk.errors import DefinitionError, StateError
 
 
@@ -116,3 +117,32 @@ def test_fields_of_a_newer_revision_are_kept() -> None:
 def test_types_without_a_codec_are_refused_when_defined(annotation: Any) -> None:
     with pytest.raises(DefinitionError, match="here"):
         compile_codec(annotation, "here")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"12",
+        '{"a": ["\u00fc", null]}'.encode(),
+        b" [1, 2]\n",
+        b"\xef\xbb\xbf[1]",
+        '"\u00fc"'.encode("utf-16"),
+        '["a"]'.encode("utf-16-le"),
+        "[1]".encode("utf-32-be"),
+        b'"\xed\xa0\x80"',  # a lone surrogate
+        b"1e400",
+        b"",
+        b"1 2",
+        b"{",
+        b"\xff\xff\xff\xff",
+        b"[" * 100_000,
+    ],
+)
+def test_json_is_read_as_the_standard_library_reads_it(data: bytes) -> None:
+    def outcome(read: Any) -> Any:
+        try:
+            return read(data)
+        except (ValueError, RecursionError) as error:
+            return type(error), str(error)
+
+    assert outcome(from_json) == outcome(json.loads)

@@ -231,6 +231,82 @@ async def test_the_deadline_cancels_a_handler_and_keeps_the_prefix() -> None:
     assert [mutation.set for mutation in reply.mutations] == [b"1"]
 
 
+async def test_a_handler_that_swallows_the_deadline_is_kept_and_the_next_one_cancelled() -> None:
+    agent = Agent("order", Order)
+
+    @agent.on("*")
+    async def handle(turn: Turn[Order], event: Event) -> None:
+        turn.state.total += 1
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if event.id != "stubborn":
+                raise
+
+    events = [pb.Event(id="stubborn", type="x"), pb.Event(id="2", type="x")]
+    deadline = asyncio.get_running_loop().time() + 0.02
+    reply = await run(agent, pb.TurnRequest(events=events), deadline=deadline)
+    assert list(reply.taken_event_ids) == ["stubborn"]
+    assert reply.failed.code == pb.FAILURE_CODE_DEADLINE_EXCEEDED
+    assert reply.failed.event_id == "2"
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_an_error_while_the_deadline_cancels_is_told_as_it_is() -> None:
+    agent = Agent("a")
+
+    @agent.on("*")
+    async def handle(turn: Any, event: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            fails()
+
+    deadline = asyncio.get_running_loop().time() + 0.02
+    reply = await run(agent, pb.TurnRequest(events=[pb.Event(type="x")]), deadline=deadline)
+    assert reply.failed.code == pb.FAILURE_CODE_AGENT_ERROR
+    assert "no such cake" in reply.failed.message
+
+
+async def test_a_turn_cancelled_together_with_its_deadline_is_cancelled() -> None:
+    agent = Agent("a")
+    cancel_too: list[Callable[[], object]] = []
+
+    @agent.on("*")
+    async def handle(turn: Any, event: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancel_too[0]()
+            raise
+
+    deadline = asyncio.get_running_loop().time() + 0.02
+    request = pb.TurnRequest(events=[pb.Event(type="x")])
+    task = asyncio.ensure_future(run(agent, request, deadline=deadline))
+    cancel_too.append(task.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_deadline_that_is_over_leaves_nothing_behind() -> None:
+    agent = Agent("a")
+
+    @agent.on("*")
+    async def handle(turn: Any, event: Any) -> None:
+        await asyncio.sleep(0)
+
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + 0.02
+    request = pb.TurnRequest(events=[pb.Event(type="x"), pb.Event(type="x")])
+    reply = await run(agent, request, deadline=deadline)
+    assert reply.HasField("completed")
+    is_over = asyncio.Event()
+    loop.call_at(deadline + 0.001, is_over.set)
+    await is_over.wait()  # were the turn's timer still set, it would cancel this test
+
+
 @pytest.mark.parametrize("error", [TimeoutError, asyncio.CancelledError])
 async def test_a_handlers_own_timeout_or_cancel_is_its_failure(
     error: Callable[[], BaseException],

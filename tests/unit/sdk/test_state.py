@@ -63,6 +63,69 @@ def test_a_value_set_back_is_not_written() -> None:
     assert work.mutations() == []
 
 
+def test_a_value_replaced_by_an_equal_one_is_not_written() -> None:
+    work = CODEC.load(stored(status=b'"paid"', items=b'{"a":1}'))
+    work.state.status = "".join(["pa", "id"])
+    work.state.items = {"a": 1}
+    work.settle(work.state)
+    assert work.mutations() == []
+
+
+def test_a_stored_value_set_to_the_default_is_written() -> None:
+    work = CODEC.load(stored(status=b'"paid"'))
+    work.state.status = Order.status
+    work.settle(work.state)
+    assert written(work.mutations()) == [("status", "set", b'"new"')]
+
+
+def test_a_default_left_and_come_back_to_is_not_written() -> None:
+    work = CODEC.load(pb.State())
+    for status in ("lost", Order.status):
+        work.state.status = status
+        work.settle(work.state)
+    assert work.mutations() == []
+
+
+def test_changes_are_written_in_the_order_of_the_fields() -> None:
+    work = CODEC.load(pb.State())
+    work.state.items["a"] = 1
+    work.settle(work.state)
+    work.state.status = "paid"
+    work.settle(work.state)
+    assert [mutation.name for mutation in work.mutations()] == ["status", "items"]
+
+
+NAMES = iter(range(1000))
+
+
+@dataclass
+class Named:
+    name: int = field(default_factory=NAMES.__next__)
+
+
+def test_a_default_that_differs_from_instance_to_instance_is_written() -> None:
+    work = StateCodec(Named).load(pb.State())
+    work.settle(work.state)
+    assert written(work.mutations()) == [("name", "set", str(work.state.name).encode())]
+
+
+@dataclass(eq=False)  # hashable, so that dataclasses let it be a default
+class Place:
+    street: str = ""
+
+
+@dataclass
+class Home:
+    place: Place = Place()  # noqa: RUF009 - the shared default is the point
+
+
+def test_a_shared_default_that_is_changed_in_place_is_written() -> None:
+    work = StateCodec(Home).load(pb.State())
+    work.state.place.street = "Elm"
+    work.settle(work.state)
+    assert written(work.mutations()) == [("place", "set", b'{"street":"Elm"}')]
+
+
 def test_a_state_may_be_replaced_whole_but_for_its_logs() -> None:
     work = CODEC.load(pb.State())
     work.settle(Order("paid", notes=work.state.notes))

@@ -1,0 +1,73 @@
+"""Gaps are what the journal promises and the topics lack: all of it, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from headgate.config import Config
+from headgate.core.model import OutcomeRead
+from headgate.core.replay import Standing
+from headgate.repair.gaps import Follower, Survey
+from headgate.repair.present import Present
+from tests.unit.core.build import ADDRESS
+from tests.unit.repair.turns import HISTORY, LETTERS, OUTBOX, Life, live
+
+KEPT = list(live().records)
+
+
+def present_of(life: Life, lost: Iterable[tuple[str, str]]) -> Present:
+    """Return what readers see of a life if some of its records were lost."""
+    there = set(life.records) - set(lost)
+    present = Present()
+    for told in life.histories:
+        if (HISTORY, f"{ADDRESS}/{told.outcome.turn}") in there:
+            after = Standing(told.base_after, told.outcome.turn, told.at_us)
+            present.turns[told.outcome.outcome_id] = after
+    present.outputs = {name for topic, name in there if topic == OUTBOX}
+    present.letters = {name for topic, name in there if topic == LETTERS}
+    return present
+
+
+def gaps_of(
+    present: Present, reads: Iterable[OutcomeRead]
+) -> tuple[dict[tuple[str, str], bytes], Survey]:
+    """Follow outcomes; return the gaps' values by topic and id."""
+    found = Survey()
+    Follower(Config().topic_names, present, found).follow((ADDRESS, read) for read in reads)
+    assert len({(gap.topic, gap.id) for gap in found.gaps}) == len(found.gaps)
+    return {(gap.topic, gap.id): gap.value for gap in found.gaps}, found
+
+
+def test_a_whole_life_has_no_gap() -> None:
+    life = live()
+    gaps, found = gaps_of(present_of(life, []), life.reads)
+    assert gaps == {}
+    # The loser and the repeat are no turns.
+    assert found.turns == len(life.reads) - 2
+
+
+@pytest.mark.parametrize("lost", [*([each] for each in KEPT), KEPT, KEPT[:3], KEPT[-4:]])
+def test_what_was_lost_is_made_again_byte_for_byte(lost: list[tuple[str, str]]) -> None:
+    life = live()
+    gaps, found = gaps_of(present_of(life, lost), life.reads)
+    assert gaps == {each: life.records[each] for each in lost}
+    assert found.uncertain == []
+
+
+def test_the_history_tells_where_a_shortened_journal_begins() -> None:
+    life = live()
+    # Retention has taken the first outcome; its turn is in the history, before the journal's begin.
+    present = present_of(life, [(OUTBOX, f"{ADDRESS}/2/0"), *KEPT[-2:]])
+    present.before[ADDRESS] = present.turns.pop(life.reads[0].outcome.outcome_id)
+    gaps, found = gaps_of(present, life.reads[1:])
+    assert set(gaps) == set(KEPT[-2:])
+    assert found.uncertain == []
+
+
+def test_a_turn_that_nothing_leads_to_is_uncertain_and_left_alone() -> None:
+    life = live()
+    gaps, found = gaps_of(Present(), life.reads[3:])
+    assert gaps == {}
+    assert found.uncertain[0] == f"{ADDRESS}/2"
