@@ -36,7 +36,7 @@ from headgate.flink.refusal import letter_for_refused
 from headgate.flink.shard import Shard
 from headgate.flink.shards import shards_of
 from headgate.flink.storage import StoredEntries
-from headgate.kafka.registry import RegistryTable
+from headgate.kafka.shared_table import SharedTable
 from headgate.v1 import turn_pb2
 from headgate.v1.turn_pb2 import GateInput, JournalRecord
 
@@ -74,7 +74,8 @@ class Gate(KeyedCoProcessFunction):
         # PyFlink's own getters are broken in thread mode; the Java object behind them is not.
         info = runtime_context._runtime_context.getTaskInfo()
         self._begin_life(info.getIndexOfThisSubtask(), info.getNumberOfParallelSubtasks())
-        self._registry = RegistryTable(self._settings.bootstrap, self._settings.registry)
+        self._registry = SharedTable(self._settings.bootstrap, self._settings.registry)
+        self._table = self._registry.table
 
     def _begin_life(self, subtask: int, parallelism: int) -> None:
         """What Gate knows in memory alone: gone with a failover, made anew by the next life."""
@@ -90,6 +91,8 @@ class Gate(KeyedCoProcessFunction):
         self._numbers = {key: number for number, key in enumerate(keys)}
         self._shards: dict[int, Shard] = {}
         self._alarms: dict[int, int] = {}
+        # How far intake had read the registry when it sent what came here.
+        self._routed_position = 0
 
     def close(self) -> None:
         """Stop following the registry."""
@@ -100,6 +103,7 @@ class Gate(KeyedCoProcessFunction):
     def process_element1(self, value: bytes, ctx: Any) -> list[Output]:
         """Take an event or a control, or what intake could not read."""
         given = GateInput.FromString(bytes(value))
+        self._routed_position = max(self._routed_position, given.registry_position)
         shard = self._shard(given.shard)
         match given.WhichOneof("kind"):
             case "event":
@@ -123,6 +127,7 @@ class Gate(KeyedCoProcessFunction):
                 self._read(shard, each, value)
         except DecodeError as error:
             self._outputs.set_record_aside(value, str(error))
+        self._wake_resumed(shard)
         return self._finish(shard, ctx)
 
     def on_timer(self, timestamp: int, ctx: Any) -> list[Output]:
@@ -169,6 +174,20 @@ class Gate(KeyedCoProcessFunction):
         else:
             self._step(shard, address, TimerFired())
 
+    def _wake_resumed(self, shard: Shard) -> None:
+        """Wake instances whose agent is no longer paused.
+
+        Each would look by itself, but only after half a minute. A tick comes to every shard within
+        a second, and nothing else does so surely.
+        """
+        paused = self._table.shown.paused
+        if paused is shard.paused:
+            return
+        resumed = shard.paused - paused
+        shard.paused = paused
+        for address in shard.waiting_of(resumed):
+            self._step(shard, address, TimerFired())
+
     # ------------------------------------------------------------------------------------- step
 
     def _step(self, shard: Shard, address: str, given: Input) -> None:
@@ -183,10 +202,12 @@ class Gate(KeyedCoProcessFunction):
         now_ms = time.time_ns() // 1_000_000
         if type(given) is OutcomeRead and control is not None and control.HasField("in_flight"):
             self._patience.learn(now_ms - control.in_flight.sent_ms)
+        shown = self._table.shown
         around = Surroundings(
             now_ms=now_ms,
-            spec=self._registry.get(address.partition("/")[0]),
-            registry_complete=self._registry.is_complete,
+            spec=shown.specs.get(address.partition("/")[0]),
+            # Another process's intake may know an agent that this table has not come to yet.
+            registry_complete=self._table.is_complete and shown.position >= self._routed_position,
             promise=self._promise(),
             patience_ms=self._patience.milliseconds,
         )
