@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from headgate.cli.attach import TopicNotReadError, UnfitServiceError
+from headgate.cli.attach import UnfitServiceError
+from headgate.cli.job_topics import TopicNotReadError
 from headgate.cli.registered import UnknownAgentError
 from headgate.kafka.publish import Placed
 from headgate.kafka.registry import write_specs

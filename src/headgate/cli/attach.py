@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,14 +25,13 @@ from headgate.cli.attach_options import (
     Wire,
     table_of,
 )
-from headgate.cli.broker import BootstrapOption, Broker, ConfigOption, find_broker
+from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
+from headgate.cli.job_topics import check_topics
 from headgate.cli.look import Output, OutputOption, answers, as_json
 from headgate.cli.registered import read, write
-from headgate.config.spelling import did_you_mean, listed
 from headgate.errors import HeadgateError
 
 if TYPE_CHECKING:
-    from headgate.kafka.registry import Contents
     from headgate.v1.turn_pb2 import AgentSpec
 
 
@@ -42,13 +40,6 @@ class UnfitServiceError(HeadgateError):
 
     Operator action: put right what the message says, or attach with --force, and the calls wait
     until the service is there.
-    """
-
-
-class TopicNotReadError(HeadgateError):
-    """A route begins at a topic that the job does not read.
-
-    Operator action: declare the topic in headgate.toml and submit the job again, or name another.
     """
 
 
@@ -155,30 +146,6 @@ def attach(
         as_json(registered(spec) | {"is_new": known is None, "problems": problems})
     else:
         _say(spec, problems)
-
-
-def check_topics(topics: Iterable[str], contents: Contents, broker: Broker) -> None:
-    """See that the job reads these topics.
-
-    What it reads it has written into the registry when it started. Where none ever did, it will be
-    what headgate.toml says.
-
-    Raises:
-        TopicNotReadError: it does not.
-    """
-    if contents.job is not None:
-        known, whose = list(contents.job.topics), f"job {contents.job.name!r} reads"
-    else:
-        known = [topic.name for topic in broker.config.topics]
-        whose = "no job has started yet, and headgate.toml declares"
-    for topic in topics:
-        if topic not in known:
-            message = (
-                f"topic {topic!r} is not read{did_you_mean(topic, known)}; {whose} "
-                f"{listed(known) if known else 'no topic'}. Topics are fixed when the job starts: "
-                "declare it in headgate.toml and submit the job again"
-            )
-            raise TopicNotReadError(message)
 
 
 def _say(spec: AgentSpec, problems: list[str]) -> None:

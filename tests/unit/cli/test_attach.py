@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from headgate.cli import app
-from headgate.cli.attach import TopicNotReadError, UnfitServiceError
+from headgate.cli.attach import UnfitServiceError
+from headgate.cli.job_topics import TopicNotReadError
 from headgate.cli.registered import UnknownAgentError
 from headgate.kafka import registry
 from headgate.kafka.registry import Contents

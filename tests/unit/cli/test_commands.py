@@ -41,6 +41,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         ("tail",),
         *(("agents", verb) for verb in ("list", "attach", "detach", "describe", "health")),
         *(("agents", verb) for verb in ("pause", "resume")),
+        *(("instances", verb) for verb in ("resume", "skip", "cancel", "reset", "park")),
     ],
 )
 def test_help_has_an_example(
