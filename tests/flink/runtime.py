@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from kafka import TopicPartition
 from typer.testing import CliRunner
 
 from headgate.cli import app
 from headgate.config import Config, load
 from headgate.kafka.cloudevent import CONTENT_TYPE, structured
+from headgate.kafka.connect import open_consumer
 from headgate.kafka.publish import Placed, Publisher
 from headgate.kafka.registry import write_specs
 from headgate.kafka.views import View
@@ -27,6 +29,7 @@ from headgate.testing.serving import Serving
 from tests.flink.liars import LIARS, Liar
 
 JOB_SECONDS = 240.0
+POLL_MS = 500
 MAX_RECORD = 100_000
 
 TOML = """
@@ -175,7 +178,7 @@ class Runtime:
         """Wait for so many outputs of an instance and return all it has."""
 
         def find() -> list[View] | None:
-            found = self.records.outbox_of.get(address, [])
+            found = list(self.records.outbox_of.get(address, ()))
             return found if len(found) >= count else None
 
         return self.records.await_found(find, f"answer {count} of {address}")
@@ -197,6 +200,20 @@ class Runtime:
             return found[0] if found else None
 
         return self.records.await_found(find, f"the dead letter of {json.dumps(origin)}")
+
+    def journal_key(self, partition: int) -> bytes:
+        """Return the key that the job's own records have in a partition of the journal."""
+        consumer = open_consumer(self.config.kafka.bootstrap)
+        place = TopicPartition(self.config.topic_names.journal, partition)
+        consumer.assign([place])
+        # The very first is a tick of the job's start; tests write later ones.
+        consumer.seek(place, 0)
+        polled: list[Any] = []
+        while not polled:
+            polled = consumer.poll(timeout_ms=POLL_MS).get(place, [])
+        consumer.close()
+        key: bytes = polled[0].key
+        return key
 
     def assert_unharmed(self) -> None:
         """Assert that the job never restarted, runs, and serves others."""

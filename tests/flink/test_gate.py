@@ -254,3 +254,27 @@ def test_an_instance_that_waits_is_woken_by_the_next_life_too(
     [request] = requests_of(out)
     assert request.call.request.key == "1", "what the first life's Invoke may have lost"
     assert list(due) == ["order/1"], "it still waits"
+
+
+def test_an_instance_whose_request_is_held_rests_without_a_write(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entries, context = Stored(), Context()
+    gate = fresh_gate(entries, Stored())
+    gate._outputs.give()
+    make_ready(gate)
+    gate.process_element1(event_for("order/1").SerializeToString(), context)
+    before = dict(entries)
+    now_ns = time.time_ns() + 2 * 10**9
+    clock = SimpleNamespace(time_ns=lambda: now_ns, monotonic=time.monotonic)
+    monkeypatch.setattr("headgate.flink.gate.time", clock)
+    shard = Context(KEYS[shard_of("order/1")])
+    assert gate.on_timer(context.timers[0], shard) == []
+    assert dict(entries) == before
+    assert shard.timers[0] > now_ns // 10**6, "it is looked at again"
+    # Invoke has dropped something: now it may be this one.
+    tick = Tick(nonce=gate._readiness.nonce, drops=1, partition=0, partitions=2)
+    row = (KEYS[0], JournalRecord(tick=tick).SerializeToString(), 0, 9, 3_000)
+    gate.process_element2(row, Context())
+    now_ns = shard.timers[0] * 10**6
+    assert len(requests_of(gate.on_timer(shard.timers[0], shard))) == 1

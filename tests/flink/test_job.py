@@ -11,7 +11,7 @@ from headgate.core.identity import partition_of
 from headgate.core.render import rfc3339
 from headgate.kafka.connect import open_producer
 from headgate.kafka.publish import Placed
-from headgate.v1.turn_pb2 import JournalRecord, Outcome
+from headgate.v1.turn_pb2 import JournalBatch, JournalRecord, Outcome
 from tests.flink.liars import LIARS
 from tests.flink.runtime import MAX_RECORD, Runtime
 
@@ -28,9 +28,9 @@ BINARY = {
 
 
 def produce(
-    runtime: Runtime, topic: str, partition: int, key: bytes | None, value: bytes
+    runtime: Runtime, topic: str, partition: int, key: bytes | None, value: bytes | None
 ) -> Placed:
-    """Write what no Publisher would: no key, or a key that is no text."""
+    """Write what no Publisher would: no key, no value, or a key that is no text."""
     producer = open_producer(runtime.config.kafka.bootstrap, delivery_seconds=30)
     sent = producer.send(topic, key=key, value=value, partition=partition).get(30)
     producer.close()
@@ -138,10 +138,7 @@ def test_a_record_whose_key_is_no_text(runtime: Runtime) -> None:
 
 
 def test_a_record_without_a_value(runtime: Runtime) -> None:
-    producer = open_producer(runtime.config.kafka.bootstrap, delivery_seconds=30)
-    sent = producer.send("events", key=b"k", value=None, partition=0).get(30)
-    producer.close()
-    letter = runtime.letter_at(Placed("events", sent.partition, sent.offset, sent.timestamp))
+    letter = runtime.letter_at(produce(runtime, "events", 0, b"k", None))
     assert letter["reason"] == "not_json"
     runtime.assert_unharmed()
 
@@ -189,31 +186,60 @@ def test_an_agent_service_that_breaks_the_contract(runtime: Runtime, name: str) 
     assert (letter["address"], letter["attempts"]) == (f"{name}/{key}", 2)
     # Its next event is tried as well: an instance is not lost with an event.
     assert runtime.letter_at(runtime.send(f"for-{name}", key, {}))["attempts"] == 2
-    assert not [o for o in runtime.records.outbox if o["source"].startswith(f"headgate:{name}/")]
+    assert f"{name}/{key}" not in runtime.records.outbox_of
+    assert not [output for output in runtime.records.outbox if "_unreadable" in output]
     runtime.assert_unharmed()
 
 
-STRANGE_OUTCOME = JournalRecord(outcome=Outcome(agent_type="mirror", key="someone-else"))
+def elsewhere(runtime: Runtime) -> str:
+    """Return a key of the honest agent's whose outcomes do not belong to the first partition."""
+    count = runtime.config.kafka.partitions
+    keys = iter(lambda: runtime.fresh("elsewhere"), "")
+    return next(key for key in keys if partition_of(f"mirror/{key}".encode(), count))
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        (b"mirror/k", b"\xff\xff no protobuf"),
-        (b"mirror/k", b""),
-        (b"mirror/k", STRANGE_OUTCOME.SerializeToString()),
-        (b"\xff\xfe", b"no protobuf"),
-        (None, b"no protobuf"),
-    ],
-    ids=["noise", "empty", "another's outcome", "a key that is no text", "no key"],
-)
-def test_a_journal_record_that_no_one_can_parse(
-    runtime: Runtime, key: bytes | None, value: bytes
-) -> None:
-    place = produce(runtime, runtime.config.topic_names.journal, 0, key, value)
+def outcome_for(key: str) -> bytes:
+    """Return the journal's record of an outcome that nobody asked for."""
+    outcome = Outcome(agent_type="mirror", key=key, base=b"\x07" * 16, outcome_id=b"x" * 16)
+    outcome.completed.SetInParent()
+    return JournalRecord(outcome=outcome).SerializeToString()
+
+
+NOISE = b"\xff\xff no protobuf"
+UNREADABLE = {
+    "noise": NOISE,
+    "empty": b"",
+    "no value": None,
+    "noise in a batch": JournalRecord(batch=JournalBatch(records=[NOISE])).SerializeToString(),
+}
+# Anyone may write a key; Gate must not look for it among its own.
+STRANGE_KEYS = {"an address": b"mirror/k", "no text": b"\xff\xfe", "no key": None}
+
+
+def assert_set_aside(runtime: Runtime, place: Placed) -> None:
+    """Assert that a record of the journal has become a dead letter that says where it is."""
     letter = runtime.letter_at(place)
     assert letter["reason"] == "bad_journal_record"
+    assert f"{place.topic}/{place.partition}@{place.offset}: " in letter["message"]
     runtime.assert_unharmed()
+
+
+@pytest.mark.parametrize("value", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_journal_record_that_no_one_can_parse(runtime: Runtime, value: bytes | None) -> None:
+    journal = runtime.config.topic_names.journal
+    assert_set_aside(runtime, produce(runtime, journal, 0, runtime.journal_key(0), value))
+
+
+@pytest.mark.parametrize("key", STRANGE_KEYS.values(), ids=STRANGE_KEYS)
+def test_a_journal_record_with_a_key_of_nobodys(runtime: Runtime, key: bytes | None) -> None:
+    journal = runtime.config.topic_names.journal
+    assert_set_aside(runtime, produce(runtime, journal, 0, key, outcome_for("k")))
+
+
+def test_an_outcome_in_a_partition_that_is_not_its_instances(runtime: Runtime) -> None:
+    journal = runtime.config.topic_names.journal
+    value = outcome_for(elsewhere(runtime))
+    assert_set_aside(runtime, produce(runtime, journal, 0, runtime.journal_key(0), value))
 
 
 def test_an_inbox_record_that_no_one_can_parse(runtime: Runtime) -> None:
@@ -226,16 +252,15 @@ def test_an_outcome_for_a_base_that_is_not_current_changes_nothing(runtime: Runt
     key = runtime.fresh()
     runtime.send("events", key, {"n": 1})
     runtime.answers(key)
-    address = f"mirror/{key}"
     forged = Outcome(agent_type="mirror", key=key, base=b"\x07" * 16, turn=2, outcome_id=b"x" * 16)
     forged.completed.SetInParent()
     forged.mutations.add(name="count", set=b"99")
-    partition = partition_of(address.encode(), runtime.config.kafka.partitions)
+    partition = partition_of(f"mirror/{key}".encode(), runtime.config.kafka.partitions)
     produce(
         runtime,
         runtime.config.topic_names.journal,
         partition,
-        address.encode(),
+        runtime.journal_key(partition),
         JournalRecord(outcome=forged).SerializeToString(),
     )
     runtime.send("events", key, {"n": 2})

@@ -20,9 +20,11 @@ from headgate.v1.turn_pb2 import (
     AgentSpec,
     Control,
     Controlled,
+    InFlight,
     InvokeRequest,
     Outcome,
     Policy,
+    StoredControl,
 )
 
 RESEND_FIRST_MS = LEAST_MS
@@ -91,6 +93,27 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
     instance.transition.effects.append(sent)
 
 
+def rests_until(control: StoredControl, around: Surroundings) -> int:
+    """Return until when an instance that is woken may go on resting, 0 if it must be stepped.
+
+    It may while its request is held by Invoke: a step would find nothing to do but to write down
+    when to look again. A loaded job wakes as many instances as it takes turns.
+    """
+    if control.pending_controls or not control.HasField("in_flight"):
+        return 0
+    in_flight = control.in_flight
+    if not around.promise or in_flight.promise != around.promise:
+        return 0
+    return _next_look(in_flight, around)
+
+
+def _next_look(in_flight: InFlight, around: Surroundings) -> int:
+    # The age doubles with every step. It is taken from now: after an outage of minutes there is
+    # one re-send to make, not one for every step that was missed.
+    age = max(RESEND_FIRST_MS, around.now_ms - in_flight.sent_ms)
+    return around.now_ms + min(age, RESEND_AT_MOST_MS)
+
+
 def _send_again(instance: Instance, around: Surroundings) -> None:
     in_flight = instance.control.in_flight
     if around.spec is None and not around.registry_complete:
@@ -104,10 +127,7 @@ def _send_again(instance: Instance, around: Surroundings) -> None:
             in_flight.promise = around.promise
             sent, _ = _request(instance, len(in_flight.fingerprints), around.spec)
             instance.transition.effects.append(sent)
-        # The age doubles with every step. It is taken from now: after an outage of minutes there is
-        # one re-send to make, not one for every step that was missed.
-        age = max(RESEND_FIRST_MS, around.now_ms - in_flight.sent_ms)
-        in_flight.resend_ms = around.now_ms + min(age, RESEND_AT_MOST_MS)
+        in_flight.resend_ms = _next_look(in_flight, around)
     instance.transition.wake_ms = in_flight.resend_ms
 
 

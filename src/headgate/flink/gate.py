@@ -18,6 +18,7 @@ from pyflink.datastream.functions import KeyedCoProcessFunction
 
 from headgate.core.batch import records_in
 from headgate.core.codec import StateVersionError
+from headgate.core.dispatch import rests_until
 from headgate.core.machine import step
 from headgate.core.model import (
     ControlArrived,
@@ -93,6 +94,9 @@ class Gate(KeyedCoProcessFunction):
         self._alarms: dict[int, int] = {}
         # How far intake had read the registry when it sent what came here.
         self._routed_position = 0
+        # Of the record at work: its time, and what steps see around them, by agent type.
+        self._now_ms = 0
+        self._arounds: dict[str, Surroundings] = {}
 
     def close(self) -> None:
         """Stop following the registry."""
@@ -104,7 +108,7 @@ class Gate(KeyedCoProcessFunction):
         """Take an event or a control, or what intake could not read."""
         given = GateInput.FromString(bytes(value))
         self._routed_position = max(self._routed_position, given.registry_position)
-        shard = self._shard(given.shard)
+        shard = self._enter(given.shard)
         match given.WhichOneof("kind"):
             case "event":
                 self._step(shard, given.address, EventArrived(given.event))
@@ -121,7 +125,7 @@ class Gate(KeyedCoProcessFunction):
             problem = f"its key is {key!r}, which is not its partition's"
             self._outputs.set_record_aside(value, problem)
             return self._outputs.give()
-        shard = self._shard(partition)
+        shard = self._enter(partition)
         try:
             for each in records_in(bytes(payload or b"")):
                 self._read(shard, each, value)
@@ -134,11 +138,11 @@ class Gate(KeyedCoProcessFunction):
         """Wake the instances of a shard that are due."""
         key = ctx.get_current_key()
         number = self._numbers[key if isinstance(key, str) else key[0]]
-        shard = self._shard(number)
+        shard = self._enter(number)
         self._alarms.pop(number, None)
-        now_ms = max(timestamp, time.time_ns() // 1_000_000)
-        for address in shard.take_due(now_ms):
-            self._wake(shard, address, now_ms)
+        self._now_ms = max(timestamp, self._now_ms)
+        for address in shard.take_due(self._now_ms):
+            self._wake(shard, address)
         return self._finish(shard, ctx)
 
     def _read(self, shard: Shard, raw: bytes, journaled: Journaled) -> None:
@@ -148,6 +152,7 @@ class Gate(KeyedCoProcessFunction):
             case "tick":
                 self._ticked_at = time.monotonic()
                 self._outputs.see(record.tick)
+                self._arounds.clear()
             case "outcome":
                 _, _, partition, offset, appended_ms = journaled
                 outcome = record.outcome
@@ -162,17 +167,21 @@ class Gate(KeyedCoProcessFunction):
                 problem = "it is neither an outcome nor a tick"
                 self._outputs.set_record_aside(journaled, problem)
 
-    def _wake(self, shard: Shard, address: str, now_ms: int) -> None:
+    def _wake(self, shard: Shard, address: str) -> None:
         try:
             control = shard.control_of(address)
         except StateVersionError:
             return
         if control is None or not control.wake_ms:
             return
-        if control.wake_ms > now_ms:
-            shard.wake_at(address, control.wake_ms)
-        else:
-            self._step(shard, address, TimerFired())
+        if control.wake_ms <= self._now_ms:
+            rest_ms = rests_until(control, self._around(address))
+            if not rest_ms:
+                self._step(shard, address, TimerFired())
+                return
+            # Not worth a write: a next life looks at once, and rests as well.
+            control.wake_ms = rest_ms
+        shard.wake_at(address, control.wake_ms)
 
     def _wake_resumed(self, shard: Shard) -> None:
         """Wake instances whose agent is no longer paused.
@@ -185,6 +194,8 @@ class Gate(KeyedCoProcessFunction):
             return
         resumed = shard.paused - paused
         shard.paused = paused
+        # What this record has seen so far may be older.
+        self._arounds.clear()
         for address in shard.waiting_of(resumed):
             self._step(shard, address, TimerFired())
 
@@ -199,19 +210,10 @@ class Gate(KeyedCoProcessFunction):
             if letter is not None:
                 self._outputs.carry_out(address, shard.number, DeadLettered(letter))
             return
-        now_ms = time.time_ns() // 1_000_000
         if type(given) is OutcomeRead and control is not None and control.HasField("in_flight"):
-            self._patience.learn(now_ms - control.in_flight.sent_ms)
-        shown = self._table.shown
-        around = Surroundings(
-            now_ms=now_ms,
-            spec=shown.specs.get(address.partition("/")[0]),
-            # Another process's intake may know an agent that this table has not come to yet.
-            registry_complete=self._table.is_complete and shown.position >= self._routed_position,
-            promise=self._promise(),
-            patience_ms=self._patience.milliseconds,
-        )
-        made = step(Snapshot(address, control, shard.items_of(address)), given, around)
+            self._patience.learn(self._now_ms - control.in_flight.sent_ms)
+        snapshot = Snapshot(address, control, shard.items_of(address))
+        made = step(snapshot, given, self._around(address))
         shard.keep(address, made.control, made.puts)
         if made.set_timer_ms:
             # A timer that is to be deleted stays: woken in vain, the instance says so.
@@ -221,6 +223,23 @@ class Gate(KeyedCoProcessFunction):
         for effect in made.effects:
             self._outputs.carry_out(address, shard.number, effect)
 
+    def _around(self, address: str) -> Surroundings:
+        """What dispatching sees: the same for all instances of a type that one record is about."""
+        agent_type = address.partition("/")[0]
+        around = self._arounds.get(agent_type)
+        if around is None:
+            shown = self._table.shown
+            around = self._arounds[agent_type] = Surroundings(
+                now_ms=self._now_ms,
+                spec=shown.specs.get(agent_type),
+                # Another process's intake may know an agent that this table has not come to yet.
+                registry_complete=self._table.is_complete
+                and shown.position >= self._routed_position,
+                promise=self._promise(),
+                patience_ms=self._patience.milliseconds,
+            )
+        return around
+
     def _promise(self) -> bytes:
         """What Invoke promises; nothing once it has been silent for some ticks."""
         silent = time.monotonic() - self._ticked_at
@@ -228,8 +247,10 @@ class Gate(KeyedCoProcessFunction):
 
     # ------------------------------------------------------------------------- around a record
 
-    def _shard(self, number: int) -> Shard:
-        """Return a shard, whose key must be Flink's current one."""
+    def _enter(self, number: int) -> Shard:
+        """Begin a record; return its shard, whose key must be Flink's current one."""
+        self._now_ms = time.time_ns() // 1_000_000
+        self._arounds.clear()
         shard = self._shards.get(number)
         if shard is None:
             key = self._settings.shard_keys[number]

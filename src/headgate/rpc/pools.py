@@ -21,6 +21,11 @@ IDLE_SECONDS = 600.0
 """A pool that is not used for so long is closed when the next one is made. Revisions of an agent
 type alternate, so that a younger one does not replace an older one at once."""
 
+ALONE_AT_MOST_MS = 2_000
+"""Longest pause of the only endpoint. Leaving one out spares calls where others can take them;
+where none can they wait for this one, and an event that breaks it needs a dozen tries to be known.
+"""
+
 PoolKey = tuple[str, str, bytes]
 EndpointKey = tuple[str, bytes]
 
@@ -66,6 +71,10 @@ class Pools:
                 pool.drop_waiting()
         self._close_idle()
         service = Service.FromString(raw) if raw else Service(endpoints=[target])
+        if len(set(service.endpoints)) == 1:
+            breaker = service.connection.breaker
+            longest = breaker.pause_max_ms or ALONE_AT_MOST_MS
+            breaker.pause_max_ms = max(breaker.pause_ms, min(longest, ALONE_AT_MOST_MS))
         pool = Pool(
             [self._endpoint(each, service) for each in dict.fromkeys(service.endpoints)],
             service.limits,

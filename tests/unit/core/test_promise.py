@@ -8,11 +8,12 @@ import pytest
 
 from headgate.core import patience
 from headgate.core.codec import decode_control, encode_control
+from headgate.core.dispatch import rests_until
 from headgate.core.machine import step
 from headgate.core.model import EventArrived, SendRequest, Snapshot, Surroundings, TimerFired
 from headgate.core.patience import Patience
 from headgate.core.readiness import Readiness
-from headgate.v1.turn_pb2 import Tick
+from headgate.v1.turn_pb2 import Controlled, StoredControl, Tick
 from tests.unit.core.build import ADDRESS, NOW_MS, Host, event
 
 NONCE = b"12345678"
@@ -112,3 +113,27 @@ def test_patience_is_a_second_at_ease_and_grows_with_what_turns_take() -> None:
     for _ in range(2_000):
         followed.learn(20)
     assert followed.milliseconds == patience.LEAST_MS
+
+
+@pytest.mark.parametrize("promise", [b"p1", b"p2", b""], ids=["kept", "another", "none"])
+@pytest.mark.parametrize("after_ms", [1_000, 5_000, 600_000])
+def test_an_instance_rests_only_where_a_step_would_do_nothing(
+    promise: bytes, after_ms: int
+) -> None:
+    host, around = in_flight(b"p1")
+    later = replace(around, promise=promise, now_ms=NOW_MS + after_ms)
+    rest_ms = rests_until(host.state, later)
+    stored = decode_control(host.state.SerializeToString(), ADDRESS)
+    made = step(Snapshot(ADDRESS, stored, host.items), TimerFired(), later)
+    assert bool(rest_ms) == (not made.effects)
+    if rest_ms:
+        assert made.control is not None
+        assert rest_ms == made.control.wake_ms
+
+
+def test_an_instance_with_a_wish_or_nothing_in_flight_does_not_rest() -> None:
+    host, later = in_flight(b"p1")
+    wished = host.state
+    wished.pending_controls.add(control_id="c1", verb=Controlled.CANCEL)
+    assert rests_until(wished, later) == 0
+    assert rests_until(StoredControl(mailbox_tail=1), later) == 0
