@@ -12,7 +12,7 @@ from benchmarks.measure import Result
 from benchmarks.options import Options
 from headgate.core.codec import encode_control
 from headgate.core.decode import Decoded, Record, TopicRule, decode
-from headgate.core.identity import partition_of
+from headgate.core.identity import address_of, partition_of
 from headgate.core.machine import step
 from headgate.core.model import (
     EventArrived,
@@ -36,7 +36,7 @@ TURNS = 10_000
 MAX_RECORD_BYTES = 1_000_000
 NOW_MS = 1_700_000_000_000
 
-RULE = TopicRule("echo", "json", "record", "message", MAX_RECORD_BYTES)
+RULE = TopicRule("json", "record", "message", MAX_RECORD_BYTES)
 POLICY = Policy(
     deadline_ms=60_000,
     max_attempts=3,
@@ -82,9 +82,10 @@ class _Bench:
         record = Record("messages", 0, number, NOW_MS, key.encode(), value.encode(), {})
         read = self._timed("decode", lambda: decode(record, RULE))
         assert isinstance(read, Decoded)  # noqa: S101 - narrows the type; the record is ours
+        address = address_of("echo", read.key)
         stored = self._timed("event: serialize", read.event.SerializeToString)
         event = self._timed("event: parse", lambda: Event.FromString(stored))
-        made = self._step("step: event arrived", read.address, EventArrived(event))
+        made = self._step("step: event arrived", address, EventArrived(event))
         (sent,) = [effect for effect in made.effects if isinstance(effect, SendRequest)]
         raw = self._timed("request: serialize", (sent.raw_request or sent.call).SerializeToString)
         call = self._timed("request: parse", lambda: InvokeRequest.FromString(raw)).call
@@ -103,11 +104,11 @@ class _Bench:
                 into=entry.outcome,
             ),
         )
-        self._timed("partition", lambda: partition_of(read.address.encode(), 8))
+        self._timed("partition", lambda: partition_of(address.encode(), 8))
         journaled = self._timed("journal: serialize", entry.SerializeToString)
         back = self._timed("journal: parse", lambda: JournalRecord.FromString(journaled)).outcome
         given = OutcomeRead(back, journaled, NOW_MS + number, 0, number)
-        self._step("step: outcome read", read.address, given)
+        self._step("step: outcome read", address, given)
 
     def _step(self, name: str, address: str, given: Input) -> Transition:
         control, items = self._controls.get(address), self._items[address]

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from kafka import TopicPartition
+from typer.testing import CliRunner
 
+from headgate.cli import app
 from headgate.config import Config, load
 from headgate.kafka.cloudevent import CONTENT_TYPE, structured
 from headgate.kafka.connect import open_consumer
@@ -54,6 +56,9 @@ type = "shop.blob"
 [[topics]]
 name = "strangers"
 
+[[topics]]
+name = "offers"
+
 [[routes]]
 topic = "strangers"
 agent = "stranger"
@@ -93,9 +98,9 @@ class Mirror:
     count: int = 0
 
 
-def mirror() -> Agent[Mirror]:
+def mirror(name: str = "mirror") -> Agent[Mirror]:
     """Make an agent that answers with what it was given; told to be large, it is."""
-    agent = Agent("mirror", Mirror)
+    agent = Agent(name, Mirror)
 
     @agent.on("*")
     def answer(turn: Turn[Mirror], event: Event) -> None:
@@ -129,7 +134,7 @@ class Runtime:
             text += AGENT.format(name="mirror", endpoint=served.endpoint)
             for name, liar in liars.items():
                 text += LIAR.format(name=name) + AGENT.format(name=name, endpoint=liar.endpoint)
-            path = self.stack.home / "headgate.toml"
+            self.path = path = self.stack.home / "headgate.toml"
             path.write_text(text, encoding="utf-8")
             self.config: Config = load(path)
             script = settings_folder().parent / "jobs" / "agent_runtime.py"
@@ -156,21 +161,35 @@ class Runtime:
         """Publish a record as it is and return where it stands."""
         return self.publisher.send(topic, key, value, headers).wait()
 
-    def send(self, topic: str, key: str, data: Any, event_id: str = "") -> Placed:
+    def send(
+        self, topic: str, key: str, data: Any, event_id: str = "", event_type: str = "test"
+    ) -> Placed:
         """Publish a structured CloudEvent."""
         value = structured(
-            data, event_type="test", source="tests", event_id=event_id or self.fresh("event")
+            data, event_type=event_type, source="tests", event_id=event_id or self.fresh("event")
         )
         return self.publish(topic, key, value, dict([CONTENT_TYPE]))
 
     def answers(self, key: str, count: int = 1) -> list[View]:
         """Wait for so many outputs of the honest agent's instance and return all it has."""
+        return self.answers_of(f"mirror/{key}", count)
+
+    def answers_of(self, address: str, count: int = 1) -> list[View]:
+        """Wait for so many outputs of an instance and return all it has."""
 
         def find() -> list[View] | None:
-            found = list(self.records.outbox_of.get(f"mirror/{key}", ()))
+            found = list(self.records.outbox_of.get(address, ()))
             return found if len(found) >= count else None
 
-        return self.records.await_found(find, f"answer {count} of mirror/{key}")
+        return self.records.await_found(find, f"answer {count} of {address}")
+
+    def headgate(self, *arguments: str) -> Any:
+        """Run a command as one would type it; return what it says as JSON."""
+        given = [*arguments, "--config", str(self.path), "-o", "json"]
+        ran = CliRunner().invoke(app.app, given)
+        if ran.exception is not None:
+            raise ran.exception
+        return json.loads(ran.stdout)
 
     def letter_at(self, place: Placed) -> View:
         """Wait for the dead letter of a record."""

@@ -13,6 +13,7 @@ from headgate.core.codec import CONTROL_VERSION
 from headgate.core.identity import genesis_base, partition_of
 from headgate.flink.gate import Gate, GateSettings
 from headgate.flink.outputs import Output, Topics
+from headgate.kafka.table import Shown
 from headgate.v1.agent_pb2 import Event, Origin
 from headgate.v1.turn_pb2 import (
     AgentSpec,
@@ -70,7 +71,7 @@ def fresh_gate(entries: Stored, due: Stored) -> Any:
     made._entries, made._due = entries, due
     made._begin_life(0, 1)
     spec = AgentSpec(type="order", endpoints=["127.0.0.1:9"])
-    made._registry = SimpleNamespace(get=lambda _: spec, is_complete=True)
+    made._table = SimpleNamespace(shown=Shown({"order": spec}, position=7), is_complete=True)
     return made
 
 

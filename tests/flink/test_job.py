@@ -168,10 +168,10 @@ def test_an_answer_over_the_size_limit(runtime: Runtime) -> None:
 
 def test_an_event_for_an_agent_that_nobody_attached(runtime: Runtime) -> None:
     key = runtime.fresh()
-    letter = runtime.letter_at(runtime.send("strangers", key, {}))
-    assert letter["reason"] == "unknown_agent"
-    assert "'stranger'" in letter["message"]
-    assert letter["address"] == f"stranger/{key}"
+    letter = runtime.letter_at(runtime.send("strangers", key, {}, event_id="nobody's"))
+    assert letter["reason"] == "no_route"
+    assert "'test' on topic 'strangers'" in letter["message"]
+    assert (letter["event_id"], letter["event_type"]) == ("nobody's", "test")
     runtime.assert_unharmed()
 
 

@@ -12,10 +12,12 @@ from typing import Any
 import grpc
 import pytest
 
+from headgate.rpc.fitness import examine
 from headgate.rpc.health import ask
 from headgate.v1.agent_pb2 import DescribeResponse, TurnReply, TurnRequest
 from headgate.v1.agent_pb2_grpc import add_AgentServiceServicer_to_server
 from headgate.v1.connection_pb2 import Connection, Tls, Token
+from headgate.v1.turn_pb2 import AgentSpec
 from tests.integration.doubles import (
     ListJournal,
     Service,
@@ -222,3 +224,26 @@ async def test_a_wrong_token_is_not_shown_either(
     assert "UNAUTHENTICATED" in caplog.text
     assert "wr0ng" not in caplog.text
     await server.stop(None)
+
+
+async def test_attach_says_what_is_wrong_with_tls(pki: Path) -> None:
+    trusted, stranger = Tls(ca_file=f"{pki}/ca.crt"), Tls(ca_file=f"{pki}/stranger.crt")
+    wrong = Tls(ca_file=f"{pki}/ca.crt", server_name="another.test")
+    server, port = await serve_tls(Service(completed), pki, mutual=False)
+    mutual, mutual_port = await serve_tls(Service(completed), pki, mutual=True)
+    plain, plain_port = await serve(Service(completed))
+    for where, tls, said in (
+        (port, None, "it speaks TLS: give --tls"),
+        (port, stranger, "its certificate is not trusted"),
+        (port, wrong, "its certificate is not trusted"),
+        (plain_port, trusted, "it does not speak TLS"),
+        (mutual_port, trusted, "--tls-cert"),
+        (port, trusted, "it has no health service"),
+    ):
+        spec = AgentSpec(type="a", endpoints=[f"127.0.0.1:{where}"])
+        if tls is not None:
+            spec.connection.tls.CopyFrom(tls)
+        [found] = await asyncio.to_thread(examine, spec)
+        assert said in found["problem"], (where, found)
+    for each in (server, mutual, plain):
+        await each.stop(None)

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from headgate.config import Config, KeySource, load, loads
+from headgate.config import Config, KeySource, RouteConfig, load, loads
 from headgate.errors import ConfigError, HeadgateError
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -121,7 +121,12 @@ def test_keys_say_where_they_are_read(key: str, expected: KeySource) -> None:
 
 def test_one_topic_may_feed_several_agents() -> None:
     second = '[[routes]]\ntopic = "messages"\nagent = "audit"\n[agents.audit]\nendpoint = "h:1"\n'
-    assert loads(VALID + second).agents_for("messages") == ("order", "audit")
+    config = loads(VALID + second)
+    assert [config.routes_of(name) for name in ("order", "audit", "nobody")] == [
+        (RouteConfig(topic="messages", agent="order"),),
+        (RouteConfig(topic="messages", agent="audit"),),
+        (),
+    ]
 
 
 def test_configs_cannot_be_changed() -> None:
@@ -172,6 +177,7 @@ WRONG = [
     (VALID.replace('topic = "m', 'topic = "M'), 4, "routes[0].topic", "did you mean 'messages'?"),
     (VALID.replace('"order"', '"ordr"'), 5, "routes[0].agent", "did you mean 'order'?"),
     (VALID + '[[routes]]\ntopic = "messages"\nagent = "order"', 8, "routes[1]", "there twice"),
+    (VALID.replace('"order"\n', '"order"\ntype = " x"\n', 1), 6, "routes[0].type", "padded"),
     ("[agents.Order]\nendpoint = 'h:1'", 1, "agents.Order", "must match ^[a-z0-9]"),
     ('[agents."a b"]\nendpoint = "h:1"', 1, 'agents."a b"', "must match"),
     ("agents = 1", 1, "agents", "written [agents.NAME]"),

@@ -57,13 +57,15 @@ def order(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_the_configuration_loads_and_serves_the_agent(tmp_path: Path, order: ModuleType) -> None:
+def test_the_configuration_loads_and_the_agent_is_attached(
+    tmp_path: Path, order: ModuleType
+) -> None:
     [text] = blocks(README, "toml")
     path = tmp_path / "headgate.toml"
     path.write_text(text, encoding="utf-8")
     config = load(path)
-    assert config.agents_for("messages") == (order.agent.name,)
-    assert config.agents[order.agent.name].endpoint == "localhost:7070"
+    attach = f"attach {order.agent.name} --endpoint localhost:7070 --route {config.topics[0].name}"
+    assert attach in README.read_text("utf-8")
 
 
 def test_the_agents_tests_pass(order: ModuleType) -> None:

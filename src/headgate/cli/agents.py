@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from headgate.cli import attach, detach
+from headgate.cli.agent_views import (
+    describe,
+    health_text,
+    policy_summary,
+    routes_summary,
+    rows_of,
+)
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
-from headgate.cli.look import Output, answers, as_json, table
+from headgate.cli.look import Output, OutputOption, answers, as_json, table
+from headgate.cli.registered import find_agent, read
 
-if TYPE_CHECKING:
-    from headgate.rpc.health import Answer
-    from headgate.v1.turn_pb2 import AgentSpec, Policy
-
-agents = typer.Typer(help="See which agents are attached, and how they are.", no_args_is_help=True)
-
-_COLOURS = {"serving": "green", "not_serving": "yellow"}
+agents = typer.Typer(
+    help="Attach agents while the job runs, and see how they are.", no_args_is_help=True
+)
+agents.command("attach")(attach.attach)
+agents.command("detach")(detach.detach)
+agents.command("pause")(detach.pause)
+agents.command("resume")(detach.resume)
 
 
 @agents.command("list")
 def list_agents(
-    output: Annotated[
-        Output, typer.Option("-o", "--output", help="json: one document, for programs.")
-    ] = Output.TABLE,
+    output: OutputOption = Output.TABLE,
     config: ConfigOption = None,
     bootstrap: BootstrapOption = None,
 ) -> None:
-    """List the agents of the registry with endpoint, policy, health and revision.
+    """List the agents of the registry with routes, endpoints, health, revision and policy.
 
     Every endpoint is asked for its health and its revision; one that is
     silent for a second is unreachable.
@@ -35,11 +42,9 @@ def list_agents(
 
       headgate agents list -o json | jq '.[] | select(.health != "serving")'
     """
-    broker = find_broker(config, bootstrap)
-    from headgate.kafka.registry import read_registry
+    specs = read(find_broker(config, bootstrap)).specs
     from headgate.rpc.health import ask_all
 
-    specs = read_registry(broker.bootstrap, broker.config.topic_names.registry)
     ways = {target: spec.connection for spec in specs.values() for target in spec.endpoints}
     asked = ask_all(list(ways), ways)
     described = [describe(specs[name], asked) for name in sorted(specs)]
@@ -47,80 +52,84 @@ def list_agents(
         as_json(described)
     elif not described:
         answers.print(
-            "No agents are attached: name one in headgate.toml as [bold]\\[agents.NAME][/]."
+            "No agents are attached: see [bold]headgate agents attach --help[/], or name one in "
+            "headgate.toml as [bold]\\[agents.NAME][/]."
         )
     else:
-        table(("agent", "endpoint", "health", "revision", "policy"), _rows(described))
+        columns = ("agent", "routes", "endpoint", "health", "revision", "policy")
+        table(columns, rows_of(described))
 
 
-def describe(spec: AgentSpec, asked: dict[str, Answer]) -> dict[str, Any]:
-    """Return an agent as programs read it; `health` is the best of its endpoints."""
-    endpoints = [_endpoint(spec.type, asked[endpoint]) for endpoint in spec.endpoints]
-    healths = [endpoint["health"] for endpoint in endpoints]
-    return {
-        "type": spec.type,
-        "health": "serving" if "serving" in healths else (healths or ["no_endpoint"])[0],
-        "revisions": sorted({e["revision"] for e in endpoints if e["revision"]}),
-        "revision_pin": spec.revision,
-        "paused": spec.paused,
-        "endpoints": endpoints,
-        "policy": policy_view(spec.policy),
-        "updated_ms": spec.updated_ms,
-    }
+@agents.command("describe")
+def describe_agent(
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    bootstrap: BootstrapOption = None,
+) -> None:
+    """Show all that is known of one agent: routes, endpoints and their health, policy, connection.
+
+    [bold]Example[/]
+
+      headgate agents describe order
+    """
+    spec = find_agent(read(find_broker(config, bootstrap)), name)
+    from headgate.rpc.health import ask_all
+
+    asked = ask_all(spec.endpoints, dict.fromkeys(spec.endpoints, spec.connection))
+    described = describe(spec, asked)
+    if output is Output.JSON:
+        as_json(described)
+        return
+    rows: list[tuple[str, object]] = [
+        ("state", described["state"]),
+        ("routes", routes_summary(described["routes"])),
+        ("wire", described["wire"]),
+    ]
+    rows += [("endpoint", _endpoint_text(each)) for each in described["endpoints"]]
+    rows.append(("policy", policy_summary(described["policy"])))
+    rows += [(f"policy.{field}", value) for field, value in described["policy"].items()]
+    for section in ("connection", "limits"):
+        rows += [(f"{section}.{key}", value) for key, value in described.get(section, {}).items()]
+    table((name, ""), rows)
 
 
-def policy_view(policy: Policy) -> dict[str, Any]:
-    """Return a policy with plain values."""
-    from headgate.v1.agent_pb2 import ADVICE_PARK
+@agents.command("health")
+def health(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Default: all.", show_default=False)
+    ] = None,
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    bootstrap: BootstrapOption = None,
+) -> None:
+    """Ask services for their health, and say what is wrong. Exit code 1 if any cannot take turns.
 
-    shown = {field.name: getattr(policy, field.name) for field in policy.DESCRIPTOR.fields}
-    shown["on_exhausted"] = "park" if policy.on_exhausted == ADVICE_PARK else "dead_letter"
-    return shown
+    [bold]Examples[/]
 
+      headgate agents health
+      headgate agents health order -o json
+    """
+    contents = read(find_broker(config, bootstrap))
+    specs = [find_agent(contents, name)] if name else [*contents.specs.values()]
+    from headgate.rpc.fitness import examine
 
-def policy_summary(policy: dict[str, Any]) -> str:
-    """Return the part of a policy that people look for."""
-    from datetime import timedelta
-
-    from headgate.config.durations import format_duration
-
-    deadline = format_duration(timedelta(milliseconds=policy["deadline_ms"]))
-    return (
-        f"{deadline}, {policy['max_attempts']} attempts, then {policy['on_exhausted']}; "
-        f"batches of {policy['max_batch']}"
-    )
-
-
-def _endpoint(agent_type: str, answer: Answer) -> dict[str, Any]:
-    health, problem = answer.health, answer.problem
-    revision = answer.revision_of(agent_type)
-    if health == "serving" and not (problem or answer.is_a2a) and revision is None:
-        hosted = ", ".join(name for name, _ in answer.revisions) or "nothing"
-        health, problem = "not_hosted", f"hosts {hosted}"
-    return {
-        "endpoint": answer.endpoint,
-        "health": health,
-        "problem": problem,
-        "revision": revision or "",
-        "sdk": answer.sdk,
-    }
+    found = [each for spec in sorted(specs, key=lambda s: s.type) for each in examine(spec)]
+    if output is Output.JSON:
+        as_json(found)
+    else:
+        shown = [
+            (each["agent"], each["endpoint"], health_text(each["health"]), each["problem"])
+            for each in found
+        ]
+        table(("agent", "endpoint", "health", "problem"), shown)
+    if any(each["problem"] for each in found):
+        raise typer.Exit(1)
 
 
-def _rows(described: list[dict[str, Any]]) -> list[list[object]]:
+def _endpoint_text(endpoint: dict[str, Any]) -> str:
     from rich.markup import escape
 
-    rows: list[list[object]] = []
-    for agent in described:
-        policy = policy_summary(agent["policy"])
-        for number, endpoint in enumerate(agent["endpoints"] or [_NONE]):
-            colour = _COLOURS.get(endpoint["health"], "red")
-            said = f"[{colour}]{endpoint['health']}[/]"
-            if endpoint["problem"]:
-                said += f" [dim]{escape(endpoint['problem'])}[/]"
-            name = agent["type"] + (" (paused)" if agent["paused"] else "")
-            first = (name, policy) if number == 0 else ("", "")
-            rows.append([first[0], endpoint["endpoint"], said, endpoint["revision"], first[1]])
-    return rows
-
-
-_NONE = {"endpoint": "", "health": "no_endpoint", "problem": "", "revision": "", "sdk": ""}
+    revision = f", revision {endpoint['revision']}" if endpoint["revision"] else ""
+    problem = f" [dim]{escape(endpoint['problem'])}[/]" if endpoint["problem"] else ""
+    return f"{endpoint['endpoint']} {health_text(endpoint['health'])}{revision}{problem}"

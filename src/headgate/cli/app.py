@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from headgate.cli import agents, demo, dev, job, repair, send, tail
+from headgate.cli import agents, demo, dev, instances, job, repair, send, tail
 from headgate.cli.look import problems
 from headgate.errors import HeadgateError
 
@@ -23,6 +23,7 @@ app.command()(send.send)
 app.command()(tail.tail)
 app.command()(repair.repair)
 app.add_typer(agents.agents, name="agents")
+app.add_typer(instances.instances, name="instances")
 app.add_typer(job.job, name="job")
 
 

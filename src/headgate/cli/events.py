@@ -10,13 +10,11 @@ from typing import Any
 
 from headgate.config import LimitsConfig, TopicConfig
 from headgate.core.decode import Record, TopicRule, decode
-from headgate.core.identity import split_address
 from headgate.errors import HeadgateError
 from headgate.kafka.cloudevent import CONTENT_TYPE, structured
 from headgate.v1.turn_pb2 import DeadLetter
 
 SOURCE = "headgate:send"
-_AGENT = "agent"  # stands for whoever the topic's routes name; only the key matters here
 
 
 class EventError(HeadgateError):
@@ -70,7 +68,6 @@ def prepare(raw: str, draft: Draft) -> Prepared:
         headers=headers,
     )
     rule = TopicRule(
-        agent_type=_AGENT,
         format=draft.topic.format,
         key=draft.topic.key,
         type=draft.topic.event_type,
@@ -82,7 +79,7 @@ def prepare(raw: str, draft: Draft) -> Prepared:
         hint = "; give --key" if read.reason == "no_key" and draft.topic.key == "record" else ""
         message = read.message.removeprefix(where) + hint
         raise EventError(message)
-    _, key = split_address(read.address)
+    key = read.key
     if draft.key is not None and draft.key != key:
         message = (
             f"--key is {draft.key!r}, but topic {draft.topic.name} takes the key from "

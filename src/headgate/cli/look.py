@@ -3,8 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +19,11 @@ class Output(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+OutputOption = Annotated[
+    Output, typer.Option("-o", "--output", help="json: one document, for programs.")
+]
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

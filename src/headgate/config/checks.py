@@ -100,7 +100,7 @@ def _topics(config: Config) -> Iterator[Contradiction]:
 
 def _routes(config: Config) -> Iterator[Contradiction]:
     topics = list(dict.fromkeys(topic.name for topic in config.topics))
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str | None]] = set()
     for index, route in enumerate(config.routes):
         here: KeyPath = ("routes", index)
         if route.topic not in topics:
@@ -110,7 +110,7 @@ def _routes(config: Config) -> Iterator[Contradiction]:
             names = list(config.agents)
             text = f"no agent {route.agent!r}{did_you_mean(route.agent, names)}; {listed(names)}"
             yield Contradiction((*here, "agent"), text)
-        if (route.topic, route.agent) in seen:
+        if (route.topic, route.agent, route.type) in seen:
             text = f"the route from {route.topic!r} to {route.agent!r} is there twice"
             yield Contradiction(here, text)
-        seen.add((route.topic, route.agent))
+        seen.add((route.topic, route.agent, route.type))

@@ -6,6 +6,7 @@ Each line of the error reads `FILE:LINE: dotted.key: what is wrong and what is a
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -23,26 +24,35 @@ _SYNTAX_LINE = re.compile(
 
 def load(path: str | Path) -> Config:
     """The configuration in the file at `path`; raises ConfigError."""
+    return loads(read_text(path), source=str(path))
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a TOML file; raises ConfigError."""
     try:
         raw = Path(path).read_bytes()
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror}"
         raise ConfigError(message) from error
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         message = f"{path}:{line}: must be UTF-8; byte {raw[error.start]:#04x} is not"
         raise ConfigError(message) from error
-    return loads(text, source=str(path))
+
+
+def parse(text: str, source: str) -> dict[str, Any]:
+    """The TOML document in `text`; raises ConfigError."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(_explain_syntax(str(error), text, source)) from error
 
 
 def loads(text: str, source: str = "headgate.toml") -> Config:
     """The configuration in `text`; raises ConfigError, in which `source` stands for the file."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(_explain_syntax(str(error), text, source)) from error
+    document = parse(text, source)
     try:
         return Config.model_validate(document, context=FROM_FILE)
     except ValidationError as error:

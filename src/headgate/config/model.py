@@ -11,6 +11,7 @@ from headgate.config.agents import AgentConfig, AgentName, is_host_port
 from headgate.config.checks import find_contradictions
 from headgate.config.fields import Count, Duration, Section, Size, between
 from headgate.config.keys import KeySource, parse_key_source
+from headgate.core.patterns import compile_pattern
 from headgate.errors import ConfigError
 
 # Kafka: topic names are at most 249 of these characters; 12 are left for ".dead-letters".
@@ -38,6 +39,11 @@ def _check_bootstrap(text: str) -> str:
 
 def _check_key(text: str) -> str:
     parse_key_source(text)
+    return text
+
+
+def _check_pattern(text: str) -> str:
+    compile_pattern(text)
     return text
 
 
@@ -123,10 +129,11 @@ class TopicConfig(Section):
 
 
 class RouteConfig(Section):
-    """Events of `topic` go to instances of `agent`."""
+    """Events of `topic`, those that match the pattern `type` if there is one, go to `agent`."""
 
     topic: TopicName
     agent: AgentName
+    type: Annotated[str, AfterValidator(_check_pattern)] | None = None
 
 
 class Config(Section):
@@ -154,9 +161,9 @@ class Config(Section):
         kinds = (field.replace("_", "-") for field in TopicNames._fields)
         return TopicNames(*(f"{self.kafka.prefix}.{kind}" for kind in kinds))
 
-    def agents_for(self, topic: str) -> tuple[str, ...]:
-        """The agent types that events of `topic` go to, in the order of the routes."""
-        return tuple(route.agent for route in self.routes if route.topic == topic)
+    def routes_of(self, agent: str) -> tuple[RouteConfig, ...]:
+        """The routes that lead to an agent type."""
+        return tuple(route for route in self.routes if route.agent == agent)
 
     def to_json(self) -> str:
         """What `from_json` reads: how the job hands its configuration to workers."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from headgate.core.identity import address_of, event_fingerprint, record_fingerprint
+from headgate.core.identity import event_fingerprint, record_fingerprint
 from headgate.core.letters import letter_for_record
 from headgate.core.render import is_json
 from headgate.v1.agent_pb2 import Event
@@ -49,12 +49,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class TopicRule:
-    """How the records of one topic are read, and whose events they are.
+    """How the records of one topic are read. Who gets their events is the routes' affair.
 
     ``key`` is ``record`` (the Kafka key), ``subject``, ``extension:NAME`` or ``json:/POINTER``.
     """
 
-    agent_type: str
     format: Literal["cloudevents", "json", "bytes"]
     key: str
     type: str
@@ -63,9 +62,9 @@ class TopicRule:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An event and the address it is for."""
+    """An event, and the key of the instances it is for."""
 
-    address: str
+    key: str
     event: Event
 
 
@@ -123,7 +122,7 @@ def _decode(record: Record, rule: TopicRule) -> Decoded:
     origin.offset, origin.timestamp_ms = offset, record.timestamp_ms
     if not event.has_id:
         event.fingerprint = record_fingerprint(origin)
-    return Decoded(address_of(rule.agent_type, _key(record, rule, event, document)), event)
+    return Decoded(_key(record, rule, event, document), event)
 
 
 def _cloudevent(record: Record, value: bytes) -> Event:

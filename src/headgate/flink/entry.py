@@ -15,7 +15,7 @@ from pyflink.util.java_utils import get_j_env_configuration
 
 from headgate.config import Config, load
 from headgate.flink.restore import check_restore
-from headgate.kafka.registry import publish_agents
+from headgate.kafka.registry import publish_agents, publish_job
 from headgate.kafka.topics import ensure_topics
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ EMBEDDED = "embedded"
 
 def configure(arguments: list[str]) -> Config:
     """Read ``--config FILE`` (or HEADGATE_CONFIG), make the topics, look at the checkpoint to be
-    restored, write the agents to the registry.
+    restored, write agents and job to the registry.
 
     Raises:
         HeadgateError: the file, the topics or the checkpoint are not as they must be; nothing was
@@ -50,6 +50,7 @@ def configure(arguments: list[str]) -> Config:
             after_long_outage=given.after_long_outage,
         )
     publish_agents(config)
+    publish_job(config)
     return config
 
 

@@ -37,7 +37,7 @@ from headgate.flink.refusal import letter_for_refused
 from headgate.flink.shard import Shard
 from headgate.flink.shards import shards_of
 from headgate.flink.storage import StoredEntries
-from headgate.kafka.registry import RegistryTable
+from headgate.kafka.shared_table import SharedTable
 from headgate.v1 import turn_pb2
 from headgate.v1.turn_pb2 import GateInput, JournalRecord
 
@@ -75,7 +75,8 @@ class Gate(KeyedCoProcessFunction):
         # PyFlink's own getters are broken in thread mode; the Java object behind them is not.
         info = runtime_context._runtime_context.getTaskInfo()
         self._begin_life(info.getIndexOfThisSubtask(), info.getNumberOfParallelSubtasks())
-        self._registry = RegistryTable(self._settings.bootstrap, self._settings.registry)
+        self._registry = SharedTable(self._settings.bootstrap, self._settings.registry)
+        self._table = self._registry.table
 
     def _begin_life(self, subtask: int, parallelism: int) -> None:
         """What Gate knows in memory alone: gone with a failover, made anew by the next life."""
@@ -91,6 +92,8 @@ class Gate(KeyedCoProcessFunction):
         self._numbers = {key: number for number, key in enumerate(keys)}
         self._shards: dict[int, Shard] = {}
         self._alarms: dict[int, int] = {}
+        # How far intake had read the registry when it sent what came here.
+        self._routed_position = 0
         # Of the record at work: its time, and what steps see around them, by agent type.
         self._now_ms = 0
         self._arounds: dict[str, Surroundings] = {}
@@ -104,6 +107,7 @@ class Gate(KeyedCoProcessFunction):
     def process_element1(self, value: bytes, ctx: Any) -> list[Output]:
         """Take an event or a control, or what intake could not read."""
         given = GateInput.FromString(bytes(value))
+        self._routed_position = max(self._routed_position, given.registry_position)
         shard = self._enter(given.shard)
         match given.WhichOneof("kind"):
             case "event":
@@ -127,6 +131,7 @@ class Gate(KeyedCoProcessFunction):
                 self._read(shard, each, value)
         except DecodeError as error:
             self._outputs.set_record_aside(value, str(error))
+        self._wake_resumed(shard)
         return self._finish(shard, ctx)
 
     def on_timer(self, timestamp: int, ctx: Any) -> list[Output]:
@@ -178,6 +183,22 @@ class Gate(KeyedCoProcessFunction):
             control.wake_ms = rest_ms
         shard.wake_at(address, control.wake_ms)
 
+    def _wake_resumed(self, shard: Shard) -> None:
+        """Wake instances whose agent is no longer paused.
+
+        Each would look by itself, but only after half a minute. A tick comes to every shard within
+        a second, and nothing else does so surely.
+        """
+        paused = self._table.shown.paused
+        if paused is shard.paused:
+            return
+        resumed = shard.paused - paused
+        shard.paused = paused
+        # What this record has seen so far may be older.
+        self._arounds.clear()
+        for address in shard.waiting_of(resumed):
+            self._step(shard, address, TimerFired())
+
     # ------------------------------------------------------------------------------------- step
 
     def _step(self, shard: Shard, address: str, given: Input) -> None:
@@ -207,10 +228,13 @@ class Gate(KeyedCoProcessFunction):
         agent_type = address.partition("/")[0]
         around = self._arounds.get(agent_type)
         if around is None:
+            shown = self._table.shown
             around = self._arounds[agent_type] = Surroundings(
                 now_ms=self._now_ms,
-                spec=self._registry.get(agent_type),
-                registry_complete=self._registry.is_complete,
+                spec=shown.specs.get(agent_type),
+                # Another process's intake may know an agent that this table has not come to yet.
+                registry_complete=self._table.is_complete
+                and shown.position >= self._routed_position,
                 promise=self._promise(),
                 patience_ms=self._patience.milliseconds,
             )

@@ -1,4 +1,5 @@
-"""Intake: reads users' records and the inbox by `core.decode`, and keys them by shard.
+"""Intake: reads users' records and the inbox by `core.decode`, finds by the registry who gets an
+event, and keys it by shard.
 
 What cannot be read goes through Gate too, to the sink that is chained to it: an output of intake's
 own would take each record of the sink through one more thread.
@@ -6,32 +7,51 @@ own would take each record of the sink through one more thread.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import DecodeError
 from pyflink.datastream import RuntimeContext
 from pyflink.datastream.functions import ProcessFunction
 
-from headgate.core.decode import Decoded, Record, TopicRule, decode
-from headgate.core.identity import address_of, partition_of, split_address
+from headgate.core.decode import Record, TopicRule, decode
+from headgate.core.identity import address_of, partition_of
 from headgate.core.letters import letter_for_record
+from headgate.core.routes import letter_for_nobody
+from headgate.flink.router import Router
 from headgate.flink.rows import LightRow
+from headgate.kafka.shared_table import SharedTable
 from headgate.v1.turn_pb2 import DeadLetter, GateInput, InboxRecord
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeSettings:
+    """What intake needs to know. ``rules`` says how the records of each topic are read."""
+
+    bootstrap: str
+    registry: str
+    inbox: str
+    rules: dict[str, TopicRule]
+    shard_keys: tuple[str, ...]
 
 
 class Intake(ProcessFunction):
     """Rows `(topic, partition, offset, ms, key, value, headers)` in, keyed rows out."""
 
-    def __init__(
-        self, rules: dict[str, list[TopicRule]], inbox: str, shard_keys: tuple[str, ...]
-    ) -> None:
-        """``rules`` has an entry for each agent type that a topic is routed to."""
-        self._rules = rules
-        self._inbox = inbox
-        self._shard_keys = shard_keys
+    def __init__(self, settings: IntakeSettings) -> None:
+        self._settings = settings
+        self._rules = settings.rules
+        self._inbox = settings.inbox
+        self._shard_keys = settings.shard_keys
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        """Nothing to open."""
+        """Follow the registry."""
+        self._registry = SharedTable(self._settings.bootstrap, self._settings.registry)
+        self._router = Router(self._registry.table)
+
+    def close(self) -> None:
+        """Stop following the registry."""
+        self._registry.close()
 
     def process_element(self, value: Any, ctx: Any) -> list[LightRow]:
         """Decode one record."""
@@ -55,17 +75,22 @@ class Intake(ProcessFunction):
         return LightRow(self._shard_keys[given.shard], given.SerializeToString())
 
     def _events(self, record: Record) -> list[GateInput] | DeadLetter:
-        rules = self._rules[record.topic]
-        made = decode(record, rules[0])
-        match made:
-            case Decoded(address, event):
-                addresses = [address]
-                if len(rules) > 1:
-                    _, key = split_address(address)
-                    addresses += [address_of(rule.agent_type, key) for rule in rules[1:]]
-                return [GateInput(address=to, event=event) for to in addresses]
-            case _:
-                return made
+        made = decode(record, self._rules[record.topic])
+        if isinstance(made, DeadLetter):
+            return made
+        event = made.event
+        router = self._router
+        agent_types = router.find(record.topic, event.type)
+        if not agent_types:
+            return letter_for_nobody(record, event)
+        return [
+            GateInput(
+                address=address_of(agent_type, made.key),
+                event=event,
+                registry_position=router.position,
+            )
+            for agent_type in agent_types
+        ]
 
     def _control(self, record: Record) -> list[GateInput] | DeadLetter:
         try:

@@ -18,7 +18,7 @@ from headgate.config import Config
 from headgate.core.decode import TopicRule
 from headgate.flink import settings, sinks, sources
 from headgate.flink.gate import Gate, GateSettings
-from headgate.flink.intake import Intake
+from headgate.flink.intake import Intake, IntakeSettings
 from headgate.flink.invoke import Invoke, InvokeSettings
 from headgate.flink.outputs import Topics
 from headgate.flink.rows import BYTES, KEY_TYPE, KEYED_ROW, OUTPUT
@@ -51,7 +51,10 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         group=group,
     )
     intake = (
-        records.process(Intake(_rules(config), names.inbox, keys), output_type=KEYED_ROW)
+        records.process(
+            Intake(IntakeSettings(bootstrap, names.registry, names.inbox, _rules(config), keys)),
+            output_type=KEYED_ROW,
+        )
         .name("intake")
         .uid("intake")
     )
@@ -114,17 +117,13 @@ def _by_shard(stream: DataStream) -> KeyedStream:
     return KeyedStream(j_keyed, None, stream)
 
 
-def _rules(config: Config) -> dict[str, list[TopicRule]]:
+def _rules(config: Config) -> dict[str, TopicRule]:
     return {
-        topic.name: [
-            TopicRule(
-                agent_type=agent,
-                format=topic.format,
-                key=topic.key,
-                type=topic.event_type,
-                max_bytes=config.limits.max_record,
-            )
-            for agent in config.agents_for(topic.name)
-        ]
+        topic.name: TopicRule(
+            format=topic.format,
+            key=topic.key,
+            type=topic.event_type,
+            max_bytes=config.limits.max_record,
+        )
         for topic in config.topics
     }

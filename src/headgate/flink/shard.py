@@ -53,6 +53,8 @@ class Shard:
         self._heap: list[tuple[int, str]] = []
         self._idle: dict[str, None] = {}
         self._due_changes: dict[str, bytes | None] = {}
+        # The agent types that were paused when somebody last looked.
+        self.paused: frozenset[str] = frozenset()
         for address in due.names():
             self._wish(address, 0)
 
@@ -147,6 +149,12 @@ class Shard:
                 return due_ms or 1
             heappop(self._heap)
         return 0
+
+    def waiting_of(self, agent_types: frozenset[str]) -> list[str]:
+        """Return the instances of these types that want to be woken some time."""
+        if not agent_types:
+            return []
+        return [each for each in self._wakes if each.partition("/")[0] in agent_types]
 
     def take_due(self, now_ms: int) -> list[str]:
         """Return the instances whose time has come, and forget their wishes."""

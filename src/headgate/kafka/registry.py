@@ -10,19 +10,27 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from headgate.config import Config
 from headgate.kafka.connect import open_consumer, open_producer
 from headgate.kafka.errors import PublishError, UnknownTopicError
-from headgate.kafka.specs import read_spec, specs_of
+from headgate.kafka.specs import JOB_KEY, SCHEMA_VERSION, read_job, read_spec, specs_of
 from headgate.kafka.table import RegistryTable
-from headgate.v1.turn_pb2 import AgentSpec
+from headgate.v1.turn_pb2 import AgentSpec, JobRecord
 
 if TYPE_CHECKING:
     from kafka import KafkaConsumer, TopicPartition
 
-__all__ = ["RegistryTable", "publish_agents", "read_registry", "write_specs"]
+__all__ = [
+    "Contents",
+    "RegistryTable",
+    "publish_agents",
+    "publish_job",
+    "read_contents",
+    "read_registry",
+    "write_specs",
+]
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +44,7 @@ def publish_agents(config: Config) -> dict[str, bool]:
     """Bring the registry up to the agents of headgate.toml; True for each that was written.
 
     Agents that headgate.toml does not name stay: they may have been attached while the job ran.
-    What people set at run time (`revision`, `paused`) stays too.
+    What people set at run time (`revision`, `paused`, `draining`) stays too.
     """
     bootstrap, topic = config.kafka.bootstrap, config.topic_names.registry
     present = read_registry(bootstrap, topic)
@@ -45,6 +53,7 @@ def publish_agents(config: Config) -> dict[str, bool]:
         known = present.get(name)
         if known is not None:
             spec.revision, spec.paused = known.revision, known.paused
+            spec.draining = known.draining
             spec.updated_ms = known.updated_ms
         if spec != known:
             spec.updated_ms = time.time_ns() // 1_000_000
@@ -53,22 +62,36 @@ def publish_agents(config: Config) -> dict[str, bool]:
     return {name: name in changed for name in config.agents}
 
 
+def publish_job(config: Config) -> None:
+    """Write down what the job that is about to start reads, for commands that attach agents."""
+    record = JobRecord(
+        name=config.job.name,
+        topics=[topic.name for topic in config.topics],
+        started_ms=time.time_ns() // 1_000_000,
+        schema_version=SCHEMA_VERSION,
+    )
+    value = record.SerializeToString(deterministic=True)
+    _write(config.kafka.bootstrap, config.topic_names.registry, {JOB_KEY: value})
+
+
 def write_specs(bootstrap: str, topic: str, specs: Mapping[str, AgentSpec | None]) -> None:
     """Write records to the registry; None detaches an agent. Returns once they are durable."""
-    if not specs:
-        return
+    raw = {
+        name.encode(): None if spec is None else spec.SerializeToString(deterministic=True)
+        for name, spec in specs.items()
+    }
+    if raw:
+        _write(bootstrap, topic, raw)
+
+
+def _write(bootstrap: str, topic: str, records: Mapping[bytes, bytes | None]) -> None:
     from kafka.errors import KafkaError
 
     producer = open_producer(bootstrap, delivery_seconds=WRITE_SECONDS)
     try:
         sent = [
-            producer.send(
-                topic,
-                key=name.encode(),
-                value=None if spec is None else spec.SerializeToString(deterministic=True),
-                partition=0,
-            )
-            for name, spec in specs.items()
+            producer.send(topic, key=key, value=value, partition=0)
+            for key, value in records.items()
         ]
         for future in sent:
             future.get(WRITE_SECONDS)
@@ -79,8 +102,20 @@ def write_specs(bootstrap: str, topic: str, specs: Mapping[str, AgentSpec | None
         producer.close(timeout=WRITE_SECONDS)
 
 
+class Contents(NamedTuple):
+    """What stands in a registry: the agents by type, and what the job was built with."""
+
+    specs: dict[str, AgentSpec]
+    job: JobRecord | None = None
+
+
 def read_registry(bootstrap: str, topic: str) -> dict[str, AgentSpec]:
     """Return the agents that are attached now; records that cannot be read are skipped."""
+    return read_contents(bootstrap, topic).specs
+
+
+def read_contents(bootstrap: str, topic: str) -> Contents:
+    """Return agents and job; records that cannot be read are skipped."""
     from kafka import TopicPartition
 
     consumer = open_consumer(bootstrap, auto_offset_reset="earliest")
@@ -93,8 +128,9 @@ def read_registry(bootstrap: str, topic: str) -> dict[str, AgentSpec]:
         consumer.close()
 
 
-def _read(consumer: KafkaConsumer, place: TopicPartition) -> dict[str, AgentSpec]:
+def _read(consumer: KafkaConsumer, place: TopicPartition) -> Contents:
     specs: dict[str, AgentSpec] = {}
+    job: JobRecord | None = None
     consumer.assign([place])
     consumer.seek_to_beginning(place)
     end = consumer.end_offsets([place])[place]
@@ -105,6 +141,9 @@ def _read(consumer: KafkaConsumer, place: TopicPartition) -> dict[str, AgentSpec
             raise UnknownTopicError(message)
         records: list[Any] = consumer.poll(POLL_MS).get(place, [])
         for record in records:
+            if record.key == JOB_KEY:
+                job = read_job(record.value)
+                continue
             if record.value is None:
                 specs.pop((record.key or b"").decode(errors="replace"), None)
                 continue
@@ -113,4 +152,4 @@ def _read(consumer: KafkaConsumer, place: TopicPartition) -> dict[str, AgentSpec
                 log.warning("%s offset %d is skipped: %s", place.topic, record.offset, spec)
             else:
                 specs[spec.type] = spec
-    return specs
+    return Contents(specs, job)

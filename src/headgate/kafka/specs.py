@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from google.protobuf.message import DecodeError
 
-from headgate.config import AgentConfig, Config, LimitsConfig, PolicyConfig
+from headgate.config import AgentConfig, Config, LimitsConfig, PolicyConfig, RouteConfig
 from headgate.config.connections import BreakerConfig
+from headgate.core.patterns import compile_pattern
 from headgate.v1.agent_pb2 import ADVICE_DEAD_LETTER, ADVICE_PARK
 from headgate.v1.connection_pb2 import WIRE_A2A, WIRE_HEADGATE, CallLimits, Connection
-from headgate.v1.turn_pb2 import AgentSpec, Policy
+from headgate.v1.turn_pb2 import AgentSpec, JobRecord, Policy, Route
 
 SCHEMA_VERSION = 1
 
+JOB_KEY = b"@job"
+"""Key of the one record in the registry that is no agent's: the JobRecord."""
 
-def spec_of(agent_type: str, agent: AgentConfig, limits: LimitsConfig) -> AgentSpec:
+
+def spec_of(
+    agent_type: str, agent: AgentConfig, limits: LimitsConfig, routes: Sequence[RouteConfig] = ()
+) -> AgentSpec:
     """Return the registry's record of an agent in headgate.toml, without its time."""
     spec = AgentSpec(
         type=agent_type,
         endpoints=[agent.endpoint, *agent.replicas],
         policy=policy_of(agent.policy, limits),
         schema_version=SCHEMA_VERSION,
+        routes=[Route(topic=route.topic, type=route.type or "") for route in routes],
     )
     connection, call_limits = connection_of(agent), limits_of(agent.policy)
     if agent.wire == "a2a":
@@ -36,7 +44,10 @@ def spec_of(agent_type: str, agent: AgentConfig, limits: LimitsConfig) -> AgentS
 
 def specs_of(config: Config) -> dict[str, AgentSpec]:
     """Return the records of all agents in headgate.toml by type."""
-    return {name: spec_of(name, agent, config.limits) for name, agent in config.agents.items()}
+    return {
+        name: spec_of(name, agent, config.limits, config.routes_of(name))
+        for name, agent in config.agents.items()
+    }
 
 
 def policy_of(policy: PolicyConfig, limits: LimitsConfig) -> Policy:
@@ -100,7 +111,22 @@ def read_spec(key: bytes | None, value: bytes) -> AgentSpec | str:
         return f"its schema version {spec.schema_version} is newer than this Headgate"
     if not name or spec.type != name:
         return f"its key {name!r} is not its type {spec.type!r}"
+    try:
+        for route in spec.routes:
+            compile_pattern(route.type or "*")
+    except ValueError as error:
+        return f"its route from {route.topic!r}: {error}"
     return spec
+
+
+def read_job(value: bytes | None) -> JobRecord | None:
+    """Return what a job wrote about itself; None if that cannot be read."""
+    try:
+        job = JobRecord.FromString(value or b"")
+    except DecodeError:
+        return None
+    # A newer version may mean something else by its topics: better ask headgate.toml.
+    return job if 0 < job.schema_version <= SCHEMA_VERSION else None
 
 
 def _ms(duration: timedelta) -> int:

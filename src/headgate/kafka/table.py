@@ -2,6 +2,8 @@
 
 Rules:
 - One daemon thread reads; `get` looks into a dict and never waits.
+- What is shown is replaced as a whole with every change: specs and position belong together, and
+  whoever derives something from them sees by the object's identity whether it still holds.
 - Every connection reads from the beginning into a new table, which replaces the shown one when it
   is complete: what was shown before an outage is shown during it, and a registry that was deleted
   and made anew leaves no ghosts.
@@ -13,11 +15,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from headgate.errors import HeadgateError
 from headgate.kafka.connect import open_consumer
-from headgate.kafka.specs import read_spec
+from headgate.kafka.specs import JOB_KEY, read_spec
 from headgate.v1.turn_pb2 import AgentSpec
 
 if TYPE_CHECKING:
@@ -39,6 +43,19 @@ PROBE_TIMEOUT_MS = 5_000
 CLOSE_SECONDS = 3.0
 
 
+class Shown(NamedTuple):
+    """What the registry says: never changed, replaced with every change.
+
+    position: the offset up to which it was read; 0 before all that stood there at the start was. It
+    never falls, so that whoever waits for one comes to an end even if the topic is made anew.
+    paused: the types of those that are.
+    """
+
+    specs: Mapping[str, AgentSpec] = MappingProxyType({})
+    position: int = 0
+    paused: frozenset[str] = frozenset()
+
+
 class RegistryTable:
     """Follows a registry topic.
 
@@ -50,7 +67,7 @@ class RegistryTable:
         """Start following; returns at once, whether or not there is a broker."""
         self._bootstrap = bootstrap
         self._topic = topic
-        self._shown: dict[str, AgentSpec] = {}
+        self._shown = Shown()
         self._skipped: set[int] = set()
         self._complete = threading.Event()
         self._closing = threading.Event()
@@ -60,11 +77,16 @@ class RegistryTable:
 
     def get(self, agent_type: str) -> AgentSpec | None:
         """Return the agent of that type as the registry has it now. Do not change it."""
-        return self._shown.get(agent_type)
+        return self._shown.specs.get(agent_type)
 
     def specs(self) -> dict[str, AgentSpec]:
         """Return all agents that are attached now."""
-        return dict(self._shown)
+        return dict(self._shown.specs)
+
+    @property
+    def shown(self) -> Shown:
+        """All that is known now, another object after every change."""
+        return self._shown
 
     @property
     def is_complete(self) -> bool:
@@ -128,7 +150,7 @@ class RegistryTable:
                 self._take(table, consumer.poll(POLL_MS).get(place, []))
             if self._closing.is_set():
                 return
-            self._shown = table
+            self._show(table, end)
             self._complete.set()
             self._recovered()
             self._keep_up(consumer, place, table)
@@ -145,6 +167,7 @@ class RegistryTable:
             records = consumer.poll(POLL_MS).get(place, [])
             self._take(table, records)
             if records:
+                self._show(table, records[-1].offset + 1)
                 self._recovered()
             if time.monotonic() < probe_at:
                 continue
@@ -156,8 +179,14 @@ class RegistryTable:
             pause = RETRY_SECONDS if self._trouble else PROBE_SECONDS
             probe_at = time.monotonic() + pause
 
+    def _show(self, table: dict[str, AgentSpec], position: int) -> None:
+        paused = frozenset(name for name, spec in table.items() if spec.paused)
+        self._shown = Shown(dict(table), max(position, self._shown.position), paused)
+
     def _take(self, table: dict[str, AgentSpec], records: list[Any]) -> None:
         for record in records:
+            if record.key == JOB_KEY:
+                continue
             if record.value is None:
                 table.pop((record.key or b"").decode(errors="replace"), None)
                 continue

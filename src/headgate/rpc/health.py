@@ -36,6 +36,7 @@ class Answer:
     revisions: tuple[tuple[str, str], ...] = ()
     sdk: str = ""
     is_a2a: bool = False
+    contract_version: int = 0
 
     def revision_of(self, agent_type: str) -> str | None:
         """Return the revision that serves a type, None if the service does not host it."""
@@ -79,7 +80,8 @@ def ask(
         except grpc.RpcError as error:
             return Answer(endpoint, state, f"Describe: {_why(error)}")
         revisions = tuple((agent.type, agent.revision) for agent in hosted.agents)
-        return Answer(endpoint, state, "", revisions, hosted.sdk)
+        version = hosted.contract_version
+        return Answer(endpoint, state, "", revisions, hosted.sdk, contract_version=version)
 
 
 def ask_all(

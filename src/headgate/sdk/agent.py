@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, overload
 
+from headgate.core.patterns import Pattern, compile_pattern
 from headgate.sdk.errors import DefinitionError, UnhandledEventError
-from headgate.sdk.patterns import Pattern, compile_pattern
 from headgate.sdk.state import NoState, StateCodec
 from headgate.v1 import agent_pb2 as pb
 

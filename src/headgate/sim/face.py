@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from headgate.core.decode import STRUCTURED, Decoded, Record, TopicRule, decode
-from headgate.core.identity import partition_of, split_address
+from headgate.core.identity import address_of, partition_of, split_address
 from headgate.core.instance import CHUNK_ITEMS
 from headgate.core.render import rfc3339
 from headgate.sdk.agent import Agent
@@ -152,10 +152,10 @@ class HeadgateSim:
             value=value,
             headers=headers or {},
         )
-        rule = TopicRule(agent_type, "cloudevents", "record", "", 1_000_000)
+        rule = TopicRule("cloudevents", "record", "", 1_000_000)
         match decode(record, rule):
-            case Decoded(address, event):
-                self.world.publish(partition, address, event)
+            case Decoded(key=found, event=event):
+                self.world.publish(partition, address_of(agent_type, found), event)
             case letter:
                 self.world.sinks.letters.committed.append(letter)
 

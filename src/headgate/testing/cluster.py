@@ -29,6 +29,7 @@ from headgate.v1.turn_pb2 import (
     InboxRecord,
     Outcome,
     Policy,
+    Route,
 )
 
 T = TypeVar("T")
@@ -110,7 +111,13 @@ class Cluster:
         self._register(name, endpoint, policy)
 
     def _register(self, name: str, endpoint: str, policy: Policy) -> None:
-        spec = AgentSpec(type=name, endpoints=[endpoint], policy=policy, schema_version=1)
+        spec = AgentSpec(
+            type=name,
+            endpoints=[endpoint],
+            policy=policy,
+            schema_version=1,
+            routes=[Route(topic=f"to-{name}")],
+        )
         known, self._specs[name] = self._specs.get(name), spec
         if self._config is not None and name in self._types_of_job and spec != known:
             self._write_specs(self._config)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headgate.cli import app
-from headgate.cli.agents import describe, policy_summary
+from headgate.cli.agent_views import describe, policy_summary
 from headgate.cli.broker import NoBrokerError, find_broker
 from headgate.cli.tail import StartError, Topic, read_start, topic_name
 from headgate.config import Config, loads
@@ -34,7 +34,16 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
-@pytest.mark.parametrize("command", [("send",), ("tail",), ("agents", "list")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("send",),
+        ("tail",),
+        *(("agents", verb) for verb in ("list", "attach", "detach", "describe", "health")),
+        *(("agents", verb) for verb in ("pause", "resume")),
+        *(("instances", verb) for verb in ("resume", "skip", "cancel", "reset", "park")),
+    ],
+)
 def test_help_has_an_example(
     command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: Say
 ) -> None:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from headgate.core.decode import Decoded, Record, TopicRule, decode
 from headgate.v1.turn_pb2 import DeadLetter
 
-CLOUD = TopicRule("orders", "cloudevents", "record", "", 1_000)
-JSON = TopicRule("orders", "json", "json:/customer/id", "shop.order", 1_000)
-BYTES = TopicRule("orders", "bytes", "record", "shop.blob", 1_000)
+CLOUD = TopicRule("cloudevents", "record", "", 1_000)
+JSON = TopicRule("json", "json:/customer/id", "shop.order", 1_000)
+BYTES = TopicRule("bytes", "record", "shop.blob", 1_000)
 ENVELOPE = {"specversion": "1.0", "id": "1", "source": "/shop", "type": "shop.order"}
 BINARY = {f"ce_{name}": value.encode() for name, value in ENVELOPE.items()}
 
@@ -56,7 +56,7 @@ def test_structured_mode() -> None:
         ),
     )
     event = made.event
-    assert made.address == "orders/17"
+    assert made.key == "17"
     assert (event.id, event.source, event.type, event.subject) == ("1", "/shop", "shop.order", "s")
     assert event.time_us == 1_714_557_600_123_457
     assert json.loads(event.data) == {"text": "Grüße"}
@@ -97,8 +97,8 @@ def test_kinds_of_data(more: dict[str, Any], data: bytes) -> None:
 def test_keys_by_json_pointer(rule: str, found: str) -> None:
     """Of a plain JSON record: the event is the record, its id its place."""
     value = json.dumps({"customer": {"id": 17}, "list": ["a", "b"], "flag": True}).encode()
-    made = read(TopicRule("orders", "json", rule, "shop.order", 1_000), record(value))
-    assert made.address == f"orders/{found}"
+    made = read(TopicRule("json", rule, "shop.order", 1_000), record(value))
+    assert made.key == found
     assert made.event.id == "shop/3/42"
     assert made.event.source == "kafka:shop"
     assert made.event.type == "shop.order"
@@ -108,10 +108,10 @@ def test_keys_by_json_pointer(rule: str, found: str) -> None:
 def test_other_keys() -> None:
     """Subject and extension attributes; bytes by the record's key."""
     given = record(envelope(subject="s", tenant="eu"), key=None)
-    by_subject = TopicRule("orders", "cloudevents", "subject", "", 1_000)
-    by_extension = TopicRule("orders", "cloudevents", "extension:tenant", "", 1_000)
-    assert read(by_subject, given).address == "orders/s"
-    assert read(by_extension, given).address == "orders/eu"
+    by_subject = TopicRule("cloudevents", "subject", "", 1_000)
+    by_extension = TopicRule("cloudevents", "extension:tenant", "", 1_000)
+    assert read(by_subject, given).key == "s"
+    assert read(by_extension, given).key == "eu"
     assert read(BYTES, record(b"\xff\x00")).event.data == b"\xff\x00"
 
 
@@ -159,7 +159,7 @@ BAD: list[tuple[str, TopicRule, Record, str, str]] = [
     ("large", BYTES, record(b"x" * 1_001), "too_large", "limits.max_record"),
     (
         "long id",
-        TopicRule("orders", "cloudevents", "record", "", 9_000),
+        TopicRule("cloudevents", "record", "", 9_000),
         record(envelope(id="i" * 1_025)),
         "bad_attribute",
         "'id'",
@@ -209,7 +209,7 @@ def test_decoding_is_total(
     made = decode(record(value, key=key, headers=headers), rule)
     if isinstance(made, Decoded):
         made.event.SerializeToString()
-        made.address.encode()
+        made.key.encode()
     else:
         made.SerializeToString()
 
@@ -232,5 +232,5 @@ def test_json_is_what_the_standard_library_reads(text: str, encoding: str) -> No
         readable = False
     else:
         readable = True
-    rule = TopicRule("orders", "json", "record", "t", 10_000)
+    rule = TopicRule("json", "record", "t", 10_000)
     assert isinstance(decode(record(raw), rule), Decoded) == readable

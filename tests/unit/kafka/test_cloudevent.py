@@ -4,7 +4,7 @@ from headgate.core.decode import Decoded, Record, TopicRule, decode
 from headgate.core.identity import partition_of
 from headgate.kafka.cloudevent import CONTENT_TYPE, structured
 
-RULE = TopicRule("order", "cloudevents", "record", "messages", 1_000_000)
+RULE = TopicRule("cloudevents", "record", "messages", 1_000_000)
 
 
 def read(value: bytes) -> Decoded:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from headgate.core.patterns import compile_pattern
 from headgate.sdk import Agent, Event, Turn, on
 from headgate.sdk.errors import DefinitionError, UnhandledEventError
-from headgate.sdk.patterns import compile_pattern
 from headgate.sdk.testing import AgentTester
 
 

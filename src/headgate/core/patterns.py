@@ -1,4 +1,4 @@
-"""Which handler takes an event: patterns over CloudEvents types."""
+"""Patterns over CloudEvents types: which handler takes an event, which agent type gets it."""
 
 import re
 from typing import NamedTuple

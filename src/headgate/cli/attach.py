@@ -1,0 +1,159 @@
+"""`headgate agents attach`: an agent service gets events of the running job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headgate.cli.agent_views import registered, routes_summary
+from headgate.cli.attach_options import (
+    Attempts,
+    Batch,
+    Concurrency,
+    Deadline,
+    OnExhausted,
+    Rate,
+    Tls,
+    TlsCa,
+    TlsCert,
+    TlsKey,
+    TlsName,
+    TokenEnv,
+    TokenFile,
+    Wire,
+    table_of,
+)
+from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
+from headgate.cli.job_topics import check_topics
+from headgate.cli.look import Output, OutputOption, answers, as_json
+from headgate.cli.registered import read, write
+from headgate.errors import HeadgateError
+
+if TYPE_CHECKING:
+    from headgate.v1.turn_pb2 import AgentSpec
+
+
+class UnfitServiceError(HeadgateError):
+    """A service cannot serve the agent as it is.
+
+    Operator action: put right what the message says, or attach with --force, and the calls wait
+    until the service is there.
+    """
+
+
+def attach(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Agent type.", show_default=False)],
+    *,
+    endpoint: Annotated[
+        list[str] | None,
+        typer.Option("--endpoint", metavar="HOST:PORT", help="Of its service. Repeat for more."),
+    ] = None,
+    route: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--route",
+            metavar="TOPIC[:PATTERN]",
+            help="Events it gets: all of a topic, or those whose CloudEvents type matches, such as "
+            "'messages:shop.order.*'. Repeat for more. Default: as it was attached before.",
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="FILE", help=r"TOML with the keys of \[agents.NAME]."),
+    ] = None,
+    wire: Wire = None,
+    deadline: Deadline = None,
+    attempts: Attempts = None,
+    batch: Batch = None,
+    on_exhausted: OnExhausted = None,
+    concurrency: Concurrency = None,
+    rate: Rate = None,
+    tls: Tls = False,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    tls_name: TlsName = None,
+    token_file: TokenFile = None,
+    token_env: TokenEnv = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Attach although a service does not answer as it must.")
+    ] = False,
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    bootstrap: BootstrapOption = None,
+) -> None:
+    """Attach an agent while the job runs, or change how one is attached.
+
+    Its services are asked first, and nothing is written if one is not
+    reachable, not healthy, or does not host the agent. It then gets the
+    events that the job reads from now on, within a second. Topics are fixed
+    when the job starts: only those that it reads can be routed.
+
+    What is not named is as by default, not as it was before; only routes,
+    pauses and revision pins stay.
+
+    [bold]Examples[/]
+
+      headgate agents attach order --endpoint localhost:7070 --route messages
+      headgate agents attach audit --endpoint a:7070 --endpoint b:7070 --route 'messages:shop.*'
+      headgate agents attach order --file order.toml --route messages
+    """
+    broker = find_broker(config, bootstrap)
+    given = table_of(
+        endpoint,
+        wire=wire,
+        policy={
+            "deadline": deadline,
+            "max_attempts": attempts,
+            "max_batch": batch,
+            "on_exhausted": on_exhausted,
+            "concurrency": concurrency,
+            "rate": rate,
+        },
+        has_tls=tls,
+        tls={
+            "ca_file": tls_ca,
+            "cert_file": tls_cert,
+            "key_file": tls_key,
+            "server_name": tls_name,
+        },
+        token={"file": token_file, "env": token_env},
+    )
+    from headgate.config.attached import read_attached
+    from headgate.kafka.specs import specs_of
+    from headgate.rpc.fitness import examine
+
+    limits = broker.config.limits
+    [spec] = specs_of(read_attached(name, given, route or (), file=file, limits=limits)).values()
+    contents = read(broker)
+    known = contents.specs.get(name)
+    check_topics((each.topic for each in spec.routes), contents, broker)
+    problems = [
+        f"{each['endpoint']}: {each['problem']}" for each in examine(spec) if each["problem"]
+    ]
+    if problems and not force:
+        advice = "Put that right, or give --force to attach it all the same."
+        message = "\n".join([f"{name} is not attached:", *problems, advice])
+        raise UnfitServiceError(message)
+    if known is not None:
+        spec.revision, spec.paused = known.revision, known.paused
+        if not spec.routes:
+            spec.routes.extend(known.routes)
+    write(broker, name, spec)
+    if output is Output.JSON:
+        as_json(registered(spec) | {"is_new": known is None, "problems": problems})
+    else:
+        _say(spec, problems)
+
+
+def _say(spec: AgentSpec, problems: list[str]) -> None:
+    for problem in problems:
+        answers.print(f"[yellow]although[/] {problem}", highlight=False)
+    routes = routes_summary(registered(spec)["routes"])
+    answers.print(f"{spec.type} is attached at {', '.join(spec.endpoints)}; routes: {routes}")
+    if not spec.routes:
+        answers.print("It has no route, so it gets no events: attach it again with --route TOPIC.")
+    if spec.paused:
+        answers.print(f"It is paused: [bold]headgate agents resume {spec.type}[/]")

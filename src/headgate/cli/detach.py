@@ -1,0 +1,107 @@
+"""`headgate agents detach`, `pause` and `resume`: an agent gets less, or nothing, or all again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headgate.cli.agent_views import registered
+from headgate.cli.broker import BootstrapOption, Broker, ConfigOption, find_broker
+from headgate.cli.look import Output, OutputOption, answers, as_json
+from headgate.cli.registered import find_agent, read, write
+
+if TYPE_CHECKING:
+    from headgate.v1.turn_pb2 import AgentSpec
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Agent type.", show_default=False)]
+
+
+def detach(
+    name: Name,
+    now: Annotated[
+        bool,
+        typer.Option(
+            "--now", help="Take it out: what waits for it goes to the dead letters (unknown_agent)."
+        ),
+    ] = False,
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    bootstrap: BootstrapOption = None,
+) -> None:
+    """Give an agent no new events. What waits for it is still finished: it drains.
+
+    It stays in the list as draining until --now takes it out, or attach
+    brings it back. Instances keep their state in any case. An agent that
+    headgate.toml names is attached again when the job is next submitted, if
+    it was taken out; one that drains goes on draining.
+
+    [bold]Examples[/]
+
+      headgate agents detach order
+      headgate agents detach order --now
+    """
+    broker = find_broker(config, bootstrap)
+    spec = find_agent(read(broker), name)
+    if now:
+        write(broker, name, None)
+        said = f"{name} is detached"
+    elif spec.draining:
+        said = f"{name} drains already; --now takes it out"
+    else:
+        spec.draining = True
+        write(broker, name, spec)
+        said = f"{name} drains: it gets no new events; once nothing waits, --now takes it out"
+    if output is Output.JSON:
+        as_json({"type": name, "state": "detached" if now else "draining"})
+    else:
+        answers.print(said)
+
+
+def pause(
+    name: Name,
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    bootstrap: BootstrapOption = None,
+) -> None:
+    """Let an agent take no more turns until it is resumed. Its events wait.
+
+    Turns that were handed to it already may still finish.
+
+    [bold]Example[/]
+
+      headgate agents pause order
+    """
+    broker = find_broker(config, bootstrap)
+    _set_paused(broker, find_agent(read(broker), name), True, output)
+
+
+def resume(
+    name: Name,
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    bootstrap: BootstrapOption = None,
+) -> None:
+    """Let a paused agent take turns again, those that waited first.
+
+    [bold]Example[/]
+
+      headgate agents resume order
+    """
+    broker = find_broker(config, bootstrap)
+    _set_paused(broker, find_agent(read(broker), name), False, output)
+
+
+def _set_paused(broker: Broker, spec: AgentSpec, is_paused: bool, output: Output) -> None:
+    changed = spec.paused != is_paused
+    if changed:
+        spec.paused = is_paused
+        write(broker, spec.type, spec)
+    if output is Output.JSON:
+        as_json(registered(spec))
+        return
+    already = "" if changed else " already"
+    if is_paused:
+        answers.print(f"{spec.type} is paused{already}: its events wait")
+    else:
+        answers.print(f"{spec.type} takes turns{already}")

@@ -1,0 +1,61 @@
+"""Whether a service can serve an agent type, and what stands in the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headgate.rpc.health import Answer, ask_all
+from headgate.rpc.probe import why_unreachable
+from headgate.v1.connection_pb2 import Connection
+from headgate.v1.turn_pb2 import AgentSpec
+
+CONTRACT_VERSION = 1
+"""Of `proto/headgate/v1/agent.proto`, which services were built against."""
+
+
+def objection(answer: Answer, agent_type: str, connection: Connection) -> str:
+    """Say why a service that answered so cannot serve a type; empty if it can."""
+    match answer.health:
+        case "unreachable":
+            return f"not reachable: {_reason(answer, connection)}"
+        case "no_health_service" if not answer.is_a2a:
+            return (
+                "it has no health service: serve grpc.health.v1 beside AgentService "
+                "(headgate.sdk.serve does)"
+            )
+        case "not_serving" | "unknown" | "service_unknown":
+            return f"its health is {answer.health.upper()}: it takes no turns now"
+    if answer.is_a2a:
+        return ""
+    if answer.problem:
+        return f"it does not say what it hosts: {answer.problem}"
+    if answer.contract_version != CONTRACT_VERSION:
+        return (
+            f"it was built against version {answer.contract_version} of the contract; this "
+            f"Headgate speaks {CONTRACT_VERSION}"
+        )
+    if answer.revision_of(agent_type) is None:
+        hosted = ", ".join(name for name, _ in answer.revisions) or "nothing"
+        return f"it does not host {agent_type!r}; it hosts {hosted}"
+    return ""
+
+
+def examine(spec: AgentSpec) -> list[dict[str, Any]]:
+    """Ask all services of an agent at once; return agent, endpoint, health and problem of each."""
+    asked = ask_all(spec.endpoints, dict.fromkeys(spec.endpoints, spec.connection))
+    return [
+        {
+            "agent": spec.type,
+            "endpoint": endpoint,
+            "health": asked[endpoint].health,
+            "problem": objection(asked[endpoint], spec.type, spec.connection),
+        }
+        for endpoint in spec.endpoints
+    ]
+
+
+def _reason(answer: Answer, connection: Connection) -> str:
+    found = why_unreachable(answer.endpoint, connection)
+    if not found:
+        return answer.problem
+    return found if "no answer" in answer.problem else f"{found} ({answer.problem})"

@@ -1,0 +1,235 @@
+"""Agents attached, paused, drained and detached while the job runs and events flow."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from headgate.cli.attach import UnfitServiceError
+from headgate.cli.job_topics import TopicNotReadError
+from headgate.cli.registered import UnknownAgentError
+from headgate.kafka.publish import Placed
+from headgate.kafka.registry import write_specs
+from headgate.testing.serving import Serving
+from headgate.v1.turn_pb2 import AgentSpec, DeadLetter, Policy, Route
+from tests.flink.runtime import Runtime, mirror
+
+pytestmark = [pytest.mark.flink, pytest.mark.slow]
+
+TOPIC = "offers"
+"""Read by the job, and nobody's unless a test attaches somebody."""
+
+Place = tuple[str, int, int]
+
+
+@pytest.fixture
+def name(runtime: Runtime) -> Iterator[str]:
+    """An agent type that no other test uses; nobody of that name is left attached."""
+    made = runtime.fresh("agent")
+    yield made
+    write_specs(runtime.config.kafka.bootstrap, runtime.config.topic_names.registry, {made: None})
+
+
+class Flow(threading.Thread):
+    """Publishes events for a few keys, one after the other, until it is stopped."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(daemon=True)
+        self._runtime = runtime
+        self._stop_asked = threading.Event()
+        self._key = runtime.fresh("flow")
+        self.sent: list[Place] = []
+
+    def run(self) -> None:
+        while not self._stop_asked.is_set():
+            placed = self._runtime.send(TOPIC, f"{self._key}-{len(self.sent) % 7}", {"n": 1})
+            self.sent.append(place_of(placed))
+
+    def stop(self) -> list[Place]:
+        """End it and return where its events stand."""
+        self._stop_asked.set()
+        self.join(60)
+        return self.sent
+
+
+def place_of(placed: Placed) -> Place:
+    return placed.topic, placed.partition, placed.offset
+
+
+def taken_by(runtime: Runtime, *names: str) -> list[Place]:
+    """Return the places of all events that are in turns of these agents."""
+    return [
+        (ref.origin.topic, ref.origin.partition, ref.origin.offset)
+        for record in list(runtime.records.history_records)
+        if record.outcome.agent_type in names
+        for ref in record.outcome.taken
+    ]
+
+
+def unrouted(runtime: Runtime) -> list[Place]:
+    """Return the places of all events that nobody was routed for."""
+    letters: list[DeadLetter] = list(runtime.records.letter_records)
+    return [
+        (each.origin.topic, each.origin.partition, each.origin.offset)
+        for each in letters
+        if each.reason == "no_route"
+    ]
+
+
+def await_true(runtime: Runtime, what: str, found: object) -> None:
+    assert callable(found)
+    runtime.records.await_found(lambda: found() or None, what)
+
+
+def test_attached_and_drained_while_events_flow(runtime: Runtime, name: str) -> None:
+    with Serving(mirror(name)) as served:
+        flow = Flow(runtime)
+        flow.start()
+        await_true(runtime, "an event for nobody", lambda: set(unrouted(runtime)) & set(flow.sent))
+        made = runtime.headgate(
+            "agents", "attach", name, "--endpoint", served.endpoint, "--route", TOPIC
+        )
+        assert (made["is_new"], made["state"]) == (True, "attached")
+        await_true(runtime, "30 turns", lambda: len(taken_by(runtime, name)) >= 30)
+        assert runtime.headgate("agents", "detach", name)["state"] == "draining"
+        before = len(flow.sent)
+        await_true(
+            runtime,
+            "an event for nobody again",
+            lambda: set(unrouted(runtime)) & set(flow.sent[before:]),
+        )
+        sent = flow.stop()
+        await_true(
+            runtime,
+            "the rest",
+            lambda: set(sent) <= {*taken_by(runtime, name), *unrouted(runtime)},
+        )
+        taken, nobodys = taken_by(runtime, name), [p for p in unrouted(runtime) if p in set(sent)]
+        # Nothing lost, nothing twice, nothing both taken and given up.
+        assert sorted(taken + nobodys) == sorted(sent)
+        for partition in {place[1] for place in sent}:
+            mine = [place[2] for place in taken if place[1] == partition]
+            there = [place[2] for place in sent if place[1] == partition]
+            if mine:
+                between = [offset for offset in there if mine[0] <= offset <= mine[-1]]
+                assert sorted(mine) == between, "between attach and detach all are its own"
+    runtime.assert_unharmed()
+
+
+def test_one_event_goes_to_all_whose_patterns_match(runtime: Runtime, name: str) -> None:
+    every, paid = f"{name}-every", f"{name}-paid"
+    with Serving(mirror(every), mirror(paid)) as served:
+        for each, route in ((every, TOPIC), (paid, f"{TOPIC}:shop.*.paid")):
+            runtime.headgate(
+                *("agents", "attach", each, "--endpoint", served.endpoint, "--route", route)
+            )
+        key = runtime.fresh()
+        for number, event_type in enumerate(("shop.order.paid", "shop.order.sent")):
+            runtime.send(TOPIC, key, {"n": number}, event_type=event_type)
+        assert [a["data"]["type"] for a in runtime.answers_of(f"{every}/{key}", 2)] == [
+            "shop.order.paid",
+            "shop.order.sent",
+        ]
+        assert [a["data"]["type"] for a in runtime.answers_of(f"{paid}/{key}")] == [
+            "shop.order.paid"
+        ]
+        for each in (every, paid):
+            runtime.headgate("agents", "detach", each, "--now")
+    assert not taken_by(runtime, name)
+
+
+def test_a_paused_agent_waits_and_goes_on(runtime: Runtime, name: str) -> None:
+    witness = f"{name}-witness"
+    with Serving(mirror(name), mirror(witness)) as served:
+        for each in (name, witness):
+            runtime.headgate(
+                *("agents", "attach", each, "--endpoint", served.endpoint, "--route", TOPIC)
+            )
+        assert runtime.headgate("agents", "pause", name)["paused"]
+        key = runtime.fresh()
+        for number in range(3):
+            runtime.send(TOPIC, key, {"n": number})
+        # Both got them, from one record each; one of them waits.
+        runtime.answers_of(f"{witness}/{key}", 3)
+        assert taken_by(runtime, name) == []
+        assert not runtime.headgate("agents", "resume", name)["paused"]
+        answers = runtime.answers_of(f"{name}/{key}", 3)
+        assert [answer["data"]["seen"]["n"] for answer in answers] == [0, 1, 2]
+        runtime.headgate("agents", "detach", witness, "--now")
+    runtime.assert_unharmed()
+
+
+def test_what_waits_for_a_detached_agent_is_given_up(runtime: Runtime, name: str) -> None:
+    witness = f"{name}-witness"
+    with Serving(mirror(name), mirror(witness)) as served:
+        for each in (name, witness):
+            runtime.headgate(
+                *("agents", "attach", each, "--endpoint", served.endpoint, "--route", TOPIC)
+            )
+        runtime.headgate("agents", "pause", name)
+        key = runtime.fresh()
+        waiting = runtime.send(TOPIC, key, {"n": 1})
+        runtime.answers_of(f"{witness}/{key}")
+        runtime.headgate("agents", "detach", name, "--now")
+        letter = runtime.letter_at(waiting)
+        assert (letter["reason"], letter["address"]) == ("unknown_agent", f"{name}/{key}")
+        runtime.headgate("agents", "detach", witness, "--now")
+        later = runtime.send(TOPIC, key, {"n": 2})
+        assert runtime.letter_at(later)["reason"] == "no_route"
+        assert taken_by(runtime, name) == [place_of(waiting)], "given up is a turn too"
+    with pytest.raises(UnknownAgentError, match="no agent"):
+        runtime.headgate("agents", "describe", name)
+    runtime.assert_unharmed()
+
+
+def test_attach_says_what_is_wrong_and_writes_nothing(runtime: Runtime, name: str) -> None:
+    with Serving(mirror("someone-else")) as served:
+        endpoint = ("--endpoint", served.endpoint)
+        with pytest.raises(UnfitServiceError, match="it does not host"):
+            runtime.headgate("agents", "attach", name, *endpoint, "--route", TOPIC)
+        with pytest.raises(TopicNotReadError, match="fixed when the job starts"):
+            runtime.headgate("agents", "attach", name, *endpoint, "--route", "elsewhere")
+    with pytest.raises(UnfitServiceError, match="nothing listens there"):
+        runtime.headgate("agents", "attach", name, "--endpoint", "127.0.0.1:9", "--route", TOPIC)
+    with pytest.raises(UnknownAgentError):
+        runtime.headgate("agents", "pause", name)
+    forced = runtime.headgate(
+        *("agents", "attach", name, "--endpoint", "127.0.0.1:9", "--route", TOPIC, "--force")
+    )
+    assert "nothing listens there" in forced["problems"][0]
+    assert runtime.headgate("agents", "describe", name)["health"] == "unreachable"
+
+
+def test_a_hundred_agents_come_and_go_while_events_flow(runtime: Runtime, name: str) -> None:
+    names = [f"{name}-{number}" for number in range(100)]
+    bootstrap, registry = runtime.config.kafka.bootstrap, runtime.config.topic_names.registry
+    policy = Policy(deadline_ms=30_000, max_attempts=3, max_batch=64, max_state_bytes=1_000_000)
+    with Serving(mirror(name), *map(mirror, names)) as served:
+
+        def spec(each: str, route: Route) -> AgentSpec:
+            where = [served.endpoint]
+            return AgentSpec(
+                type=each, endpoints=where, policy=policy, schema_version=1, routes=[route]
+            )
+
+        write_specs(bootstrap, registry, {name: spec(name, Route(topic=TOPIC))})
+        flow = Flow(runtime)
+        flow.start()
+        for each in names:
+            route = Route(topic=TOPIC, type=f"{each}.*")
+            write_specs(bootstrap, registry, {each: spec(each, route)})
+        for each in names:
+            runtime.send(TOPIC, "k", {}, event_type=f"{each}.first")
+        for each in names:
+            runtime.answers_of(f"{each}/k")
+            write_specs(bootstrap, registry, {each: None})
+        sent = flow.stop()
+        await_true(runtime, "the flow", lambda: set(sent) <= set(taken_by(runtime, name)))
+        taken = [place for place in taken_by(runtime, name) if place in set(sent)]
+        assert sorted(taken) == sorted(sent), (
+            "the one that stayed missed nothing, took nothing twice"
+        )
+        assert len(taken_by(runtime, *names)) == len(names)
+    runtime.assert_unharmed()

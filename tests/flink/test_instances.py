@@ -1,0 +1,50 @@
+"""Operators' verbs from the command line, on the running job."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.flink.runtime import Runtime
+
+pytestmark = [pytest.mark.flink, pytest.mark.slow]
+
+
+def decide(runtime: Runtime, verb: str, key: str) -> int:
+    """Run a command for an instance of the honest agent; return the turn that it made."""
+    said = runtime.headgate("instances", verb, f"mirror/{key}", "--reason", "a test")
+    assert said["verb"] == verb
+    return int(said["turn"])
+
+
+def test_a_parked_instance_waits_skips_and_goes_on(runtime: Runtime) -> None:
+    key = runtime.fresh()
+    runtime.send("events", key, {"n": 1})
+    runtime.answers(key)
+    assert decide(runtime, "park", key) == 2
+    given_up = runtime.send("events", key, {"n": 2})
+    runtime.send("events", key, {"n": 3})
+    # Another's turn after these: they have come to Gate, and wait there.
+    runtime.assert_unharmed()
+    assert decide(runtime, "skip", key) == 3
+    letter = runtime.letter_at(given_up)
+    assert (letter["reason"], letter["address"]) == ("skipped", f"mirror/{key}")
+    answers = runtime.answers(key, 2)
+    assert [answer["data"]["seen"]["n"] for answer in answers] == [1, 3]
+    assert decide(runtime, "park", key) == 5
+    runtime.send("events", key, {"n": 4})
+    assert decide(runtime, "resume", key) == 6
+    assert runtime.answers(key, 3)[-1]["data"]["seen"]["n"] == 4
+    runtime.assert_unharmed()
+
+
+def test_reset_removes_state_and_turns_go_on_counting(runtime: Runtime) -> None:
+    key = runtime.fresh()
+    for expected in (1, 2):
+        runtime.send("events", key, {})
+        assert runtime.answers(key, expected)[-1]["data"]["count"] == expected
+    assert decide(runtime, "reset", key) == 3
+    runtime.send("events", key, {})
+    answer = runtime.answers(key, 3)[-1]
+    assert answer["data"]["count"] == 1
+    assert answer["id"] == f"mirror/{key}/4/0"
+    assert decide(runtime, "cancel", key) == 5, "with nothing in flight it is a turn all the same"

@@ -1,0 +1,149 @@
+"""attach, detach, pause and resume, with a registry in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from headgate.cli import app
+from headgate.cli.attach import UnfitServiceError
+from headgate.cli.job_topics import TopicNotReadError
+from headgate.cli.registered import UnknownAgentError
+from headgate.kafka import registry
+from headgate.kafka.registry import Contents
+from headgate.rpc import fitness
+from headgate.rpc.health import Answer
+from headgate.v1.turn_pb2 import AgentSpec, JobRecord, Route
+
+
+class Registry:
+    """A registry, and the health of the services that it names."""
+
+    def __init__(self) -> None:
+        self.specs: dict[str, AgentSpec] = {}
+        self.job: JobRecord | None = JobRecord(name="headgate", topics=["messages", "web"])
+        self.health = "serving"
+
+    def read(self, bootstrap: str, topic: str) -> Contents:
+        return Contents({name: self.copy(name) for name in self.specs}, self.job)
+
+    def copy(self, name: str) -> AgentSpec:
+        return AgentSpec.FromString(self.specs[name].SerializeToString())
+
+    def write(self, bootstrap: str, topic: str, specs: Mapping[str, AgentSpec | None]) -> None:
+        for name, spec in specs.items():
+            if spec is None:
+                del self.specs[name]
+            else:
+                self.specs[name] = spec
+
+    def ask(self, endpoints: list[str], ways: object) -> dict[str, Answer]:
+        hosted = (("order", "v1"),)
+        return {
+            each: Answer(each, self.health, revisions=hosted, contract_version=1)
+            for each in endpoints
+        }
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Registry:
+    """The registry that commands find, in a folder without headgate.toml."""
+    made = Registry()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "read_contents", made.read)
+    monkeypatch.setattr(registry, "write_specs", made.write)
+    monkeypatch.setattr(fitness, "ask_all", made.ask)
+    return made
+
+
+def headgate(*arguments: str) -> Any:
+    ran = CliRunner().invoke(
+        app.app, ["agents", *arguments, "--bootstrap", "127.0.0.1:1", "-o", "json"]
+    )
+    if ran.exception is not None:
+        raise ran.exception
+    return json.loads(ran.stdout)
+
+
+ATTACH = ("attach", "order", "--endpoint", "a:1", "--route", "messages:shop.*")
+
+
+def test_attach_writes_what_was_given(held: Registry) -> None:
+    said = headgate(*ATTACH, "--route", "web", "--deadline", "5s", "--rate", "2.5", "--tls")
+    spec = held.specs["order"]
+    assert (said["is_new"], said["problems"]) == (True, [])
+    assert list(spec.routes) == [Route(topic="messages", type="shop.*"), Route(topic="web")]
+    assert (spec.policy.deadline_ms, spec.limits.rate) == (5_000, 2.5)
+    assert spec.connection.HasField("tls")
+    assert spec.updated_ms
+
+
+def test_attaching_again_keeps_pause_pin_and_routes_and_ends_draining(held: Registry) -> None:
+    headgate(*ATTACH)
+    headgate("pause", "order")
+    headgate("detach", "order")
+    held.specs["order"].revision = "v1"
+    assert not headgate("attach", "order", "--endpoint", "b:2")["is_new"]
+    spec = held.specs["order"]
+    assert (list(spec.endpoints), spec.paused, spec.revision) == (["b:2"], True, "v1")
+    assert list(spec.routes) == [Route(topic="messages", type="shop.*")]
+    assert not spec.draining
+
+
+def test_an_unfit_service_is_not_attached_unless_forced(held: Registry) -> None:
+    held.health = "not_serving"
+    with pytest.raises(UnfitServiceError, match="a:1: its health is NOT_SERVING"):
+        headgate(*ATTACH)
+    assert held.specs == {}
+    assert headgate(*ATTACH, "--force")["problems"] == [
+        "a:1: its health is NOT_SERVING: it takes no turns now"
+    ]
+    assert "order" in held.specs
+
+
+def test_only_topics_that_the_job_reads(held: Registry) -> None:
+    arguments = ("attach", "order", "--endpoint", "a:1", "--route", "mesages")
+    with pytest.raises(TopicNotReadError, match=r"did you mean 'messages'.*fixed when the job"):
+        headgate(*arguments, "--force")
+    held.job = None
+    with pytest.raises(TopicNotReadError, match="no job has started yet"):
+        headgate(*ATTACH)
+    Path("headgate.toml").write_text('[[topics]]\nname = "messages"\n', encoding="utf-8")
+    assert headgate(*ATTACH)["is_new"], "before its first start the job is what the file says"
+
+
+def test_detach_drains_or_takes_out(held: Registry) -> None:
+    headgate(*ATTACH)
+    assert headgate("detach", "order") == {"type": "order", "state": "draining"}
+    assert held.specs["order"].draining
+    assert headgate("detach", "order", "--now") == {"type": "order", "state": "detached"}
+    assert held.specs == {}
+    for verb in ("detach", "pause", "resume", "describe", "health"):
+        with pytest.raises(UnknownAgentError, match="no agent 'order'"):
+            headgate(verb, "order")
+
+
+def test_pause_and_resume_are_written_once(held: Registry) -> None:
+    headgate(*ATTACH)
+    assert headgate("pause", "order")["paused"]
+    written = held.specs["order"].updated_ms
+    assert headgate("pause", "order")["paused"]
+    assert held.specs["order"].updated_ms == written
+    assert not headgate("resume", "order")["paused"]
+    assert not held.specs["order"].paused
+
+
+def test_health_fails_where_a_service_is_unfit(held: Registry) -> None:
+    headgate(*ATTACH)
+    assert headgate("health") == [
+        {"agent": "order", "endpoint": "a:1", "health": "serving", "problem": ""}
+    ]
+    held.health = "not_serving"
+    with pytest.raises(SystemExit) as ended:
+        headgate("health", "order")
+    assert ended.value.code == 1

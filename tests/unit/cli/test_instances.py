@@ -1,0 +1,64 @@
+"""Operators' controls from the command line, without a broker."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from headgate.cli import app
+from headgate.cli.control import WAIT_SECONDS, AddressError, NotAppliedError
+from headgate.kafka import controls
+from headgate.v1.turn_pb2 import Controlled, HistoryRecord, Outcome
+
+Sent = list[dict[str, Any]]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
+    """What commands send; all of it is applied as turn 7, but what is for an absent job."""
+    made: Sent = []
+
+    def send(bootstrap: str, config: object, address: str, verb: int, **more: Any) -> object:
+        made.append({"address": address, "verb": Controlled.Verb.Name(verb), **more})
+        is_applied = more["wait_seconds"] and address != "absent/1"
+        return "c-1", HistoryRecord(outcome=Outcome(turn=7)) if is_applied else None
+
+    monkeypatch.setattr(controls, "send_control", send)
+    return made
+
+
+def headgate(*arguments: str) -> Any:
+    given = ["instances", *arguments, "--bootstrap", "127.0.0.1:1", "-o", "json"]
+    ran = CliRunner().invoke(app.app, given)
+    if ran.exception is not None:
+        raise ran.exception
+    return json.loads(ran.stdout)
+
+
+@pytest.mark.parametrize("verb", ["resume", "skip", "cancel", "reset", "park"])
+def test_each_verb_is_sent_and_awaited(sent: Sent, verb: str) -> None:
+    said = headgate(verb, "order/a/b", "--reason", "because")
+    assert said == {"address": "order/a/b", "verb": verb, "control_id": "c-1", "turn": 7}
+    [one] = sent
+    assert (one["address"], one["verb"], one["reason"]) == ("order/a/b", verb.upper(), "because")
+    assert one["wait_seconds"] == WAIT_SECONDS
+
+
+def test_it_need_not_be_awaited(sent: Sent) -> None:
+    assert headgate("park", "order/17", "--no-wait")["turn"] is None
+    assert sent[0]["wait_seconds"] == 0
+
+
+def test_what_is_not_applied_in_time_is_an_error_that_says_where_it_is(sent: Sent) -> None:
+    with pytest.raises(NotAppliedError, match=r"waits in headgate\.inbox \(control c-1\)"):
+        headgate("resume", "absent/1")
+
+
+@pytest.mark.parametrize("address", ["order", "order/", "/17"])
+def test_an_address_has_type_and_key(sent: Sent, address: str) -> None:
+    with pytest.raises(AddressError, match="such as order/17"):
+        headgate("reset", address)
+    assert sent == []
