@@ -50,7 +50,7 @@ def decide(
         broker.bootstrap,
         broker.config,
         address,
-        Controlled.Verb.Value(verb),
+        getattr(Controlled, verb),
         reason=reason,
         wait_seconds=0.0 if no_wait else WAIT_SECONDS,
     )
