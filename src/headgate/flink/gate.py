@@ -46,6 +46,10 @@ SILENCE_SECONDS = 5.0
 again, and a dispatcher that cannot journal any more gets the chance to say so.
 """
 
+UNREADABLE_MS = 3_600_000
+"""How soon an instance whose state is of a newer version is looked at again: in vain, in this life.
+"""
+
 ALARM_STEP_MS = 50
 """Wake-ups are gathered so far apart: instances that started within the same moment are woken by
 one timer. A re-send is due after a second and more, a retry's wait is jittered by more than this.
@@ -123,10 +127,12 @@ class Gate(KeyedCoProcessFunction):
             return self._outputs.give()
         shard = self._enter(partition)
         try:
-            for each in records_in(bytes(payload or b"")):
-                self._read(shard, each, value)
+            parts = records_in(bytes(payload or b""))
         except DecodeError as error:
             self._outputs.set_record_aside(value, str(error))
+        else:
+            for each in parts:
+                self._read(shard, each, value)
         return self._finish(shard, ctx)
 
     def on_timer(self, timestamp: int, ctx: Any) -> list[Output]:
@@ -141,11 +147,17 @@ class Gate(KeyedCoProcessFunction):
         return self._finish(shard, ctx)
 
     def _read(self, shard: Shard, raw: bytes, journaled: Journaled) -> None:
-        """Take one outcome or tick."""
-        record = JournalRecord.FromString(raw)
+        """Take one outcome or tick. What is wrong with it is no fault of others in its batch."""
+        try:
+            record = JournalRecord.FromString(raw)
+        except DecodeError as error:
+            self._outputs.set_record_aside(journaled, str(error))
+            return
         match record.WhichOneof("kind"):
             case "tick":
-                self._ticked_at = time.monotonic()
+                if not self._readiness.is_ready or record.tick.nonce == self._readiness.nonce:
+                    # A dead life's worker may tick on for a while: no sign of this one's.
+                    self._ticked_at = time.monotonic()
                 self._outputs.see(record.tick)
                 self._arounds.clear()
             case "outcome":
@@ -166,6 +178,8 @@ class Gate(KeyedCoProcessFunction):
         try:
             control = shard.control_of(address)
         except StateVersionError:
+            # Its name stays in `due` for a version that can read it, and wakes it.
+            shard.wake_at(address, self._now_ms + UNREADABLE_MS)
             return
         if control is None or not control.wake_ms:
             return
@@ -197,6 +211,10 @@ class Gate(KeyedCoProcessFunction):
         if made.set_timer_ms:
             # A timer that is to be deleted stays: woken in vain, the instance says so.
             shard.wake_at(address, made.set_timer_ms)
+        elif made.wake_ms and made.control is not None:
+            # The control record may have lost a rest that was never written (`_wake`), and take it
+            # for the earlier wake-up that it had before.
+            shard.wake_by(address, made.wake_ms)
         if made.note == "applied":
             self._outputs.answered(address)
         for effect in made.effects:
@@ -239,6 +257,8 @@ class Gate(KeyedCoProcessFunction):
         wanted = shard.next_wake_ms()
         alarm = self._alarms.get(shard.number, 0)
         if wanted and (not alarm or wanted < alarm - ALARM_STEP_MS):
+            # In the future: Flink fires what is past before it goes on to anything else.
+            wanted = max(wanted, self._now_ms + 1)
             alarm = -(-wanted // ALARM_STEP_MS) * ALARM_STEP_MS
             self._alarms[shard.number] = alarm
             ctx.timer_service().register_processing_time_timer(alarm)

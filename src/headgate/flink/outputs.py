@@ -1,7 +1,7 @@
 """What leaves Gate with a record: records for the sinks, and requests for Invoke.
 
 Gathered while the record is worked on, handed over as a few tuples `(topic, key, value)`. Requests
-have no topic; those of one record go as one.
+have no topic; those of one record go together.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Outputs:
         """Hand over what has been gathered."""
         out, self._records = self._records, []
         if self._requests:
-            out.append(("", b"", pack_requests(self._requests)))
+            out += [("", b"", each) for each in pack_requests(self._requests)]
             self._requests = []
         return out
 
