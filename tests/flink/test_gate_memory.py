@@ -13,6 +13,7 @@ from headgate.core.identity import genesis_base, next_base
 from headgate.flink import gate as module
 from headgate.flink import shard
 from headgate.v1.turn_pb2 import (
+    DeadLetter,
     Failed,
     HistoryRecord,
     JournalRecord,
@@ -138,13 +139,15 @@ def test_what_is_wrong_in_a_batch_costs_the_others_nothing() -> None:
     for key in keys:
         arrive(gate, f"order/{key}")
     first, last = (JournalRecord(outcome=completed(key)).SerializeToString() for key in keys)
-    row = (KEYS[0], pack_records([first, b"\xff\xff", last]), 0, 17, 2_000)
+    batch = pack_records([first, b"\xff\xff", last, JournalRecord().SerializeToString()])
+    row = (KEYS[0], batch, 0, 17, 2_000)
     out = gate.process_element2(row, Context())
     told = [
         HistoryRecord.FromString(value).outcome.key for topic, _, value in out if topic == "history"
     ]
     assert told == keys
-    assert [topic for topic, _, _ in out].count("dead-letters") == 1
+    letters = [DeadLetter.FromString(value) for topic, _, value in out if topic == "dead-letters"]
+    assert [letter.id for letter in letters] == ["journal/0/17/1", "journal/0/17/3"]
 
 
 def test_two_turns_of_one_instance_in_one_record_apply_with_no_memory(
@@ -176,3 +179,16 @@ def test_a_restored_gate_hands_over_what_it_held_back_in_pieces(
     assert len(requests_of(out)) == 50
     assert len(out) > 3
     assert all(len(value) < 1_200 for _, _, value in out)
+
+
+def test_letters_of_one_batch_have_ids_of_their_own() -> None:
+    """Each is the only copy of an outcome that a newer version's instance is to get."""
+    addresses = [f"order/{n}" for n in range(20) if shard_of(f"order/{n}") == 0][:2]
+    newer = StoredControl(schema_version=CONTROL_VERSION + 1).SerializeToString()
+    gate = ready_gate(Stored({name_of(address): newer for address in addresses}), Stored())
+    outcomes = [completed(address.partition("/")[2]) for address in addresses]
+    letters = [DeadLetter.FromString(value) for _, _, value in journal(gate, *outcomes, shard=0)]
+    assert {letter.address: letter.id for letter in letters} == {
+        addresses[0]: "journal/0/17",
+        addresses[1]: "journal/0/17/1",
+    }

@@ -19,6 +19,7 @@ from pyflink.datastream.functions import KeyedCoProcessFunction
 from headgate.core.batch import records_in
 from headgate.core.codec import StateVersionError
 from headgate.core.dispatch import rests_until
+from headgate.core.letters import part_id
 from headgate.core.machine import step
 from headgate.core.model import (
     ControlArrived,
@@ -95,8 +96,10 @@ class Gate(KeyedCoProcessFunction):
         self._numbers = {key: number for number, key in enumerate(keys)}
         self._shards: dict[int, Shard] = {}
         self._alarms: dict[int, int] = {}
-        # Of the record at work: its time, and what steps see around them, by agent type.
+        # Of the record at work: its time, which of its batch is read, and what steps see around
+        # them, by agent type.
         self._now_ms = 0
+        self._part = 0
         self._arounds: dict[str, Surroundings] = {}
 
     def close(self) -> None:
@@ -131,7 +134,7 @@ class Gate(KeyedCoProcessFunction):
         except DecodeError as error:
             self._outputs.set_record_aside(value, str(error))
         else:
-            for each in parts:
+            for self._part, each in enumerate(parts):
                 self._read(shard, each, value)
         return self._finish(shard, ctx)
 
@@ -151,7 +154,7 @@ class Gate(KeyedCoProcessFunction):
         try:
             record = JournalRecord.FromString(raw)
         except DecodeError as error:
-            self._outputs.set_record_aside(journaled, str(error))
+            self._set_aside(journaled, str(error))
             return
         match record.WhichOneof("kind"):
             case "tick":
@@ -169,10 +172,12 @@ class Gate(KeyedCoProcessFunction):
                     self._step(shard, address, read)
                 else:
                     problem = f"it names {address}, whose outcomes belong to another partition"
-                    self._outputs.set_record_aside(journaled, problem)
+                    self._set_aside(journaled, problem)
             case _:
-                problem = "it is neither an outcome nor a tick"
-                self._outputs.set_record_aside(journaled, problem)
+                self._set_aside(journaled, "it is neither an outcome nor a tick")
+
+    def _set_aside(self, journaled: Journaled, problem: str) -> None:
+        self._outputs.set_record_aside(journaled, problem, self._part)
 
     def _wake(self, shard: Shard, address: str) -> None:
         try:
@@ -201,6 +206,7 @@ class Gate(KeyedCoProcessFunction):
             journal = self._settings.topics.journal
             letter = letter_for_refused(given, address, str(error), journal)
             if letter is not None:
+                letter.id = part_id(letter.id, self._part)
                 self._outputs.carry_out(address, shard.number, DeadLettered(letter))
             return
         if type(given) is OutcomeRead and control is not None and control.HasField("in_flight"):
@@ -244,6 +250,7 @@ class Gate(KeyedCoProcessFunction):
     def _enter(self, number: int) -> Shard:
         """Begin a record; return its shard, whose key must be Flink's current one."""
         self._now_ms = time.time_ns() // 1_000_000
+        self._part = 0
         self._arounds.clear()
         shard = self._shards.get(number)
         if shard is None:

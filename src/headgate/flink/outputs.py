@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from headgate.core.batch import pack_requests
-from headgate.core.letters import letter_for_record
+from headgate.core.letters import letter_for_record, part_id
 from headgate.core.model import DeadLettered, Decide, Effect, Emit, RecordHistory, SendRequest
 from headgate.core.readiness import Readiness
 from headgate.v1.turn_pb2 import DeadLetter, Decision, Hello, InvokeRequest, Shard, Tick
@@ -70,8 +70,10 @@ class Outputs:
         """Write a dead letter."""
         self._records.append((self._topics.dead_letters, key, letter.SerializeToString()))
 
-    def set_record_aside(self, record: Journaled, problem: str) -> None:
-        """Write the dead letter of a record of the journal that nobody can use."""
+    def set_record_aside(self, record: Journaled, problem: str, part: int = 0) -> None:
+        """Write the dead letter of a record of the journal that nobody can use, or of the so
+        manieth of its batch.
+        """
         key, value, partition, offset, appended_ms = record
         letter = letter_for_record(
             reason="bad_journal_record",
@@ -84,6 +86,7 @@ class Outputs:
             key=(key or "").encode(),
             value=bytes(value or b""),
         )
+        letter.id = part_id(letter.id, part)
         self.set_aside(letter.record_key, letter)
 
     def see(self, tick: Tick) -> None:
