@@ -16,6 +16,7 @@ from headgate.v1.turn_pb2 import (
     DeadLetter,
     Failed,
     HistoryRecord,
+    InvokeRequest,
     JournalRecord,
     StoredControl,
     Tick,
@@ -179,6 +180,28 @@ def test_a_restored_gate_hands_over_what_it_held_back_in_pieces(
     assert len(requests_of(out)) == 50
     assert len(out) > 3
     assert all(len(value) < 1_200 for _, _, value in out)
+
+
+def test_what_is_not_held_back_for_want_of_room_is_made_again(
+    monkeypatch: pytest.MonkeyPatch, clock: Time
+) -> None:
+    monkeypatch.setattr("headgate.flink.outputs.HELD_BYTES", 1_000)
+    gate = fresh_gate(Stored(), Stored())
+    gate._outputs.give()
+    addresses = [f"order/{number}" for number in range(20)]
+    contexts = [Context(key) for key in KEYS]
+    for address in addresses:
+        arrive(gate, address, context=contexts[shard_of(address)])
+    for address, raw in dict(gate._outputs._held_back).items():
+        # Again, as a wake-up does: it takes no more room.
+        gate._outputs._request(address, InvokeRequest.FromString(raw))
+    assert gate._outputs._held_bytes == sum(map(len, gate._outputs._held_back.values())) <= 1_000
+    first = requests_of(make_ready(gate))
+    assert 0 < len(first) < len(addresses)
+    clock.advance(2)
+    tell(gate, nonce=gate._readiness.nonce)
+    later = [each for context in contexts for each in requests_of(fire(gate, context))]
+    assert {f"order/{each.call.request.key}" for each in later} == set(addresses)
 
 
 def test_letters_of_one_batch_have_ids_of_their_own() -> None:

@@ -19,6 +19,11 @@ from headgate.v1.turn_pb2 import DeadLetter, Decision, Hello, InvokeRequest, Sha
 
 log = logging.getLogger(__name__)
 
+HELD_BYTES = 64_000_000
+"""Requests held back at most. What is more is let go and made again when Gate is ready: a restored
+Gate asks for all instances that wait, and a million requests with their state would end it again.
+"""
+
 Output = tuple[str, bytes, bytes]
 
 Journaled = tuple[str, Any, int, int, int]
@@ -46,6 +51,8 @@ class Outputs:
         hello = Hello(nonce=readiness.nonce, shards=shards)
         self._requests = [InvokeRequest(hello=hello).SerializeToString()]
         self._held_back: dict[str, bytes] = {}
+        self._held_bytes = 0
+        self._has_let_go = False
 
     def carry_out(self, address: str, partition: int, effect: Effect) -> None:
         """Take what a step wants done; ``partition`` is that of the instance in the journal."""
@@ -71,8 +78,9 @@ class Outputs:
         self._records.append((self._topics.dead_letters, key, letter.SerializeToString()))
 
     def set_record_aside(self, record: Journaled, problem: str, part: int = 0) -> None:
-        """Write the dead letter of a record of the journal that nobody can use, or of the so
-        manieth of its batch.
+        """Write the dead letter of a record of the journal that nobody can use.
+
+        part: which of its batch cannot be used, counted from 0.
         """
         key, value, partition, offset, appended_ms = record
         letter = letter_for_record(
@@ -95,11 +103,14 @@ class Outputs:
             log.info("gate is ready, %d requests were held back", len(self._held_back))
             self._requests.extend(self._held_back.values())
             self._held_back.clear()
+            if self._has_let_go:
+                # Nobody knows any more which: all are sent again, and Invoke knows repeats.
+                self._readiness.renew()
 
     def answered(self, address: str) -> None:
         """Forget what is held back for an instance: an earlier life's outcome answers it."""
         if self._held_back:
-            self._held_back.pop(address, None)
+            self._held_bytes -= len(self._held_back.pop(address, b""))
 
     def give(self) -> list[Output]:
         """Hand over what has been gathered."""
@@ -116,4 +127,9 @@ class Outputs:
         else:
             # Its outcome may be in the part of the journal that is still to be read. The newest
             # per instance is enough.
+            self.answered(address)
+            if self._held_bytes + len(raw) > HELD_BYTES:
+                self._has_let_go = True
+                return
             self._held_back[address] = raw
+            self._held_bytes += len(raw)
