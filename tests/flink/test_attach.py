@@ -113,7 +113,7 @@ def test_attached_and_drained_while_events_flow(runtime: Runtime, name: str) -> 
             mine = [place[2] for place in taken if place[1] == partition]
             there = [place[2] for place in sent if place[1] == partition]
             if mine:
-                between = [offset for offset in there if mine[0] <= offset <= mine[-1]]
+                between = [offset for offset in there if min(mine) <= offset <= max(mine)]
                 assert sorted(mine) == between, "between attach and detach all are its own"
     runtime.assert_unharmed()
 

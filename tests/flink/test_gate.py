@@ -278,3 +278,52 @@ def test_an_instance_whose_request_is_held_rests_without_a_write(
     gate.process_element2(row, Context())
     now_ns = shard.timers[0] * 10**6
     assert len(requests_of(gate.on_timer(shard.timers[0], shard))) == 1
+
+
+def show(gate: Any, *, position: int, paused: bool | None = None) -> None:
+    """Let Gate's table show the agent, or nobody (``paused`` is None)."""
+    spec = AgentSpec(type="order", endpoints=["127.0.0.1:9"], paused=bool(paused))
+    specs = {} if paused is None else {"order": spec}
+    gate._table.shown = Shown(specs, position, frozenset(["order"] if paused else []))
+
+
+def test_an_agent_that_only_intake_knows_yet_is_waited_for(gate: Any) -> None:
+    make_ready(gate)
+    show(gate, position=7)
+    given = event_for("order/1")
+    given.registry_position = 8
+    context = Context()
+    assert gate.process_element1(given.SerializeToString(), context) == []
+    show(gate, position=8, paused=False)
+    gate._now_ms = context.timers[0]
+    shard = Context(KEYS[shard_of("order/1")])
+    [request] = requests_of(gate.on_timer(context.timers[0] + 1_000, shard))
+    assert request.call.endpoint == "127.0.0.1:9"
+
+
+def test_an_agent_that_is_detached_is_not_waited_for(gate: Any) -> None:
+    make_ready(gate)
+    show(gate, position=8)
+    given = event_for("order/1")
+    given.registry_position = 8
+    [request] = requests_of(gate.process_element1(given.SerializeToString(), Context()))
+    assert request.call.endpoint == "", "Invoke journals that nobody serves the type"
+
+
+def test_what_waits_for_a_paused_agent_goes_on_with_the_next_tick(gate: Any) -> None:
+    make_ready(gate)
+    show(gate, position=8, paused=True)
+    number = shard_of("order/1")
+
+    def tick() -> list[InvokeRequest]:
+        raw = JournalRecord(tick=Tick(nonce=b"another", partition=number, partitions=2))
+        row = (KEYS[number], raw.SerializeToString(), number, 9, 3_000)
+        return requests_of(gate.process_element2(row, Context()))
+
+    assert tick() == []
+    assert give(gate, "order/1") == []
+    assert tick() == []
+    show(gate, position=9, paused=False)
+    [request] = tick()
+    assert request.call.request.key == "1"
+    assert tick() == []

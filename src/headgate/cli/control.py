@@ -44,26 +44,25 @@ def decide(
         raise AddressError(message)
     broker = find_broker(config, bootstrap)
     from headgate.kafka.controls import send_control
-    from headgate.v1.turn_pb2 import Controlled
 
     control_id, made = send_control(
         broker.bootstrap,
         broker.config,
         address,
-        getattr(Controlled, verb),
+        verb,
         reason=reason,
         wait_seconds=0.0 if no_wait else WAIT_SECONDS,
     )
     if made is None and not no_wait:
         message = (
-            f"{verb.lower()} of {address} was not applied within {WAIT_SECONDS:.0f} s; it waits in "
+            f"{verb} of {address} was not applied within {WAIT_SECONDS:.0f} s; it waits in "
             f"{broker.config.topic_names.inbox} (control {control_id}). Does the job run?"
         )
         raise NotAppliedError(message)
     turn = None if made is None else made.outcome.turn
     if output is Output.JSON:
-        as_json({"address": address, "verb": verb.lower(), "control_id": control_id, "turn": turn})
+        as_json({"address": address, "verb": verb, "control_id": control_id, "turn": turn})
     elif turn is None:
-        answers.print(f"{verb.lower()} of {address} is on its way")
+        answers.print(f"{verb} of {address} is on its way")
     else:
-        answers.print(f"{verb.lower()} of {address} is turn {turn}")
+        answers.print(f"{verb} of {address} is turn {turn}")

@@ -40,7 +40,7 @@ def resume(
       headgate instances resume order/17 --reason 'agent mended'
     """
     decide(
-        "RESUME",
+        "resume",
         address,
         reason=reason,
         no_wait=no_wait,
@@ -67,7 +67,7 @@ def skip(
       headgate instances skip order/17
     """
     decide(
-        "SKIP",
+        "skip",
         address,
         reason=reason,
         no_wait=no_wait,
@@ -94,7 +94,7 @@ def cancel(
       headgate instances cancel order/17
     """
     decide(
-        "CANCEL",
+        "cancel",
         address,
         reason=reason,
         no_wait=no_wait,
@@ -121,7 +121,7 @@ def reset(
       headgate instances reset order/17 --reason 'wrong import'
     """
     decide(
-        "RESET",
+        "reset",
         address,
         reason=reason,
         no_wait=no_wait,
@@ -148,7 +148,7 @@ def park(
       headgate instances park order/17
     """
     decide(
-        "PARK",
+        "park",
         address,
         reason=reason,
         no_wait=no_wait,

@@ -20,20 +20,27 @@ from headgate.v1.turn_pb2 import Control, Controlled, HistoryRecord, InboxRecord
 
 CONNECT_SECONDS = 15.0
 
-Verb = Controlled.Verb
+VERBS = {
+    "resume": Controlled.RESUME,
+    "skip": Controlled.SKIP,
+    "cancel": Controlled.CANCEL,
+    "reset": Controlled.RESET,
+    "park": Controlled.PARK,
+}
 
 
 def send_control(
     bootstrap: str,
     config: Config,
     address: str,
-    verb: Verb,
+    verb: str,
     *,
     reason: str = "",
     wait_seconds: float = 0.0,
 ) -> tuple[str, HistoryRecord | None]:
     """Send a control to an instance; return its id and, once applied, the turn that it made.
 
+    verb: a key of VERBS.
     wait_seconds: how long to wait for that turn; 0 does not wait. None comes back where it was not
         applied in time: it is on its way all the same.
 
@@ -41,7 +48,7 @@ def send_control(
         HeadgateError: the inbox was not written, or the history cannot be read.
     """
     names = config.topic_names
-    control = Control(control_id=str(uuid.uuid4()), verb=verb, reason=reason)
+    control = Control(control_id=str(uuid.uuid4()), verb=VERBS[verb], reason=reason)
     found = _Awaited(control.control_id)
     with ExitStack() as opened:
         if wait_seconds:

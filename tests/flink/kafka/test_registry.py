@@ -8,9 +8,16 @@ import pytest
 
 from headgate.config import Config
 from headgate.kafka.connect import open_producer
-from headgate.kafka.registry import RegistryTable, publish_agents, read_registry, write_specs
+from headgate.kafka.registry import (
+    RegistryTable,
+    publish_agents,
+    publish_job,
+    read_contents,
+    read_registry,
+    write_specs,
+)
 from headgate.local.kafka import Kafka
-from headgate.v1.turn_pb2 import AgentSpec
+from headgate.v1.turn_pb2 import AgentSpec, Route
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
 
@@ -40,13 +47,57 @@ def test_what_was_set_at_run_time_survives_headgate_toml(topics: Topics) -> None
     config = topics(AGENT)
     bootstrap, registry = config.kafka.bootstrap, config.topic_names.registry
     other = AgentSpec(type="other", schema_version=1)
-    order = AgentSpec(type="order", paused=True, revision="v2", schema_version=1)
+    order = AgentSpec(type="order", paused=True, draining=True, revision="v2", schema_version=1)
     write_specs(bootstrap, registry, {"other": other, "order": order})
     publish_agents(config)
     found = read_registry(bootstrap, registry)
     assert found["other"] == other
     assert (found["order"].paused, found["order"].revision) == (True, "v2")
+    assert found["order"].draining, "what drains does not get new events by a restart"
     assert found["order"].endpoints == ["localhost:7070"]
+
+
+def test_routes_are_those_of_headgate_toml(topics: Topics) -> None:
+    config = topics()
+    events = config.topics[0].name
+    config = topics(f'{AGENT}[[routes]]\ntopic = "{events}"\nagent = "order"\ntype = "shop.*"\n')
+    publish_agents(config)
+    found = read_registry(config.kafka.bootstrap, config.topic_names.registry)
+    assert list(found["order"].routes) == [Route(topic=events, type="shop.*")]
+
+
+def test_a_job_tells_what_it_reads_and_is_no_agent(topics: Topics) -> None:
+    config = topics(AGENT)
+    bootstrap, registry = config.kafka.bootstrap, config.topic_names.registry
+    publish_agents(config)
+    assert read_contents(bootstrap, registry).job is None
+    with RegistryTable(bootstrap, registry) as table:
+        publish_job(config)
+        write_specs(bootstrap, registry, {"new": AgentSpec(type="new")})
+        until(lambda: table.get("new"))
+        assert set(table.specs()) == {"order", "new"}
+        assert table.bad_records == 0
+        assert table.shown.position == 3
+    contents = read_contents(bootstrap, registry)
+    assert contents.job is not None
+    assert list(contents.job.topics) == [config.topics[0].name]
+    assert set(contents.specs) == {"order", "new"}
+
+
+def test_every_change_shows_another_table(topics: Topics) -> None:
+    config = topics(AGENT)
+    bootstrap, registry = config.kafka.bootstrap, config.topic_names.registry
+    publish_agents(config)
+    with RegistryTable(bootstrap, registry) as table:
+        assert table.await_complete(AWAIT_SECONDS)
+        before = table.shown
+        paused = AgentSpec(type="order", paused=True)
+        write_specs(bootstrap, registry, {"order": paused})
+        until(lambda: table.shown is not before)
+        assert (before.specs["order"].paused, before.paused) == (False, frozenset())
+        assert table.shown.specs["order"] == paused
+        assert table.shown.paused == frozenset({"order"})
+        assert (before.position, table.shown.position) == (1, 2)
 
 
 def test_the_table_follows_and_skips_what_it_cannot_read(topics: Topics) -> None:

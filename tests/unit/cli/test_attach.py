@@ -16,7 +16,7 @@ from headgate.cli.job_topics import TopicNotReadError
 from headgate.cli.registered import UnknownAgentError
 from headgate.kafka import registry
 from headgate.kafka.registry import Contents
-from headgate.rpc import fitness
+from headgate.rpc import fitness, health
 from headgate.rpc.health import Answer
 from headgate.v1.turn_pb2 import AgentSpec, JobRecord, Route
 
@@ -147,3 +147,31 @@ def test_health_fails_where_a_service_is_unfit(held: Registry) -> None:
     with pytest.raises(SystemExit) as ended:
         headgate("health", "order")
     assert ended.value.code == 1
+
+
+def said_to_people(*arguments: str) -> str:
+    ran = CliRunner().invoke(app.app, ["agents", *arguments, "--bootstrap", "127.0.0.1:1"])
+    assert ran.exception is None, ran.exception
+    return " ".join(ran.stdout.split())
+
+
+def test_people_read_the_same(held: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "ask_all", held.ask)
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "No agents are attached" in said_to_people("list")
+    attached = said_to_people(*ATTACH, "--token-env", "TOKEN", "--tls-ca", "ca.crt")
+    assert "order is attached at a:1; routes: messages:shop.*" in attached
+    assert "order is paused: its events wait" in said_to_people("pause", "order")
+    assert "order is paused already" in said_to_people("pause", "order")
+    assert "It is paused" in said_to_people("attach", "order", "--endpoint", "b:2")
+    assert "order (paused) messages:shop.* b:2 serving" in said_to_people("list")
+    assert "order takes turns" in said_to_people("resume", "order")
+    assert "order drains: it gets no new events" in said_to_people("detach", "order")
+    assert "order drains already" in said_to_people("detach", "order")
+    said_to_people(*ATTACH, "--token-env", "TOKEN", "--tls-ca", "ca.crt", "--rate", "2.5")
+    described = said_to_people("describe", "order")
+    for part in ("messages:shop.*", "policy.max_batch 64", "TOKEN", "ca.crt", "limits.rate 2.5"):
+        assert part in described
+    assert "order a:1 serving" in said_to_people("health")
+    assert "order is detached" in said_to_people("detach", "order", "--now")
+    assert "It has no route" in said_to_people("attach", "order", "--endpoint", "a:1")

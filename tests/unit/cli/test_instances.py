@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from headgate.cli import app
 from headgate.cli.control import WAIT_SECONDS, AddressError, NotAppliedError
 from headgate.kafka import controls
-from headgate.v1.turn_pb2 import Controlled, HistoryRecord, Outcome
+from headgate.v1.turn_pb2 import HistoryRecord, Outcome
 
 Sent = list[dict[str, Any]]
 
@@ -21,8 +21,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     """What commands send; all of it is applied as turn 7, but what is for an absent job."""
     made: Sent = []
 
-    def send(bootstrap: str, config: object, address: str, verb: int, **more: Any) -> object:
-        made.append({"address": address, "verb": Controlled.Verb.Name(verb), **more})
+    def send(bootstrap: str, config: object, address: str, verb: str, **more: Any) -> object:
+        made.append({"address": address, "verb": verb, **more})
         is_applied = more["wait_seconds"] and address != "absent/1"
         return "c-1", HistoryRecord(outcome=Outcome(turn=7)) if is_applied else None
 
@@ -43,7 +43,7 @@ def test_each_verb_is_sent_and_awaited(sent: Sent, verb: str) -> None:
     said = headgate(verb, "order/a/b", "--reason", "because")
     assert said == {"address": "order/a/b", "verb": verb, "control_id": "c-1", "turn": 7}
     [one] = sent
-    assert (one["address"], one["verb"], one["reason"]) == ("order/a/b", verb.upper(), "because")
+    assert (one["address"], one["verb"], one["reason"]) == ("order/a/b", verb, "because")
     assert one["wait_seconds"] == WAIT_SECONDS
 
 

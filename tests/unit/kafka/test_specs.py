@@ -4,10 +4,10 @@ import pytest
 from google.protobuf.message import Message
 
 from headgate.config import loads
-from headgate.kafka.specs import read_spec, specs_of
+from headgate.kafka.specs import read_job, read_spec, specs_of
 from headgate.v1.agent_pb2 import ADVICE_PARK
 from headgate.v1.connection_pb2 import WIRE_A2A, Breaker, CallLimits, Connection, Tls, Token
-from headgate.v1.turn_pb2 import AgentSpec, Policy
+from headgate.v1.turn_pb2 import AgentSpec, JobRecord, Policy, Route
 
 TOML = """
 [limits]
@@ -59,6 +59,9 @@ def test_a_spec_that_was_written_is_read() -> None:
     assert read_spec(b"order", spec.SerializeToString()) == spec
 
 
+BAD_ROUTE = AgentSpec(type="o", routes=[Route(topic="shop", type=" x")])
+
+
 @pytest.mark.parametrize(
     ("key", "value", "why"),
     [
@@ -67,12 +70,32 @@ def test_a_spec_that_was_written_is_read() -> None:
         (b"other", AgentSpec(type="order").SerializeToString(), "is not its type"),
         (None, b"", "is not its type"),
         (b"o", AgentSpec(type="o", schema_version=2).SerializeToString(), "newer than this"),
+        (b"o", BAD_ROUTE.SerializeToString(), "its route from 'shop': event type pattern ' x'"),
     ],
 )
 def test_a_bad_record_is_a_reason_and_no_error(key: bytes, value: bytes, why: str) -> None:
     read = read_spec(key, value)
     assert isinstance(read, str)
     assert why in read
+
+
+@pytest.mark.parametrize(
+    "value", [None, b"", b"\xff\xff", JobRecord(schema_version=2).SerializeToString()]
+)
+def test_a_job_record_that_is_not_understood_is_none(value: bytes | None) -> None:
+    assert read_job(value) is None
+    known = JobRecord(topics=["shop"], schema_version=1)
+    assert read_job(known.SerializeToString()) == known
+
+
+def test_routes_go_with_the_agent_they_lead_to() -> None:
+    text = '[[topics]]\nname = "shop"\n' + "".join(
+        f'[[routes]]\ntopic = "shop"\nagent = "{name}"\n{more}[agents.{name}]\nendpoint = "h:1"\n'
+        for name, more in (("order", 'type = "shop.*"\n'), ("audit", ""))
+    )
+    specs = specs_of(loads(text))
+    assert list(specs["order"].routes) == [Route(topic="shop", type="shop.*")]
+    assert list(specs["audit"].routes) == [Route(topic="shop")]
 
 
 CONNECTED = """
