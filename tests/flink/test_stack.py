@@ -135,7 +135,8 @@ def read(stack: LocalStack, count: int) -> set[str]:
         "out",
         bootstrap_servers=stack.kafka.bootstrap,
         auto_offset_reset="earliest",
-        consumer_timeout_ms=60_000,
+        # A killed TaskManager is replaced within half a minute even on a machine that is busy.
+        consumer_timeout_ms=180_000,
     )
     values: set[str] = set()
     for record in consumer:

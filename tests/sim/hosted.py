@@ -6,7 +6,7 @@ Flink hosts; what it is given is bytes, and what it leaves is what Flink would r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +25,7 @@ from headgate.core.model import (
 from headgate.core.readiness import Readiness
 from headgate.flink.gate import Gate, GateSettings
 from headgate.flink.outputs import Output, Topics
+from headgate.kafka.table import Shown
 from headgate.sim.broker import Clock
 from headgate.sim.gate import Emitted, Request, Sinks, Watch
 from headgate.v1.turn_pb2 import (
@@ -116,7 +117,7 @@ class _Current:
     def put_all(self, entries: Mapping[str, bytes | None]) -> None:
         self._states[self.shard].put_all(dict(entries))
 
-    def names(self) -> list[str]:
+    def names(self) -> Iterator[str]:
         return self._states[self.shard].names()
 
 
@@ -137,6 +138,7 @@ class HostedGate:
     _subtasks: list[Any] = field(default_factory=list)
     _states: list[_Current] = field(default_factory=list)
     _last: dict[int, bytes] = field(default_factory=dict)
+    _paused: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Begin the lives of all subtasks."""
@@ -147,12 +149,16 @@ class HostedGate:
             gate._begin_life(subtask, self.parallelism)
             # The world's one Invoke answers every subtask; it knows the world's nonce.
             gate._readiness.nonce = self.readiness.nonce
-            gate._registry = self
+            gate._table = self
             self._subtasks.append(gate)
 
-    def get(self, agent_type: str) -> AgentSpec | None:
-        """Be the registry of the subtasks."""
-        return self.registry.get(agent_type)
+    @property
+    def shown(self) -> Shown:
+        """Be the registry's table of the subtasks."""
+        paused = frozenset(name for name, spec in self.registry.items() if spec.paused)
+        if paused != self._paused:
+            self._paused = paused
+        return Shown(self.registry, 0, self._paused)
 
     @property
     def is_complete(self) -> bool:

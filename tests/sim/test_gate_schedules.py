@@ -34,10 +34,10 @@ MEMORIES: tuple[dict[str, Any], ...] = (
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_jobs_gate_agrees_with_the_oracle(name: str) -> None:
-    """Each family plays a quarter of its share of schedules."""
+    """Each family plays a twelfth of its share of schedules: a step of Gate costs that much more."""
     family = FAMILIES[name]
 
-    @settings(max_examples=settings().max_examples * family.share // 4)
+    @settings(max_examples=settings().max_examples * family.share // 12)
     @given(st.binary(min_size=BYTES, max_size=BYTES))
     def play(data: bytes) -> None:
         clock, lives = Clock(), count(2)
