@@ -34,7 +34,7 @@ MEMORIES: tuple[dict[str, Any], ...] = (
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_jobs_gate_agrees_with_the_oracle(name: str) -> None:
-    """Each family plays a twelfth of its share of schedules: a step of Gate costs that much more."""
+    """Each family plays a twelfth of its share: a step of the real Gate costs so much more."""
     family = FAMILIES[name]
 
     @settings(max_examples=settings().max_examples * family.share // 12)
