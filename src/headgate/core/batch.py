@@ -10,6 +10,11 @@ from collections.abc import Sequence
 
 from headgate.v1.turn_pb2 import InvokeBatch, InvokeRequest, JournalBatch, JournalRecord
 
+REQUESTS_BYTES = 2_000_000
+"""Requests of one batch at most, one always: a restored Gate may hold back those of all instances
+that wait, and a message of 2 GB cannot be written at all.
+"""
+
 
 def pack_records(records: Sequence[bytes]) -> bytes:
     """Return the JournalRecord that holds these JournalRecords, at least one.
@@ -33,8 +38,27 @@ def records_in(raw: bytes) -> list[bytes]:
     return list(record.batch.records) if record.WhichOneof("kind") == "batch" else [raw]
 
 
-def pack_requests(requests: Sequence[bytes]) -> bytes:
-    """Return the InvokeRequest that holds these InvokeRequests, at least one."""
+def pack_requests(requests: Sequence[bytes]) -> list[bytes]:
+    """Return as few InvokeRequests as may hold these InvokeRequests, in their order.
+
+    >>> len(pack_requests([bytes(REQUESTS_BYTES // 2)] * 5))
+    3
+    """
+    packed: list[bytes] = []
+    batch: list[bytes] = []
+    size = 0
+    for request in requests:
+        if batch and size + len(request) > REQUESTS_BYTES:
+            packed.append(_one_request(batch))
+            batch, size = [], 0
+        batch.append(request)
+        size += len(request)
+    if batch:
+        packed.append(_one_request(batch))
+    return packed
+
+
+def _one_request(requests: Sequence[bytes]) -> bytes:
     if len(requests) == 1:
         return requests[0]
     return InvokeRequest(batch=InvokeBatch(requests=requests)).SerializeToString()

@@ -70,3 +70,15 @@ def letter_for_record(
     for name, content in (headers or {}).items():
         letter.record_headers[name] = (content or b"")[:MESSAGE_CHARS]
     return letter
+
+
+def part_id(letter_id: str, part: int) -> str:
+    """Return the id of the dead letter of one of a record's batch, counted from 0.
+
+    Outcomes that share a record share its place: by that alone, a reader that drops repeats would
+    take the second one's letter for the first's.
+
+    >>> part_id("journal/0/17", 0), part_id("journal/0/17", 2)
+    ('journal/0/17', 'journal/0/17/2')
+    """
+    return f"{letter_id}/{part}" if part else letter_id

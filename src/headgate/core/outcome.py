@@ -71,15 +71,16 @@ def outcome_of(
     later is copied.
     """
     request = call.request
-    wrong = fault_of(request, reply)
+    wrong, large = fault_of(request, reply), ""
+    if not wrong and not _fits_easily(call, reply, max_record_bytes):
+        large = _too_large(call, reply, max_record_bytes)
+    if not wrong and not large:
+        # Last: parsing 50 MB that are too large anyway would hold up every other turn.
+        wrong = _fault_of_data(reply)
     if wrong:
         reply = failed_reply(request, FAILURE_CODE_BAD_REPLY, wrong)
-    elif not _fits_easily(call, reply, max_record_bytes):
-        large = _too_large(call, reply, max_record_bytes)
-        if large:
-            reply = failed_reply(request, FAILURE_CODE_TOO_LARGE, large)
-            if len(request.events) == 1:
-                reply.failed.event_id = request.events[0].id
+    elif large:
+        reply = failed_reply(request, FAILURE_CODE_TOO_LARGE, large)
     outcome = Outcome() if into is None else into
     outcome.agent_type = request.agent_type
     outcome.key = request.key
@@ -115,7 +116,7 @@ def failed_reply(request: TurnRequest, code: FailureCode, message: str) -> TurnR
 
 
 def fault_of(request: TurnRequest, reply: TurnReply) -> str:
-    """Return how a reply breaks the contract, or "" if it does not."""
+    """Return how a reply breaks the contract, or "" if it does not; JSON is not looked into."""
     if reply.base != request.base:
         return f"reply names base {reply.base.hex()}, the request had {request.base.hex()}"
     # Slices, here and below: protobuf's sequences hand over all at once in half the time that
@@ -153,6 +154,11 @@ def _fault_of_changes(reply: TurnReply) -> str:
         for name in output.extensions:
             if name in _RESERVED or not _EXTENSION.fullmatch(name):
                 return f"output {number} has an extension attribute {name!r}, which is not allowed"
+    return ""
+
+
+def _fault_of_data(reply: TurnReply) -> str:
+    for number, output in enumerate(reply.outputs[:]):
         if output.data and render.is_json(output.datacontenttype):
             try:
                 # Strict, for it is passed on as it is: UTF-8 only, and no NaN, which JSON has not.

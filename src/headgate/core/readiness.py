@@ -31,6 +31,10 @@ class Readiness:
         """
         return self.nonce + self._promises.to_bytes(4, "big")
 
+    def renew(self) -> None:
+        """Let no request so far be under the promise: some of them never got to Invoke."""
+        self._promises += 1
+
     def see(self, tick: Tick) -> bool:
         """Take a tick in; True if it is the one that makes Gate ready."""
         if tick.nonce != self.nonce:

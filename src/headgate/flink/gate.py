@@ -19,6 +19,7 @@ from pyflink.datastream.functions import KeyedCoProcessFunction
 from headgate.core.batch import records_in
 from headgate.core.codec import StateVersionError
 from headgate.core.dispatch import rests_until
+from headgate.core.letters import part_id
 from headgate.core.machine import step
 from headgate.core.model import (
     ControlArrived,
@@ -44,6 +45,10 @@ from headgate.v1.turn_pb2 import GateInput, JournalRecord
 SILENCE_SECONDS = 5.0
 """After this long without a tick Invoke, or the journal between, may be gone: requests are sent
 again, and a dispatcher that cannot journal any more gets the chance to say so.
+"""
+
+UNREADABLE_MS = 3_600_000
+"""How soon an instance whose state is of a newer version is looked at again: in vain, in this life.
 """
 
 ALARM_STEP_MS = 50
@@ -94,8 +99,10 @@ class Gate(KeyedCoProcessFunction):
         self._alarms: dict[int, int] = {}
         # How far intake had read the registry when it sent what came here.
         self._routed_position = 0
-        # Of the record at work: its time, and what steps see around them, by agent type.
+        # Of the record at work: its time, which of its batch is read, and what steps see around
+        # them, by agent type.
         self._now_ms = 0
+        self._part = 0
         self._arounds: dict[str, Surroundings] = {}
 
     def close(self) -> None:
@@ -127,10 +134,12 @@ class Gate(KeyedCoProcessFunction):
             return self._outputs.give()
         shard = self._enter(partition)
         try:
-            for each in records_in(bytes(payload or b"")):
-                self._read(shard, each, value)
+            parts = records_in(bytes(payload or b""))
         except DecodeError as error:
             self._outputs.set_record_aside(value, str(error))
+        else:
+            for self._part, each in enumerate(parts):
+                self._read(shard, each, value)
         self._wake_resumed(shard)
         return self._finish(shard, ctx)
 
@@ -146,11 +155,17 @@ class Gate(KeyedCoProcessFunction):
         return self._finish(shard, ctx)
 
     def _read(self, shard: Shard, raw: bytes, journaled: Journaled) -> None:
-        """Take one outcome or tick."""
-        record = JournalRecord.FromString(raw)
+        """Take one outcome or tick. What is wrong with it is no fault of others in its batch."""
+        try:
+            record = JournalRecord.FromString(raw)
+        except DecodeError as error:
+            self._set_aside(journaled, str(error))
+            return
         match record.WhichOneof("kind"):
             case "tick":
-                self._ticked_at = time.monotonic()
+                if not self._readiness.is_ready or record.tick.nonce == self._readiness.nonce:
+                    # A dead life's worker may tick on for a while: no sign of this one's.
+                    self._ticked_at = time.monotonic()
                 self._outputs.see(record.tick)
                 self._arounds.clear()
             case "outcome":
@@ -162,15 +177,19 @@ class Gate(KeyedCoProcessFunction):
                     self._step(shard, address, read)
                 else:
                     problem = f"it names {address}, whose outcomes belong to another partition"
-                    self._outputs.set_record_aside(journaled, problem)
+                    self._set_aside(journaled, problem)
             case _:
-                problem = "it is neither an outcome nor a tick"
-                self._outputs.set_record_aside(journaled, problem)
+                self._set_aside(journaled, "it is neither an outcome nor a tick")
+
+    def _set_aside(self, journaled: Journaled, problem: str) -> None:
+        self._outputs.set_record_aside(journaled, problem, self._part)
 
     def _wake(self, shard: Shard, address: str) -> None:
         try:
             control = shard.control_of(address)
         except StateVersionError:
+            # Its name stays in `due` for a version that can read it, and wakes it.
+            shard.wake_at(address, self._now_ms + UNREADABLE_MS)
             return
         if control is None or not control.wake_ms:
             return
@@ -208,6 +227,7 @@ class Gate(KeyedCoProcessFunction):
             journal = self._settings.topics.journal
             letter = letter_for_refused(given, address, str(error), journal)
             if letter is not None:
+                letter.id = part_id(letter.id, self._part)
                 self._outputs.carry_out(address, shard.number, DeadLettered(letter))
             return
         if type(given) is OutcomeRead and control is not None and control.HasField("in_flight"):
@@ -218,6 +238,10 @@ class Gate(KeyedCoProcessFunction):
         if made.set_timer_ms:
             # A timer that is to be deleted stays: woken in vain, the instance says so.
             shard.wake_at(address, made.set_timer_ms)
+        elif made.wake_ms and made.control is not None:
+            # The control record may have lost a rest that was never written (`_wake`), and take it
+            # for the earlier wake-up that it had before.
+            shard.wake_by(address, made.wake_ms)
         if made.note == "applied":
             self._outputs.answered(address)
         for effect in made.effects:
@@ -250,6 +274,7 @@ class Gate(KeyedCoProcessFunction):
     def _enter(self, number: int) -> Shard:
         """Begin a record; return its shard, whose key must be Flink's current one."""
         self._now_ms = time.time_ns() // 1_000_000
+        self._part = 0
         self._arounds.clear()
         shard = self._shards.get(number)
         if shard is None:
@@ -263,6 +288,8 @@ class Gate(KeyedCoProcessFunction):
         wanted = shard.next_wake_ms()
         alarm = self._alarms.get(shard.number, 0)
         if wanted and (not alarm or wanted < alarm - ALARM_STEP_MS):
+            # In the future: Flink fires what is past before it goes on to anything else.
+            wanted = max(wanted, self._now_ms + 1)
             alarm = -(-wanted // ALARM_STEP_MS) * ALARM_STEP_MS
             self._alarms[shard.number] = alarm
             ctx.timer_service().register_processing_time_timer(alarm)

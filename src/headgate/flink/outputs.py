@@ -1,7 +1,7 @@
 """What leaves Gate with a record: records for the sinks, and requests for Invoke.
 
 Gathered while the record is worked on, handed over as a few tuples `(topic, key, value)`. Requests
-have no topic; those of one record go as one.
+have no topic; those of one record go together.
 """
 
 from __future__ import annotations
@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from headgate.core.batch import pack_requests
-from headgate.core.letters import letter_for_record
+from headgate.core.letters import letter_for_record, part_id
 from headgate.core.model import DeadLettered, Decide, Effect, Emit, RecordHistory, SendRequest
 from headgate.core.readiness import Readiness
 from headgate.v1.turn_pb2 import DeadLetter, Decision, Hello, InvokeRequest, Shard, Tick
 
 log = logging.getLogger(__name__)
+
+HELD_BYTES = 64_000_000
+"""Requests held back at most. What is more is let go and made again when Gate is ready: a restored
+Gate asks for all instances that wait, and a million requests with their state would end it again.
+"""
 
 Output = tuple[str, bytes, bytes]
 
@@ -46,6 +51,8 @@ class Outputs:
         hello = Hello(nonce=readiness.nonce, shards=shards)
         self._requests = [InvokeRequest(hello=hello).SerializeToString()]
         self._held_back: dict[str, bytes] = {}
+        self._held_bytes = 0
+        self._has_let_go = False
 
     def carry_out(self, address: str, partition: int, effect: Effect) -> None:
         """Take what a step wants done; ``partition`` is that of the instance in the journal."""
@@ -70,8 +77,11 @@ class Outputs:
         """Write a dead letter."""
         self._records.append((self._topics.dead_letters, key, letter.SerializeToString()))
 
-    def set_record_aside(self, record: Journaled, problem: str) -> None:
-        """Write the dead letter of a record of the journal that nobody can use."""
+    def set_record_aside(self, record: Journaled, problem: str, part: int = 0) -> None:
+        """Write the dead letter of a record of the journal that nobody can use.
+
+        part: which of its batch cannot be used, counted from 0.
+        """
         key, value, partition, offset, appended_ms = record
         letter = letter_for_record(
             reason="bad_journal_record",
@@ -84,6 +94,7 @@ class Outputs:
             key=(key or "").encode(),
             value=bytes(value or b""),
         )
+        letter.id = part_id(letter.id, part)
         self.set_aside(letter.record_key, letter)
 
     def see(self, tick: Tick) -> None:
@@ -92,17 +103,20 @@ class Outputs:
             log.info("gate is ready, %d requests were held back", len(self._held_back))
             self._requests.extend(self._held_back.values())
             self._held_back.clear()
+            if self._has_let_go:
+                # Nobody knows any more which: all are sent again, and Invoke knows repeats.
+                self._readiness.renew()
 
     def answered(self, address: str) -> None:
         """Forget what is held back for an instance: an earlier life's outcome answers it."""
         if self._held_back:
-            self._held_back.pop(address, None)
+            self._held_bytes -= len(self._held_back.pop(address, b""))
 
     def give(self) -> list[Output]:
         """Hand over what has been gathered."""
         out, self._records = self._records, []
         if self._requests:
-            out.append(("", b"", pack_requests(self._requests)))
+            out += [("", b"", each) for each in pack_requests(self._requests)]
             self._requests = []
         return out
 
@@ -113,4 +127,9 @@ class Outputs:
         else:
             # Its outcome may be in the part of the journal that is still to be read. The newest
             # per instance is enough.
+            self.answered(address)
+            if self._held_bytes + len(raw) > HELD_BYTES:
+                self._has_let_go = True
+                return
             self._held_back[address] = raw
+            self._held_bytes += len(raw)

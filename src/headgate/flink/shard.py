@@ -27,9 +27,19 @@ REMEMBERED_BYTES = 32_000_000
 RocksDB. Mailboxes, values and lists; the dedup index is too large and too seldom hit.
 """
 
+_ENTRY_BYTES = 200
+"""What a remembered item costs besides name and value. Counted by its value alone, millions of
+empty ones were free.
+"""
+
 IDLE_NAMES = 10_000
 """Names in `due` of instances that do not wait, oldest struck off first. Each is looked at once
 after a restore.
+"""
+
+WAKES_AT_ONCE = 1_000
+"""Instances that one alarm wakes, 50 to 200 ms of work. After a restore all that wait are due:
+woken in one go, a million would hold up checkpoints for minutes and make one request of gigabytes.
 """
 
 _REMEMBERED_KINDS = frozenset("mvl")
@@ -72,9 +82,7 @@ class Shard:
             if raw is None:
                 return None
             control = codec.decode_control(raw, address)
-        self._known[address] = control
-        if len(self._known) > REMEMBERED_INSTANCES:
-            del self._known[next(iter(self._known))]
+        self._know(address, control)
         return control
 
     def is_of(self, address: str, shards: int) -> bool:
@@ -96,7 +104,15 @@ class Shard:
                 if name[0] in _REMEMBERED_KINDS:
                     self._remember(prefix + name, value)
         if control is not None:
-            self._known[address] = self._changed[address] = control
+            self._changed[address] = control
+            self._know(address, control)
+
+    def _know(self, address: str, control: StoredControl) -> None:
+        self._known[address] = control
+        # New instances come here and nowhere else: a backlog of nothing but them must not fill the
+        # memory either.
+        while len(self._known) > REMEMBERED_INSTANCES:
+            del self._known[next(iter(self._known))]
 
     def get(self, full: str) -> bytes | None:
         """Read an entry by its full name, the changes of this record included."""
@@ -121,14 +137,15 @@ class Shard:
     def _remember(self, full: str, value: bytes | None) -> None:
         before = self._remembered.pop(full, None)
         if before is not None:
-            self._remembered_bytes -= len(before)
+            self._remembered_bytes -= _ENTRY_BYTES + len(full) + len(before)
         if value is None:
             return
         self._remembered[full] = value
-        self._remembered_bytes += len(value)
+        self._remembered_bytes += _ENTRY_BYTES + len(full) + len(value)
         while self._remembered_bytes > REMEMBERED_BYTES:
             oldest = next(iter(self._remembered))
-            self._remembered_bytes -= len(self._remembered.pop(oldest))
+            dropped = self._remembered.pop(oldest)
+            self._remembered_bytes -= _ENTRY_BYTES + len(oldest) + len(dropped)
 
     # ------------------------------------------------------------------------------- wake-ups
 
@@ -140,6 +157,11 @@ class Shard:
             else:
                 self._due_changes[address] = b""
         self._wish(address, due_ms)
+
+    def wake_by(self, address: str, due_ms: int) -> None:
+        """Note that an instance wants to be woken by then; an earlier wish stands."""
+        if self._wakes.get(address, due_ms + 1) > due_ms:
+            self.wake_at(address, due_ms)
 
     def next_wake_ms(self) -> int:
         """Return when the next instance wants to be woken, 0 if none does."""
@@ -157,9 +179,9 @@ class Shard:
         return [each for each in self._wakes if each.partition("/")[0] in agent_types]
 
     def take_due(self, now_ms: int) -> list[str]:
-        """Return the instances whose time has come, and forget their wishes."""
+        """Return instances whose time has come, WAKES_AT_ONCE at most, and forget their wishes."""
         due: list[str] = []
-        while self._heap and self._heap[0][0] <= now_ms:
+        while self._heap and self._heap[0][0] <= now_ms and len(due) < WAKES_AT_ONCE:
             due_ms, address = heappop(self._heap)
             if self._wakes.get(address) == due_ms:
                 del self._wakes[address]

@@ -37,7 +37,7 @@ class KafkaJournal:
     def __init__(self, bootstrap: str, topic: str) -> None:
         self._topic = topic
         self._waiting_bytes = 0
-        self._fatal: KafkaError | None = None
+        self._lost = ""
         self._closing = threading.Event()
         self._producer = Producer(
             {
@@ -74,13 +74,16 @@ class KafkaJournal:
                 self._topic, value, key, partition=partition, on_delivery=self._delivered
             )
         except (BufferError, KafkaException) as error:
+            # Remembered: who journals what has gathered has nobody above it to raise to, and an
+            # outcome that was not taken must not pass for journaled.
+            self._lost = str(error)
             msg = f"journal {self._topic}: {error}"
             raise JournalLostError(msg) from error
 
     def raise_if_lost(self) -> None:
         """Raise JournalLostError if the producer is beyond repair."""
-        if self._fatal is not None:
-            msg = f"journal {self._topic}: {self._fatal.str()}"
+        if self._lost:
+            msg = f"journal {self._topic}: {self._lost}"
             raise JournalLostError(msg)
 
     def is_full(self) -> bool:
@@ -105,7 +108,7 @@ class KafkaJournal:
             KafkaError._MSG_TIMED_OUT,
             KafkaError.MSG_SIZE_TOO_LARGE,
         }:
-            self._fatal = error
+            self._lost = error.str()
         log.warning("journal %s: %s", self._topic, error.str())
 
     def _poll(self) -> None:

@@ -125,7 +125,7 @@ GARBAGE: dict[str, Any] = {
         asked, outputs=[Output(type="t", data='{"a":1}'.encode("utf-16"))]
     ),
     "BOM": lambda asked: reply(asked, outputs=[Output(type="t", data=b"\xef\xbb\xbf{}")]),
-    "very deep": lambda asked: reply(asked, outputs=[Output(type="t", data=b"[" * 90_000)]),
+    "very deep": lambda asked: reply(asked, outputs=[Output(type="t", data=b"[" * 50_000)]),
     "message": lambda asked: reply(asked, messages=[Message(agent_type="a", key="b")]),
     "timer": lambda asked: reply(asked, timers=[TimerChange(name="t", after_ms=1)]),
 }
@@ -136,7 +136,7 @@ def test_garbage_is_a_failed_turn(kind: str) -> None:
     """A reply that breaks the contract takes nothing and changes nothing."""
     asked = call()
     answer = GARBAGE[kind](asked)
-    assert fault_of(asked.request, answer)
+    assert fault_of(asked.request, answer) or module._fault_of_data(answer)
     made = outcome(asked, answer)
     assert made.failed.code == FAILURE_CODE_BAD_REPLY
     assert not (made.taken or made.mutations or made.outputs)
@@ -310,3 +310,15 @@ def test_backoff_has_a_bound_and_no_chance_of_its_own() -> None:
     assert backoff_ms(jittery, 1, b"\xff" * 8) == 100
     assert backoff_ms(jittery, 1, bytes(8)) == 200
     assert backoff_ms(policy(), 10_000, bytes(8)) == 1_000
+
+
+def test_what_is_too_large_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parsing an answer of 50 MB would hold up every other turn of its Invoke."""
+
+    def refuse(_: TurnReply) -> str:
+        pytest.fail("it was parsed")
+
+    asked = call()
+    answer = reply(asked, outputs=[Output(type="t", data=b'"' + b"x" * LIMIT)])
+    monkeypatch.setattr(module, "_fault_of_data", refuse)
+    assert outcome(asked, answer).failed.code == FAILURE_CODE_TOO_LARGE

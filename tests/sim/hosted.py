@@ -1,0 +1,222 @@
+"""The job's own Gate and shards in a simulated world: its caches, alarms and batches under crashes.
+
+What `headgate.sim.gate` does with one step and a store of cells is done here by the operator that
+Flink hosts; what it is given is bytes, and what it leaves is what Flink would restore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from headgate.core.batch import pack_records
+from headgate.core.codec import decode_control
+from headgate.core.identity import partition_of
+from headgate.core.model import (
+    ControlArrived,
+    Decide,
+    EventArrived,
+    Input,
+    OutcomeRead,
+    SendRequest,
+)
+from headgate.core.readiness import Readiness
+from headgate.flink.gate import Gate, GateSettings
+from headgate.flink.outputs import Output, Topics
+from headgate.sim.broker import Clock
+from headgate.sim.gate import Emitted, Request, Sinks, Watch
+from headgate.v1.turn_pb2 import (
+    AgentSpec,
+    DeadLetter,
+    GateInput,
+    InvokeRequest,
+    JournalRecord,
+    StoredControl,
+    Tick,
+)
+from tests.flink.test_gate import Stored
+
+KEYS = ("shard-a", "shard-b")
+TOPICS = Topics("journal", "outbox", "history", "dead-letters")
+
+
+class HostedStore:
+    """Flink's keyed state and timers, by shard: what a checkpoint holds."""
+
+    def __init__(self) -> None:
+        self.entries = [Stored() for _ in KEYS]
+        self.due = [Stored() for _ in KEYS]
+        self.timers: set[tuple[int, str]] = set()
+
+    def copy(self) -> HostedStore:
+        """Return a snapshot that nothing changes."""
+        other = HostedStore()
+        other.entries = [Stored(each) for each in self.entries]
+        other.due = [Stored(each) for each in self.due]
+        other.timers = set(self.timers)
+        return other
+
+    @property
+    def cells(self) -> list[str]:
+        """The addresses that have state."""
+        names = [name for entries in self.entries for name in entries]
+        controls = [name for name in names if name.endswith("/")]
+        return [name.partition("/")[2].removesuffix("/") for name in controls]
+
+    def control(self, address: str) -> StoredControl | None:
+        """Return an instance's control record, None if nothing is stored."""
+        raw = self._entries_of(address).get(f"{len(address)}/{address}/")
+        return decode_control(raw, address) if raw is not None else None
+
+    def items(self, address: str) -> dict[str, bytes]:
+        """Return an instance's items by name, those that the control record keeps too."""
+        control, prefix = self.control(address), f"{len(address)}/{address}/"
+        if control is None:
+            return {}
+        items = {
+            name.removeprefix(prefix): value
+            for name, value in self._entries_of(address).items()
+            if name.startswith(prefix) and name != prefix
+        }
+        assert not set(items) & set(control.kept), "stored in two places"
+        return {**items, **control.kept}
+
+    def _entries_of(self, address: str) -> Stored:
+        return self.entries[partition_of(address.encode(), len(KEYS))]
+
+
+class _Context:
+    """Flink's context of one record or timer."""
+
+    def __init__(self, store: HostedStore, shard: int) -> None:
+        self._store, self._shard = store, shard
+
+    def timer_service(self) -> Any:
+        return SimpleNamespace(register_processing_time_timer=self._register)
+
+    def get_current_key(self) -> str:
+        return KEYS[self._shard]
+
+    def _register(self, due_ms: int) -> None:
+        self._store.timers.add((due_ms, KEYS[self._shard]))
+
+
+class _Current:
+    """Map states of all shards; Flink shows the current key's."""
+
+    def __init__(self, states: list[Stored]) -> None:
+        self._states = states
+        self.shard = 0
+
+    def get(self, name: str) -> bytes | None:
+        return self._states[self.shard].get(name)
+
+    def put_all(self, entries: Mapping[str, bytes | None]) -> None:
+        self._states[self.shard].put_all(dict(entries))
+
+    def names(self) -> list[str]:
+        return self._states[self.shard].names()
+
+
+@dataclass(slots=True)
+class HostedGate:
+    """One life of Gate: one or two subtasks, as `parallelism` says when it begins."""
+
+    store: HostedStore
+    clock: Clock
+    sinks: Sinks
+    readiness: Readiness
+    send: Callable[[Request], None]
+    parallelism: int = 1
+    is_batched: bool = False
+    registry: Mapping[str, AgentSpec] = field(default_factory=dict)
+    registry_complete: bool = False
+    watch: Watch | None = None
+    _subtasks: list[Any] = field(default_factory=list)
+    _states: list[_Current] = field(default_factory=list)
+    _last: dict[int, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Begin the lives of all subtasks."""
+        self._states = [_Current(self.store.entries), _Current(self.store.due)]
+        for subtask in range(self.parallelism):
+            gate: Any = Gate(GateSettings("", "", TOPICS, KEYS))
+            gate._entries, gate._due = self._states
+            gate._begin_life(subtask, self.parallelism)
+            # The world's one Invoke answers every subtask; it knows the world's nonce.
+            gate._readiness.nonce = self.readiness.nonce
+            gate._registry = self
+            self._subtasks.append(gate)
+
+    def get(self, agent_type: str) -> AgentSpec | None:
+        """Be the registry of the subtasks."""
+        return self.registry.get(agent_type)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the registry has been read."""
+        return self.registry_complete
+
+    def take(self, address: str, given: Input) -> None:
+        """Hand an input to the subtask that has its shard."""
+        shard = partition_of(address.encode(), len(KEYS))
+        match given:
+            case EventArrived(event):
+                raw = GateInput(address=address, shard=shard, event=event).SerializeToString()
+                self._carry_out(shard, "process_element1", raw)
+            case ControlArrived(control):
+                raw = GateInput(address=address, shard=shard, control=control).SerializeToString()
+                self._carry_out(shard, "process_element1", raw)
+            case OutcomeRead(_, raw, appended_ms, partition, offset):
+                assert partition == shard
+                # Batched with the outcome before it, which is dropped the second time.
+                batch = [self._last.get(shard, raw), raw] if self.is_batched else [raw]
+                self._last[shard] = raw
+                row = (KEYS[shard], pack_records(batch), partition, offset, appended_ms)
+                self._carry_out(shard, "process_element2", row)
+
+    def see(self, tick: Tick) -> None:
+        """Hand a tick to the subtask whose shard it was written for."""
+        own = Tick()
+        own.CopyFrom(tick)
+        own.partitions = len(KEYS) // self.parallelism
+        raw = JournalRecord(tick=own).SerializeToString()
+        row = (KEYS[tick.partition], raw, tick.partition, 0, self.clock.now_ms)
+        self._carry_out(tick.partition, "process_element2", row)
+
+    def fire(self, due_ms: int, key: str) -> None:
+        """Fire one of Flink's timers."""
+        self.store.timers.remove((due_ms, key))
+        self._carry_out(KEYS.index(key), "on_timer", due_ms)
+
+    def _carry_out(self, shard: int, method: str, given: Any) -> None:
+        for state in self._states:
+            state.shard = shard
+        gate = self._subtasks[shard * self.parallelism // len(KEYS)]
+        outputs: list[Output] = getattr(gate, method)(given, _Context(self.store, shard))
+        for topic, key, value in outputs:
+            match topic:
+                case "":
+                    self._pass_on(value)
+                case "outbox":
+                    self.sinks.outbox.write(Emitted(key.decode(), value))
+                case "history":
+                    self.sinks.history.write(Emitted(key.decode(), value))
+                case _:
+                    self.sinks.letters.write(DeadLetter.FromString(value))
+
+    def _pass_on(self, value: bytes) -> None:
+        request = InvokeRequest.FromString(value)
+        match request.WhichOneof("kind"):
+            case "batch":
+                for each in request.batch.requests:
+                    self._pass_on(each)
+            case "call":
+                self.send(SendRequest(request.call))
+            case "decide":
+                self.send(Decide(request.decide.outcome))
+            case _:
+                # The hello: the world says when it is answered.
+                pass

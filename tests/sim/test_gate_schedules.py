@@ -1,0 +1,66 @@
+"""The schedules of `test_schedules`, played on the job's own Gate with next to no memory.
+
+Caches that forget at once, alarms that wake one at a time, names struck off at once, lives at
+another parallelism: a world that comes to rest still agrees with the oracle.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headgate.flink import shard
+from headgate.sim import world as world_module
+from headgate.sim.broker import Clock
+from headgate.sim.driver import settle
+from tests.sim.hosted import HostedGate, HostedStore
+from tests.sim.test_schedules import BYTES
+from tests.sim.themes import FAMILIES, schedule_of
+from tests.sim.totals import TOTALS
+from tests.sim.verdict import check
+
+MEMORIES: tuple[dict[str, Any], ...] = (
+    {"REMEMBERED_INSTANCES": shard.REMEMBERED_INSTANCES},
+    {"REMEMBERED_INSTANCES": 0, "REMEMBERED_BYTES": 0, "IDLE_NAMES": 0, "WAKES_AT_ONCE": 1},
+    {"REMEMBERED_INSTANCES": 1, "REMEMBERED_BYTES": 600, "IDLE_NAMES": 1},
+)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_jobs_gate_agrees_with_the_oracle(name: str) -> None:
+    """Each family plays a quarter of its share of schedules."""
+    family = FAMILIES[name]
+
+    @settings(max_examples=settings().max_examples * family.share // 4)
+    @given(st.binary(min_size=BYTES, max_size=BYTES))
+    def play(data: bytes) -> None:
+        clock, lives = Clock(), count(2)
+
+        def begin(**parts: Any) -> HostedGate:
+            # Of the world's choices, one for each life.
+            parallelism = 1 + data[next(lives) % len(data)] % 2
+            return HostedGate(**parts, parallelism=parallelism, is_batched=data[1] > 127)
+
+        clocks = SimpleNamespace(
+            time_ns=lambda: clock.now_ms * 1_000_000, monotonic=lambda: clock.now_ms / 1000
+        )
+        with (
+            patch.multiple(shard, **MEMORIES[data[0] // 2 % len(MEMORIES)]),
+            patch.object(world_module, "Clock", lambda: clock),
+            patch.object(world_module, "Gate", begin),
+            patch.object(world_module, "Store", HostedStore),
+            patch("headgate.flink.gate.time", clocks),
+        ):
+            schedule = schedule_of(family, data)
+            schedule.play()
+            settle(schedule.world)
+            check(schedule)
+        TOTALS["schedules of the job's Gate"] += 1
+
+    play()
