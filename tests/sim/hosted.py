@@ -25,6 +25,7 @@ from headgate.core.model import (
 from headgate.core.readiness import Readiness
 from headgate.flink.gate import Gate, GateSettings
 from headgate.flink.outputs import Output, Topics
+from headgate.kafka.table import Shown
 from headgate.sim.broker import Clock
 from headgate.sim.gate import Emitted, Request, Sinks, Watch
 from headgate.v1.turn_pb2 import (
@@ -147,12 +148,14 @@ class HostedGate:
             gate._begin_life(subtask, self.parallelism)
             # The world's one Invoke answers every subtask; it knows the world's nonce.
             gate._readiness.nonce = self.readiness.nonce
-            gate._registry = self
+            gate._table = self
             self._subtasks.append(gate)
 
-    def get(self, agent_type: str) -> AgentSpec | None:
-        """Be the registry of the subtasks."""
-        return self.registry.get(agent_type)
+    @property
+    def shown(self) -> Shown:
+        """Be the registry table of the subtasks."""
+        paused = frozenset(name for name, spec in self.registry.items() if spec.paused)
+        return Shown(self.registry, paused=paused)
 
     @property
     def is_complete(self) -> bool:
