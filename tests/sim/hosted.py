@@ -138,7 +138,6 @@ class HostedGate:
     _subtasks: list[Any] = field(default_factory=list)
     _states: list[_Current] = field(default_factory=list)
     _last: dict[int, bytes] = field(default_factory=dict)
-    _paused: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Begin the lives of all subtasks."""
@@ -154,11 +153,9 @@ class HostedGate:
 
     @property
     def shown(self) -> Shown:
-        """Be the registry's table of the subtasks."""
+        """Be the registry table of the subtasks."""
         paused = frozenset(name for name, spec in self.registry.items() if spec.paused)
-        if paused != self._paused:
-            self._paused = paused
-        return Shown(self.registry, 0, self._paused)
+        return Shown(self.registry, paused=paused)
 
     @property
     def is_complete(self) -> bool:
