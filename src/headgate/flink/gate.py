@@ -286,11 +286,12 @@ class Gate(KeyedCoProcessFunction):
         """Write what the record changed, see to the shard's alarm, hand over what came of it."""
         shard.write()
         wanted = shard.next_wake_ms()
-        alarm = self._alarms.get(shard.number, 0)
-        if wanted and (not alarm or wanted < alarm - ALARM_STEP_MS):
+        if wanted:
             # In the future: Flink fires what is past before it goes on to anything else.
             wanted = max(wanted, self._now_ms + 1)
-            alarm = -(-wanted // ALARM_STEP_MS) * ALARM_STEP_MS
-            self._alarms[shard.number] = alarm
-            ctx.timer_service().register_processing_time_timer(alarm)
+            alarm = self._alarms.get(shard.number, 0)
+            if not alarm or wanted < alarm - ALARM_STEP_MS:
+                alarm = -(-wanted // ALARM_STEP_MS) * ALARM_STEP_MS
+                self._alarms[shard.number] = alarm
+                ctx.timer_service().register_processing_time_timer(alarm)
         return self._outputs.give()

@@ -32,11 +32,14 @@ class JournalLostError(HeadgateError):
 
 
 class KafkaJournal:
-    """Appends records to the journal topic. Thread-safe."""
+    """Appends records to the journal topic. Written to from one thread; closed from any."""
 
     def __init__(self, bootstrap: str, topic: str) -> None:
         self._topic = topic
-        self._waiting_bytes = 0
+        # Each counts up in one thread alone. One number that writing adds to and delivery takes
+        # from lost what was done between its reading and its writing, and in the end was full.
+        self._taken_bytes = 0
+        self._delivered_bytes = 0
         self._lost = ""
         self._closing = threading.Event()
         self._producer = Producer(
@@ -68,7 +71,7 @@ class KafkaJournal:
             JournalLostError: the producer is beyond repair.
         """
         self.raise_if_lost()
-        self._waiting_bytes += len(value)
+        self._taken_bytes += len(value)
         try:
             self._producer.produce(
                 self._topic, value, key, partition=partition, on_delivery=self._delivered
@@ -88,7 +91,7 @@ class KafkaJournal:
 
     def is_full(self) -> bool:
         """Tell whether so much waits that no new call should be made."""
-        return self._waiting_bytes > WAITING_BYTES
+        return self._taken_bytes - self._delivered_bytes > WAITING_BYTES
 
     def close(self) -> None:
         """Write what waits, for at most two seconds; what remains is called again by the next
@@ -99,7 +102,7 @@ class KafkaJournal:
         self._poller.join(1)
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        self._waiting_bytes -= len(message.value() or b"")
+        self._delivered_bytes += len(message.value() or b"")
         if error is not None:
             self._failed(error)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
+from confluent_kafka import Message
 
 from headgate.kafka import journal as module
 from headgate.kafka.journal import JournalLostError, KafkaJournal
@@ -40,5 +44,36 @@ def test_an_outcome_that_is_not_taken_ends_the_journal(monkeypatch: pytest.Monke
             journal.write(0, b"shard-0", b"outcome")
         with pytest.raises(JournalLostError, match="Queue full"):
             journal.raise_if_lost()
+    finally:
+        journal.close()
+
+
+class Interrupted(bytes):
+    """A record whose size is asked for just as another thread is told of deliveries."""
+
+    tell: Callable[[], None]
+
+    def __len__(self) -> int:
+        self.tell()
+        return super().__len__()
+
+
+def test_no_delivery_is_forgotten_while_another_record_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A count that only grows ends in a journal that is full for ever, and so without a call."""
+    monkeypatch.setattr(module, "WAITING_BYTES", 15)
+    monkeypatch.setattr(module, "Producer", Mock(spec_set=module.Producer))
+    journal = KafkaJournal("127.0.0.1:9", "journal")
+    try:
+        journal.write(0, b"shard-0", bytes(10))
+        assert not journal.is_full()
+        delivered = cast(Message, SimpleNamespace(value=lambda: bytes(10)))
+        record = Interrupted(10)
+        record.tell = lambda: journal._delivered(None, delivered)
+        journal.write(0, b"shard-0", record)
+        assert not journal.is_full(), "ten of twenty bytes are written"
+        journal.write(0, b"shard-0", bytes(10))
+        assert journal.is_full()
     finally:
         journal.close()
