@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,15 +36,15 @@ TOPICS = Topics("journal", "outbox", "history", "dead-letters")
 class Stored(dict[str, bytes]):
     """A map state of one key of Flink's."""
 
-    def put_all(self, entries: dict[str, bytes | None]) -> None:
+    def put_all(self, entries: Mapping[str, bytes | None]) -> None:
         for name, value in entries.items():
             if value is None:
                 self.pop(name, None)
             else:
                 self[name] = value
 
-    def names(self) -> list[str]:
-        return list(self)
+    def names(self) -> Iterator[str]:
+        return iter(list(self))
 
 
 class Context:

@@ -6,7 +6,7 @@ Flink hosts; what it is given is bytes, and what it leaves is what Flink would r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -114,9 +114,9 @@ class _Current:
         return self._states[self.shard].get(name)
 
     def put_all(self, entries: Mapping[str, bytes | None]) -> None:
-        self._states[self.shard].put_all(dict(entries))
+        self._states[self.shard].put_all(entries)
 
-    def names(self) -> list[str]:
+    def names(self) -> Iterator[str]:
         return self._states[self.shard].names()
 
 
