@@ -115,7 +115,7 @@ class _Current:
         return self._states[self.shard].get(name)
 
     def put_all(self, entries: Mapping[str, bytes | None]) -> None:
-        self._states[self.shard].put_all(dict(entries))
+        self._states[self.shard].put_all(entries)
 
     def names(self) -> Iterator[str]:
         return self._states[self.shard].names()

@@ -8,7 +8,7 @@ from typing import Any, cast
 from unittest.mock import Mock
 
 import pytest
-from confluent_kafka import Message
+from confluent_kafka import Message, Producer
 
 from headgate.kafka import journal as module
 from headgate.kafka.journal import JournalLostError, KafkaJournal
@@ -63,7 +63,7 @@ def test_no_delivery_is_forgotten_while_another_record_is_counted(
 ) -> None:
     """A count that only grows ends in a journal that is full for ever, and so without a call."""
     monkeypatch.setattr(module, "WAITING_BYTES", 15)
-    monkeypatch.setattr(module, "Producer", Mock(spec_set=module.Producer))
+    monkeypatch.setattr(module, "Producer", Mock(spec_set=Producer))
     journal = KafkaJournal("127.0.0.1:9", "journal")
     try:
         journal.write(0, b"shard-0", bytes(10))
