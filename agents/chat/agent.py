@@ -22,7 +22,7 @@ EMITS = "chat.reply"
 SYSTEM = "You are a helpful assistant. Answer briefly."
 # Times that a model may call tools before it must answer; one that circles would pay for ever.
 ROUNDS = 5
-# Messages shown to the model. The agent's policy `log_window` (200) must let as many travel.
+# Messages shown to the model. The policy's `log_window` (1000 by default) must let as many travel.
 CONTEXT = 40
 
 

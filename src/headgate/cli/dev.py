@@ -74,7 +74,7 @@ def dev(
 
 
 def down(home: Home = Path(".headgate")) -> None:
-    """End the stack, wherever it was started."""
+    """End the stack of this folder, from whichever terminal it was started."""
     ended = state_file.end(home.resolve())
     answers.print("ended" if ended else f"no stack runs in {home}")
 

@@ -12,6 +12,7 @@ import typer
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
 from headgate.cli.checkpoint import CheckpointOption, config_of, find_checkpoint
 from headgate.cli.look import Output, answers, as_json, table
+from headgate.errors import HeadgateError
 
 if TYPE_CHECKING:
     from headgate.repair.gaps import Survey
@@ -99,4 +100,8 @@ def _show(found: Survey, *, is_dry: bool) -> None:
 def _ms(text: str) -> int:
     from headgate.config.durations import parse_duration
 
-    return int(parse_duration(text) / timedelta(milliseconds=1))
+    try:
+        return int(parse_duration(text) / timedelta(milliseconds=1))
+    except ValueError as error:
+        message = f"--since: {error}"
+        raise HeadgateError(message) from error

@@ -106,7 +106,12 @@ def declared_topic(config: Config, topic: str) -> TopicConfig:
     for declared in config.topics:
         if declared.name == topic:
             return declared
-    return TopicConfig(name=topic)
+    try:
+        return TopicConfig(name=topic)
+    except ValueError as error:
+        usage = "headgate send TOPIC --key KEY DATA"
+        message = f"{topic!r} is no topic name; the topic comes first: {usage}"
+        raise HeadgateError(message) from error
 
 
 class _Report:
@@ -157,9 +162,11 @@ def _prepared(data: str | None, draft: Draft) -> Iterator[Prepared]:
         message = "no data: give it as JSON, as @FILE, or - to read lines from standard input"
         raise EventError(message)
     if data is None or data == "-":
+        is_empty = True
         for number, line in enumerate(sys.stdin, start=1):
             if not line.strip():
                 continue
+            is_empty = False
             try:
                 yield prepare(line.rstrip("\r\n"), draft)
             except EventError as error:
@@ -167,6 +174,9 @@ def _prepared(data: str | None, draft: Draft) -> Iterator[Prepared]:
                     f"standard input, line {number}: {error}; neither it nor what follows was sent"
                 )
                 raise EventError(message) from error
+        if data is None and is_empty:
+            message = "no data, and no events on standard input: give JSON, @FILE, or lines of them"
+            raise EventError(message)
     elif data.startswith("@"):
         text = _file(Path(data[1:]))
         for raw in [text] if draft.topic.format == "bytes" else documents(text):

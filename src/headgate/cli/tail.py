@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
+from headgate.cli.control import AddressError
 from headgate.cli.look import Output
 from headgate.cli.stream import Lines, quiet_end, say, say_json
 from headgate.errors import HeadgateError
@@ -77,6 +78,9 @@ def tail(
       headgate tail dead-letters -o json | jq .reason
     """
     place = read_start(start)
+    if key is not None and "/" not in key and topic is not Topic.DEAD_LETTERS:
+        message = f"--key {key!r} is no address: give agent type and key, such as order/{key}"
+        raise AddressError(message)
     broker = find_broker(config, bootstrap)
     name = topic_name(broker.config.topic_names, topic)
     from headgate.cli.lines import cells, is_about

@@ -6,6 +6,7 @@ turn writes only the fields that it changed.
 """
 
 import dataclasses
+import difflib
 import typing
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -48,6 +49,7 @@ class StateCodec(Generic[S]):
             message = f"state must be a dataclass, not {cls!r}"
             raise DefinitionError(message)
         self.cls: type[S] = cls
+        self.fields = frozenset(field.name for field in dataclasses.fields(cls))
         self.values: list[_Value] = []
         self.logs: list[tuple[str, Codec]] = []
         hints = field_types(cls)
@@ -113,6 +115,7 @@ class Workspace(Generic[S]):
 
         Nothing is kept when it raises.
         """
+        _refuse_strays(state, self._codec.fields)
         found: list[tuple[int, Any, bytes]] = []
         for place, value in enumerate(self._codec.values):
             held = getattr(state, value.name)
@@ -159,3 +162,23 @@ def _defaults(cls: type[S]) -> S:
     except TypeError as error:
         message = f"{cls.__name__}: every field of a state needs a default ({error})"
         raise DefinitionError(message) from None
+
+
+def _refuse_strays(state: object, fields: frozenset[str]) -> None:
+    """Raise StateError for an attribute that is no field: a misspelt one would be lost each turn.
+
+    What begins with an underscore, or is defined on the class (a cached property), is the author's
+    own and meant to go.
+    """
+    held = getattr(state, "__dict__", {})
+    if len(held) <= len(fields):
+        return
+    for name in held:
+        if name in fields or name.startswith("_") or hasattr(type(state), name):
+            continue
+        near = difflib.get_close_matches(name, fields, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        message = (
+            f"{type(state).__name__} has no field {name!r}, and what is no field is not kept{hint}"
+        )
+        raise StateError(message)

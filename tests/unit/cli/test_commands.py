@@ -66,6 +66,25 @@ def test_a_broker_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch, capsys:
     assert "no Kafka broker answers at 127.0.0.1:1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("send", '{"text": "hi"}', "--key", "17"), "the topic comes first"),
+        (
+            ("tail", "outbox", "--key", "17"),
+            "give agent type and key, such as order/17",
+        ),
+    ],
+)
+def test_what_beginners_mistype_is_told_in_a_sentence(
+    arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    assert run(monkeypatch, *arguments, "--bootstrap", "127.0.0.1:1") == 1
+    shown = " ".join(capsys.readouterr().err.split())
+    assert said in shown
+    assert "Traceback" not in shown
+
+
 def test_own_topics_take_no_events(monkeypatch: pytest.MonkeyPatch, capsys: Say) -> None:
     arguments = ("send", "headgate.journal", "1", "--key", "k", "--bootstrap", "127.0.0.1:1")
     assert run(monkeypatch, *arguments) == 1

@@ -227,3 +227,16 @@ class Hidden:
 def test_state_classes_that_cannot_work_are_refused(cls: type, told: str) -> None:
     with pytest.raises(DefinitionError, match=told):
         StateCodec(cls)
+
+
+def test_an_attribute_that_is_no_field_is_refused_not_lost() -> None:
+    @dataclass
+    class Typo:
+        notes: int = 0
+
+    work = StateCodec(Typo).load(pb.State())
+    work.state._cache = 1  # type: ignore[attr-defined]
+    work.settle(work.state)
+    work.state.note = 1  # type: ignore[attr-defined]
+    with pytest.raises(StateError, match=r"Typo has no field 'note'.*did you mean 'notes'"):
+        work.settle(work.state)
