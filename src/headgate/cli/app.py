@@ -1,6 +1,8 @@
 """`headgate`: the command line; each noun has its module and is registered here."""
 
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -14,6 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(dev.dev)
 app.command()(demo.demo)
@@ -27,9 +30,26 @@ app.add_typer(instances.instances, name="instances")
 app.add_typer(job.job, name="job")
 
 
+def _say_version(*, is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"headgate {metadata.version('headgate')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
-    """Keep sub-commands even while there is only one of them."""
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Show the version and exit.",
+            callback=lambda is_asked: _say_version(is_asked=is_asked),
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Take what stands before the command."""
 
 
 def main() -> None:

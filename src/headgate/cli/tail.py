@@ -109,11 +109,16 @@ def tail(
         records = reader.backlog()
         if not no_follow:
             records = chain(records, _announced(name, place), reader.follow())
+        is_empty = True
         for seen in islice(records, count):
+            is_empty = False
             if output is Output.JSON:
                 say_json(seen)
             else:
                 say(lines.render(cells(topic.value, seen)))
+        if is_empty:
+            about = f" about {key}" if key else ""
+            typer.secho(f"no records{about} in {name}", dim=True, err=True)
 
 
 def read_start(text: str) -> Start:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,10 @@ def test_a_policy_is_summed_up_in_a_line() -> None:
     spec = specs_of(loads('[agents.order]\nendpoint = "e:1"\n'))["order"]
     summary = policy_summary(describe(spec, {"e:1": Answer("e:1", "serving")})["policy"])
     assert summary == "30s, 5 attempts, then dead_letter; batches of 64"
+
+
+def test_the_version_is_that_of_the_installed_package(
+    monkeypatch: pytest.MonkeyPatch, capsys: Say
+) -> None:
+    assert run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out.strip() == f"headgate {metadata.version('headgate')}"
