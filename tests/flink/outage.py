@@ -36,9 +36,10 @@ INTERVAL, TIMEOUT = "30s", "31s"
 TOML = """
 [kafka]
 bootstrap = "{bootstrap}"
-partitions = 2
+partitions = {partitions}
 
 [job]
+parallelism = {parallelism}
 checkpoint_interval = "{interval}"
 transaction_timeout = "{timeout}"
 
@@ -88,16 +89,28 @@ def await_found(find: Callable[[], T | None], what: str) -> T:
 class Job:
     """The job, its topics, and what it leaves behind."""
 
-    def __init__(self, stack: LocalStack, endpoint: str) -> None:
+    config: Config
+
+    def __init__(self, stack: LocalStack, endpoint: str, *, partitions: int = 2) -> None:
         self.stack = stack
         self.path = stack.home / "headgate.toml"
-        text = TOML.format(
-            bootstrap=stack.kafka.bootstrap, endpoint=endpoint, interval=INTERVAL, timeout=TIMEOUT
-        )
-        self.path.write_text(text, encoding="utf-8")
-        self.config: Config = load(self.path)
+        self._endpoint, self._partitions = endpoint, partitions
+        self.configure()
         self.id = ""
         self.saved: list[str] = []
+
+    def configure(self, *, parallelism: int = 1) -> None:
+        """Write the configuration of the next start."""
+        text = TOML.format(
+            bootstrap=self.stack.kafka.bootstrap,
+            endpoint=self._endpoint,
+            interval=INTERVAL,
+            timeout=TIMEOUT,
+            partitions=self._partitions,
+            parallelism=parallelism,
+        )
+        self.path.write_text(text, encoding="utf-8")
+        self.config = load(self.path)
 
     def start(self, restore_from: str | None = None, *flags: str) -> None:
         """Submit and wait until it runs; raises JobFailedError with what the script said."""
@@ -134,14 +147,20 @@ class Job:
 
     def send(self, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
         """Publish events and wait until the job has written what they make."""
-        before, count = self.turns(), 0
+        before = self.turns()
+        self.await_turns(before + self.publish(events))
+
+    def publish(self, events: Iterable[tuple[str, dict[str, Any]]]) -> int:
+        """Publish events, wait until Kafka has them, and return how many they were."""
         with Publisher(self.config.kafka.bootstrap) as publisher:
+            sent = []
             for key, data in events:
                 name = f"{key}-{data['n']}"
                 event = structured(data, event_type="test", source="tests", event_id=name)
-                publisher.send("events", key, event, dict([CONTENT_TYPE])).wait()
-                count += 1
-        self.await_turns(before + count)
+                sent.append(publisher.send("events", key, event, dict([CONTENT_TYPE])))
+            for each in sent:
+                each.wait()
+            return len(sent)
 
     def turns(self) -> int:
         """Count what was written to the history, visible or not."""

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headgate.core import instance
 from headgate.flink import shard
 from headgate.sim import world as world_module
 from headgate.sim.broker import Clock
 from headgate.sim.driver import settle
 from tests.sim.hosted import HostedGate, HostedStore
-from tests.sim.test_schedules import BYTES
+from tests.sim.test_schedules import BYTES, KEPT
 from tests.sim.themes import FAMILIES, schedule_of
 from tests.sim.totals import TOTALS
 from tests.sim.verdict import check
@@ -51,7 +52,8 @@ def test_the_jobs_gate_agrees_with_the_oracle(name: str) -> None:
             time_ns=lambda: clock.now_ms * 1_000_000, monotonic=lambda: clock.now_ms / 1000
         )
         with (
-            patch.multiple(shard, **MEMORIES[data[0] // 2 % len(MEMORIES)]),
+            patch.multiple(shard, **MEMORIES[data[0] // 8 % len(MEMORIES)]),
+            patch.multiple(instance, **KEPT[data[0] // 2 % len(KEPT)]),
             patch.object(world_module, "Clock", lambda: clock),
             patch.object(world_module, "Gate", begin),
             patch.object(world_module, "Store", HostedStore),
