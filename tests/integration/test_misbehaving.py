@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
@@ -76,13 +77,17 @@ async def test_it_harms_itself_only_and_every_call_is_accounted_for(
     make, deadline_ms, expected = MATRIX[behaviour]
     calls = 1 if behaviour == "50 MB" else CALLS
     journal = ListJournal()
-    healthy, port = await serve(Service(completed))
-    mine = dispatcher(journal)
 
     def answered(count: int) -> bool:
         return len(of("good", journal)) >= count
 
-    async with make(wire) as service:
+    async with AsyncExitStack() as closing:
+        healthy, port = await serve(Service(completed))
+        closing.push_async_callback(healthy.stop, None)
+        mine = dispatcher(journal)
+        # A failing test must not leave it calling a service that the next ones share cores with.
+        closing.push_async_callback(mine.close)
+        service = await closing.enter_async_context(make(wire))
         for number in range(calls):
             made = call(
                 number,
@@ -99,8 +104,6 @@ async def test_it_harms_itself_only_and_every_call_is_accounted_for(
         await until(
             lambda: len(of("bad", journal)) + mine.counts.dropped == calls, PATIENCE_SECONDS
         )
-    await mine.close()
-    await healthy.stop(None)
     assert all(outcome.HasField("completed") for outcome in of("good", journal))
     became = Counter(
         DONE if outcome.HasField("completed") else outcome.failed.code
