@@ -6,13 +6,9 @@ transaction commits a checkpoint's outputs together.
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyflink.table import StreamTableEnvironment, Table
 
 from headgate.flink.sources import create_table
-
-UID = "records-out"
 
 
 def exactly_once(
@@ -54,14 +50,3 @@ def exactly_once(
     statements = tables.create_statement_set()
     statements.add_insert("headgate_records_out", records)
     statements.attach_as_datastream()
-
-
-def name_sink(environment: Any) -> None:
-    """Name the sink's state for savepoints; the planner leaves its operators without uids."""
-    found = [
-        each
-        for each in environment.getTransformations()
-        if each.getClass().getSimpleName() == "SinkTransformation"
-    ]
-    for transformation in found:
-        transformation.setUid(UID)
