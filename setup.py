@@ -55,6 +55,7 @@ DEV = [
     *CHAT,  # the tests talk with agents/chat
     "pytest>=9.2,<10",  # a major removes what the one before deprecated, and plugins follow late
     "pytest-asyncio>=1.5,<2",  # the loop scopes of pyproject.toml belong to the 1 series
+    "pytest-timeout>=2.4,<3",  # hangs become failures; a major may rename options
     "cloudevents>=2.2,<3",  # reads our outputs as any consumer would
     "hypothesis>=6.170,<7",  # a major may change what a stored failing example means
     "ruff>=0.17.6,<0.18",  # each minor adds rules to the families we enable: raise it on purpose

@@ -45,6 +45,8 @@ def open_channel(target: str, connection: Connection) -> grpc.aio.Channel:
     Raises:
         CredentialError: a file of ``connection.tls`` cannot be read.
     """
+    # Never given back: see `headgate.sdk.server`. A process must not hang at its end.
+    grpc.aio.init_grpc_aio()
     if not connection.HasField("tls"):
         return grpc.aio.insecure_channel(target, options=OPTIONS)
     credentials, options = _tls(connection.tls)

@@ -5,7 +5,7 @@ import signal
 from types import TracebackType
 from typing import Any
 
-import grpc
+import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -59,6 +59,9 @@ class Server:
 
     async def start(self) -> None:
         """Bind and serve; ServeError if the port is taken."""
+        # Never given back: gRPC joins its poller thread when the last of its objects goes, and if
+        # that is at the interpreter's end, when the thread runs no more, it waits for ever.
+        grpc.aio.init_grpc_aio()
         self._service = Service(self._agents, self._max_turns)
         self._server = grpc.aio.server(
             options=[
