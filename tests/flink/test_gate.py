@@ -159,6 +159,22 @@ def test_an_outcome_for_state_of_a_newer_version_is_set_aside(gate: Any) -> None
     assert JournalRecord.FromString(letter.record_value).outcome.key == "newer"
 
 
+def test_an_instance_whose_stored_mailbox_is_damaged_is_set_aside(gate: Any) -> None:
+    """The step breaks off when it has changed the control record already."""
+    give(gate, "order/1")
+    give(gate, "order/1", number=1)
+    before = gate._entries[name_of("order/1")]
+    del gate._entries[name_of("order/1") + "m1"]
+    gate._shards.clear()
+    letter = letter_of(journal(gate, completed("1"), shard=shard_of("order/1")))
+    assert letter.reason == "state_version"
+    assert "mailbox entry 1 is missing" in letter.message
+    # A change to the shard writes what it knows: nothing of the broken step.
+    same = (f"order/{n}" for n in range(2, 20) if shard_of(f"order/{n}") == shard_of("order/1"))
+    give(gate, next(same), number=7)
+    assert gate._entries[name_of("order/1")] == before
+
+
 def test_other_instances_go_on_beside_it(gate: Any) -> None:
     give(gate, "order/newer")
     assert give(gate, "order/other") == []

@@ -223,17 +223,13 @@ class Gate(KeyedCoProcessFunction):
     def _step(self, shard: Shard, address: str, given: Input) -> None:
         try:
             control = shard.control_of(address)
+            if type(given) is OutcomeRead and control is not None and control.HasField("in_flight"):
+                self._patience.learn(self._now_ms - control.in_flight.sent_ms)
+            snapshot = Snapshot(address, control, shard.items_of(address))
+            made = step(snapshot, given, self._around(address))
         except StateVersionError as error:
-            journal = self._settings.topics.journal
-            letter = letter_for_refused(given, address, str(error), journal)
-            if letter is not None:
-                letter.id = part_id(letter.id, self._part)
-                self._outputs.carry_out(address, shard.number, DeadLettered(letter))
+            self._refuse(shard, address, given, str(error))
             return
-        if type(given) is OutcomeRead and control is not None and control.HasField("in_flight"):
-            self._patience.learn(self._now_ms - control.in_flight.sent_ms)
-        snapshot = Snapshot(address, control, shard.items_of(address))
-        made = step(snapshot, given, self._around(address))
         shard.keep(address, made.control, made.puts)
         if made.set_timer_ms:
             # A timer that is to be deleted stays: woken in vain, the instance says so.
@@ -246,6 +242,14 @@ class Gate(KeyedCoProcessFunction):
             self._outputs.answered(address)
         for effect in made.effects:
             self._outputs.carry_out(address, shard.number, effect)
+
+    def _refuse(self, shard: Shard, address: str, given: Input, problem: str) -> None:
+        """Set an input aside whose instance cannot be read; the instance stays as it is stored."""
+        shard.forget(address)
+        letter = letter_for_refused(given, address, problem, self._settings.topics.journal)
+        if letter is not None:
+            letter.id = part_id(letter.id, self._part)
+            self._outputs.carry_out(address, shard.number, DeadLettered(letter))
 
     def _around(self, address: str) -> Surroundings:
         """What dispatching sees: the same for all instances of a type that one record is about."""

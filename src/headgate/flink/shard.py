@@ -85,6 +85,11 @@ class Shard:
         self._know(address, control)
         return control
 
+    def forget(self, address: str) -> None:
+        """Forget what is known of an instance and not written: a step broke off amid changes."""
+        self._known.pop(address, None)
+        self._changed.pop(address, None)
+
     def is_of(self, address: str, shards: int) -> bool:
         """Tell whether an address belongs here. One that is at work does, or it would not be."""
         return address in self._known or partition_of(address.encode(), shards) == self.number
