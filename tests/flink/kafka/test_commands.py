@@ -138,7 +138,10 @@ def test_a_tail_ends_quietly(ending: str, topics: Topics, tmp_path: Path) -> Non
                 publisher.send(config.topic_names.outbox, "k", b'{"specversion":"1.0"}')
         else:
             tail.send_signal(signal.SIGINT)
-        assert tail.wait(AWAIT_SECONDS) == (0 if ending == "pipe" else 130)
+        try:
+            assert tail.wait(AWAIT_SECONDS) == (0 if ending == "pipe" else 130)
+        finally:
+            tail.kill()
         assert tail.stderr.read() == ""
 
 
