@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from headgate.cli import agents, demo, dev, instances, job, repair, send, tail
+from headgate.cli import agents, dead_letters, demo, dev, instances, job, repair, send, tail
 from headgate.cli.look import problems
 from headgate.errors import HeadgateError
 
@@ -27,6 +27,7 @@ app.command()(tail.tail)
 app.command()(repair.repair)
 app.add_typer(agents.agents, name="agents")
 app.add_typer(instances.instances, name="instances")
+app.add_typer(dead_letters.dead_letters, name="dead-letters")
 app.add_typer(job.job, name="job")
 
 

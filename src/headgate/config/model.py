@@ -59,6 +59,7 @@ class TopicNames(NamedTuple):
     outbox: str
     history: str
     dead_letters: str
+    settled: str
 
 
 class KafkaConfig(Section):

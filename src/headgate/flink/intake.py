@@ -14,14 +14,15 @@ from google.protobuf.message import DecodeError
 from pyflink.datastream import RuntimeContext
 from pyflink.datastream.functions import ProcessFunction
 
-from headgate.core.decode import Record, TopicRule, decode
+from headgate.core.decode import Decoded, Record, TopicRule, decode
 from headgate.core.identity import address_of, partition_of
 from headgate.core.letters import letter_for_record
+from headgate.core.replayed import read_again, refuse_again
 from headgate.core.routes import letter_for_nobody
 from headgate.flink.router import Router
 from headgate.flink.rows import LightRow
 from headgate.kafka.shared_table import SharedTable
-from headgate.v1.turn_pb2 import DeadLetter, GateInput, InboxRecord
+from headgate.v1.turn_pb2 import DeadLetter, GateInput, InboxRecord, ReplayedRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Intake(ProcessFunction):
             value=None if payload is None else bytes(payload),
             headers={name: bytes(v or b"") for name, v in (headers or {}).items()},
         )
-        made = self._control(record) if topic == self._inbox else self._events(record)
+        made = self._inboxed(record) if topic == self._inbox else self._events(record)
         if isinstance(made, DeadLetter):
             return [self._row(GateInput(refused=made), record.key or b"")]
         return [self._row(each, each.address.encode()) for each in made]
@@ -78,29 +79,43 @@ class Intake(ProcessFunction):
         made = decode(record, self._rules[record.topic])
         if isinstance(made, DeadLetter):
             return made
-        event = made.event
+        return self._routed(made, record.topic) or letter_for_nobody(record, made.event)
+
+    def _routed(self, made: Decoded, topic: str) -> list[GateInput]:
         router = self._router
-        agent_types = router.find(record.topic, event.type)
-        if not agent_types:
-            return letter_for_nobody(record, event)
         return [
             GateInput(
                 address=address_of(agent_type, made.key),
-                event=event,
+                event=made.event,
                 registry_position=router.position,
             )
-            for agent_type in agent_types
+            for agent_type in router.find(topic, made.event.type)
         ]
 
-    def _control(self, record: Record) -> list[GateInput] | DeadLetter:
+    def _inboxed(self, record: Record) -> list[GateInput] | DeadLetter:
         try:
             address = (record.key or b"").decode()
             found = InboxRecord.FromString(record.value or b"")
         except (DecodeError, UnicodeDecodeError) as error:
             return _bad_inbox(record, str(error))
-        if "/" not in address or found.WhichOneof("kind") != "control":
-            return _bad_inbox(record, "its key is no address, or it is no control")
-        return [GateInput(address=address, control=found.control)]
+        match found.WhichOneof("kind"):
+            case "control" if "/" in address:
+                return [GateInput(address=address, control=found.control)]
+            case "replayed":
+                return self._replayed(found.replayed, record)
+        return _bad_inbox(record, "its key is no address, or it is of no kind that is known")
+
+    def _replayed(self, given: ReplayedRecord, brought: Record) -> list[GateInput] | DeadLetter:
+        made = read_again(given, brought, self._rules)
+        if isinstance(made, DeadLetter):
+            return made
+        if given.address:
+            position = self._router.position
+            return [GateInput(address=given.address, event=made.event, registry_position=position)]
+        message = f"still no agent has a route for type {made.event.type!r} on {given.topic!r}"
+        return self._routed(made, given.topic) or refuse_again(
+            given, brought, reason="no_route", message=message
+        )
 
 
 def _bad_inbox(record: Record, problem: str) -> DeadLetter:

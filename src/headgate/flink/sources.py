@@ -65,6 +65,8 @@ def records(
     )
     options = _options(bootstrap, topics, group)
     options["scan.startup.mode"] = "earliest-offset"
+    # What a producer took back, a replay of dead letters that was killed among them, is no event.
+    options["properties.isolation.level"] = "read_committed"
     create_table(tables, "headgate_records", columns, options)
     selected = tables.sql_query(
         "SELECT topic, `partition`, `offset`, ms, k, v, headers FROM headgate_records"

@@ -74,6 +74,7 @@ def plan_topics(config: Config) -> list[TopicPlan]:
         TopicPlan(names.outbox, partitions, True, log, week),
         TopicPlan(names.history, partitions, True, log, month),
         TopicPlan(names.dead_letters, partitions, True, log, month),
+        TopicPlan(names.settled, 1, True, compacted, table),
     ]
     users = [TopicPlan(topic.name, partitions, False, {}, size) for topic in config.topics]
     return own + users

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from headgate.core.decode import Record
 from headgate.core.render import rfc3339
 from headgate.kafka.outcomes import code_name, data_of, outcome_view, place_of
-from headgate.v1.turn_pb2 import DeadLetter, HistoryRecord, JournalRecord, Tick
+from headgate.v1.turn_pb2 import DeadLetter, HistoryRecord, JournalRecord, SettledLetter, Tick
 
 Kind = Literal["outbox", "history", "journal", "dead-letters"]
 View = dict[str, Any]
@@ -105,6 +105,17 @@ def _dead_letter(value: bytes) -> View:
     if not letter.reason:
         message = "it holds no dead letter"
         raise _UnreadableError(message)
+    return letter_view(letter)
+
+
+def settled_view(settled: SettledLetter) -> View:
+    """Return what became of a dead letter."""
+    fate = SettledLetter.Fate.Name(settled.fate).lower()
+    return {"fate": fate, "at": _time_ms(settled.at_ms), "why": settled.reason}
+
+
+def letter_view(letter: DeadLetter) -> View:
+    """Return what a dead letter says."""
     shown: View = {
         "id": letter.id,
         "reason": letter.reason,

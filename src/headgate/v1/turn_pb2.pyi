@@ -253,12 +253,39 @@ class Controlled(_message.Message):
     def __init__(self, verb: _Optional[_Union[Controlled.Verb, str]] = ..., control_id: _Optional[str] = ..., reason: _Optional[str] = ..., dead_letter: _Optional[_Union[DeadLetter, _Mapping]] = ...) -> None: ...
 
 class InboxRecord(_message.Message):
-    __slots__ = ("message", "control")
+    __slots__ = ("message", "control", "replayed")
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     CONTROL_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
     message: AgentMessage
     control: Control
-    def __init__(self, message: _Optional[_Union[AgentMessage, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ...) -> None: ...
+    replayed: ReplayedRecord
+    def __init__(self, message: _Optional[_Union[AgentMessage, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., replayed: _Optional[_Union[ReplayedRecord, _Mapping]] = ...) -> None: ...
+
+class ReplayedRecord(_message.Message):
+    __slots__ = ("letter_id", "address", "topic", "key", "value", "headers", "timestamp_ms")
+    class HeadersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: bytes
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
+    LETTER_ID_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_MS_FIELD_NUMBER: _ClassVar[int]
+    letter_id: str
+    address: str
+    topic: str
+    key: bytes
+    value: bytes
+    headers: _containers.ScalarMap[str, bytes]
+    timestamp_ms: int
+    def __init__(self, letter_id: _Optional[str] = ..., address: _Optional[str] = ..., topic: _Optional[str] = ..., key: _Optional[bytes] = ..., value: _Optional[bytes] = ..., headers: _Optional[_Mapping[str, bytes]] = ..., timestamp_ms: _Optional[int] = ...) -> None: ...
 
 class AgentMessage(_message.Message):
     __slots__ = ("sender", "turn", "index", "at_us", "event")
@@ -340,6 +367,26 @@ class DeadLetter(_message.Message):
     id: str
     at_ms: int
     def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., origin: _Optional[_Union[_agent_pb2.Origin, _Mapping]] = ..., address: _Optional[str] = ..., record_key: _Optional[bytes] = ..., record_value: _Optional[bytes] = ..., record_headers: _Optional[_Mapping[str, bytes]] = ..., truncated: bool = ..., event_id: _Optional[str] = ..., event_type: _Optional[str] = ..., code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., attempts: _Optional[int] = ..., id: _Optional[str] = ..., at_ms: _Optional[int] = ...) -> None: ...
+
+class SettledLetter(_message.Message):
+    __slots__ = ("fate", "at_ms", "reason", "schema_version")
+    class Fate(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        FATE_UNSPECIFIED: _ClassVar[SettledLetter.Fate]
+        REPLAYED: _ClassVar[SettledLetter.Fate]
+        DISCARDED: _ClassVar[SettledLetter.Fate]
+    FATE_UNSPECIFIED: SettledLetter.Fate
+    REPLAYED: SettledLetter.Fate
+    DISCARDED: SettledLetter.Fate
+    FATE_FIELD_NUMBER: _ClassVar[int]
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    fate: SettledLetter.Fate
+    at_ms: int
+    reason: str
+    schema_version: int
+    def __init__(self, fate: _Optional[_Union[SettledLetter.Fate, str]] = ..., at_ms: _Optional[int] = ..., reason: _Optional[str] = ..., schema_version: _Optional[int] = ...) -> None: ...
 
 class AgentSpec(_message.Message):
     __slots__ = ("type", "endpoints", "policy", "revision", "paused", "updated_ms", "schema_version", "connection", "limits", "routes", "draining")

@@ -12,7 +12,14 @@ from headgate.core.identity import partition_of
 from headgate.flink.intake import Intake, IntakeSettings
 from headgate.flink.router import Router
 from headgate.kafka.table import Shown
-from headgate.v1.turn_pb2 import AgentSpec, Control, GateInput, InboxRecord, Route
+from headgate.v1.turn_pb2 import (
+    AgentSpec,
+    Control,
+    GateInput,
+    InboxRecord,
+    ReplayedRecord,
+    Route,
+)
 
 KEYS = ("k0", "k1", "k2")
 RULES = {
@@ -73,3 +80,46 @@ def test_a_control_needs_no_route_and_no_registry(intake: Any) -> None:
     assert (found.address, found.control.control_id) == ("nobody/17", "c")
     [bad] = take(intake, "inbox", b"no-address", wish.SerializeToString())
     assert bad.refused.reason == "bad_inbox_record"
+
+
+def replayed(**given: Any) -> bytes:
+    record = ReplayedRecord(letter_id="order/17/4", topic="shop", key=b"17", **given)
+    return InboxRecord(replayed=record).SerializeToString()
+
+
+def test_a_replay_is_an_event_of_its_own_for_its_instance_alone(intake: Any) -> None:
+    [first] = take(intake, "shop", b"17", b'{"n": 1}')[1:]
+    [again] = take(intake, "inbox", b"order/17", replayed(address="order/17", value=b'{"n": 1}'))
+    assert (again.address, again.registry_position) == ("order/17", 9)
+    assert (again.event.data, again.event.type) == (first.event.data, first.event.type)
+    assert again.event.fingerprint != first.event.fingerprint
+    assert again.event.has_id, "a repeat of the replay must be known"
+    origin = again.event.origin
+    assert (origin.topic, origin.partition, origin.offset) == ("inbox", 2, 40)
+    [twice] = take(intake, "inbox", b"order/17", replayed(address="order/17", value=b'{"n": 1}'))
+    assert twice.event.fingerprint == again.event.fingerprint
+
+
+def test_a_replay_of_what_was_for_nobody_is_routed(intake: Any) -> None:
+    found = take(intake, "inbox", b"order/17/4", replayed(value=b"{}"))
+    assert [given.address for given in found] == ["audit/17", "order/17"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"value": b"{nope"}, "not_json"),
+        ({"value": b"{}", "topic": "gone"}, "unknown_topic"),
+        ({"value": b"{}", "topic": "quiet"}, "no_route"),
+    ],
+)
+def test_a_replay_that_fails_again_is_a_letter_of_its_own(
+    intake: Any, changes: dict[str, Any], reason: str
+) -> None:
+    record = ReplayedRecord(letter_id="shop/2/40", topic="shop", key=b"17")
+    record.MergeFrom(ReplayedRecord(**changes))
+    value = InboxRecord(replayed=record).SerializeToString()
+    [found] = take(intake, "inbox", b"shop/2/40", value)
+    letter = found.refused
+    assert (letter.reason, letter.id) == (reason, "inbox/2/40")
+    assert (letter.record_key, letter.record_value) == (b"17", changes["value"])

@@ -1,0 +1,220 @@
+"""`headgate dead-letters`: what could not be taken; hand it to the job again, or give it up."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
+from headgate.cli.letter_filter import (
+    AddressOption,
+    AgentOption,
+    IdsArgument,
+    LetterFilter,
+    ReasonOption,
+    SinceOption,
+    TopicOption,
+    TypeOption,
+    UntilOption,
+    read_filter,
+)
+from headgate.cli.letters import NoLetterError, find, open_ones, say_done, show_table, view_of
+from headgate.cli.look import Output, OutputOption, answers, as_json, table
+
+dead_letters = typer.Typer(
+    help="See what could not be taken; replay it, or give it up.", no_args_is_help=True
+)
+
+EverythingOption = Annotated[
+    bool, typer.Option("--everything", help="All that stand open, where nothing else is named.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+]
+WhyOption = Annotated[
+    str, typer.Option("--why", metavar="TEXT", help="Kept with the letters.", show_default=False)
+]
+
+
+@dead_letters.command("list")
+def list_letters(
+    ids: IdsArgument = None,
+    *,
+    agent: AgentOption = None,
+    address: AddressOption = None,
+    reason: ReasonOption = None,
+    event_type: TypeOption = None,
+    topic: TopicOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    is_all: Annotated[
+        bool, typer.Option("--all", help="Those that were replayed or discarded too.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="The oldest N.")
+    ] = None,
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    bootstrap: BootstrapOption = None,
+) -> None:
+    """List the dead letters that stand open, oldest first.
+
+    [bold]Examples[/]
+
+      headgate dead-letters list --agent order --since 2h
+      headgate dead-letters list -o json | jq -r '.[].id'
+    """
+    wanted = read_filter(
+        ids,
+        agent=agent,
+        address=address,
+        reason=reason,
+        event_type=event_type,
+        topic=topic,
+        since=since,
+        until=until,
+    )
+    found = find(find_broker(config, bootstrap), wanted, is_all=is_all)
+    views = [view_of(each) for each in islice(found, limit)]
+    if output is Output.JSON:
+        as_json(views)
+    elif not views:
+        answers.print("No dead letters." if wanted.is_empty else "No such dead letters.")
+    else:
+        show_table(views, is_all=is_all)
+
+
+@dead_letters.command("show")
+def show(
+    letter_id: Annotated[str, typer.Argument(metavar="ID", show_default=False)],
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    bootstrap: BootstrapOption = None,
+) -> None:
+    """Show all of one dead letter: why, of what record, what it held, what became of it.
+
+    [bold]Example[/]
+
+      headgate dead-letters show order/17/4
+    """
+    broker = find_broker(config, bootstrap)
+    wanted = LetterFilter(ids=frozenset({letter_id}))
+    found = next(find(broker, wanted, is_all=True), None)
+    if found is None:
+        message = f"no dead letter {letter_id!r}; see `headgate dead-letters list --all`"
+        raise NoLetterError(message)
+    seen = view_of(found)
+    if output is Output.JSON:
+        as_json(seen)
+        return
+    import json
+
+    rows = [
+        (name, value if isinstance(value, str) else json.dumps(value))
+        for name, value in seen.items()
+    ]
+    table(("", ""), [(name, text) for name, text in rows if text not in {"", "0", "false"}])
+
+
+@dead_letters.command("replay")
+def replay(
+    ids: IdsArgument = None,
+    *,
+    agent: AgentOption = None,
+    address: AddressOption = None,
+    reason: ReasonOption = None,
+    event_type: TypeOption = None,
+    topic: TopicOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    everything: EverythingOption = False,
+    dry_run: DryRunOption = False,
+    why: WhyOption = "",
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    bootstrap: BootstrapOption = None,
+) -> None:
+    """Hand records of dead letters to the job again, each once, behind what already waits.
+
+    Only the instance that gave an event up gets it again; a record that was
+    for nobody goes where the routes lead now. Its letter is settled in the
+    same transaction.
+
+    [bold]Examples[/]
+
+      headgate dead-letters replay order/17/4
+      headgate dead-letters replay --agent order --reason agent_error --dry-run
+    """
+    wanted = read_filter(
+        ids,
+        agent=agent,
+        address=address,
+        reason=reason,
+        event_type=event_type,
+        topic=topic,
+        since=since,
+        until=until,
+    )
+    broker = find_broker(config, bootstrap)
+    letters = open_ones(broker, wanted, everything=everything)
+    from headgate.kafka.letters import Settling
+    from headgate.kafka.originals import Originals
+    from headgate.kafka.span import Spans
+
+    names = broker.config.topic_names
+    with Spans(broker.bootstrap, is_read_committed=False) as spans:
+        originals = Originals(spans, names)
+        found = {each.letter.id: originals.find(each.letter) for each in letters}
+    refused = {name: why_not for name, why_not in found.items() if isinstance(why_not, str)}
+    records = [record for record in found.values() if not isinstance(record, str)]
+    done = [record.letter_id for record in records]
+    if records and not dry_run:
+        with Settling(broker.bootstrap, names) as settling:
+            done = settling.replay(records, reason=why)
+    say_done("replayed", done, refused, dry_run=dry_run, output=output)
+
+
+@dead_letters.command("discard")
+def discard(
+    ids: IdsArgument = None,
+    *,
+    agent: AgentOption = None,
+    address: AddressOption = None,
+    reason: ReasonOption = None,
+    event_type: TypeOption = None,
+    topic: TopicOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    everything: EverythingOption = False,
+    dry_run: DryRunOption = False,
+    why: WhyOption = "",
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    bootstrap: BootstrapOption = None,
+) -> None:
+    """Give dead letters up for good: they are listed no more, and never replayed.
+
+    [bold]Example[/]
+
+      headgate dead-letters discard --reason not_json --since 1d --why 'bad import'
+    """
+    wanted = read_filter(
+        ids,
+        agent=agent,
+        address=address,
+        reason=reason,
+        event_type=event_type,
+        topic=topic,
+        since=since,
+        until=until,
+    )
+    broker = find_broker(config, bootstrap)
+    done = [each.letter.id for each in open_ones(broker, wanted, everything=everything)]
+    if done and not dry_run:
+        from headgate.kafka.letters import Settling
+
+        with Settling(broker.bootstrap, broker.config.topic_names) as settling:
+            done = settling.discard(done, reason=why)
+    say_done("discarded", done, {}, dry_run=dry_run, output=output)
