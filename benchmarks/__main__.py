@@ -25,7 +25,7 @@ RATES = "200,500,1000,2000,3000,4000"
 
 # In the order in which `all` runs them; module names are theirs with underscores.
 SCENARIOS = ("ladder", "hot-key", "in-flight", "outages", "peer")
-TOOLS = ("profile", "micro", "core")
+TOOLS = ("profile", "micro", "core", "parked")
 
 
 def scenario(name: str) -> Scenario:

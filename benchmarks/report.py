@@ -106,6 +106,7 @@ COLUMNS: list[tuple[str, Any]] = [
     ("worker cores", _at("worker_cores")),
     ("checkpoints", _at("checkpoints", "count")),
     ("ms p50/90/max", _at("checkpoints", "text")),
+    ("list s p50/90/99", _three("list_seconds")),
     ("outage s min", _at("outage_seconds", "min")),
     ("median", _at("outage_seconds", "median")),
     ("max", _at("outage_seconds", "max")),

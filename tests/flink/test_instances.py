@@ -48,3 +48,45 @@ def test_reset_removes_state_and_turns_go_on_counting(runtime: Runtime) -> None:
     assert answer["data"]["count"] == 1
     assert answer["id"] == f"mirror/{key}/4/0"
     assert decide(runtime, "cancel", key) == 5, "with nothing in flight it is a turn all the same"
+
+
+def test_parked_instances_are_listed_until_they_go_on(runtime: Runtime) -> None:
+    keys = [runtime.fresh() for _ in range(3)]
+    for key in keys:
+        decide(runtime, "park", key)
+    listed = {each["address"]: each for each in parked(runtime)}
+    for key in keys:
+        assert (listed[f"mirror/{key}"]["turn"], listed[f"mirror/{key}"]["message"]) == (
+            1,
+            "a test",
+        )
+    decide(runtime, "resume", keys[0])
+    decide(runtime, "reset", keys[1])
+    left = {each["address"] for each in parked(runtime)} & {f"mirror/{key}" for key in keys}
+    assert left == {f"mirror/{keys[2]}"}
+    decide(runtime, "resume", keys[2])
+
+
+def parked(runtime: Runtime) -> list[dict[str, object]]:
+    return list(runtime.headgate("instances", "list", "--parked", "--agent", "mirror"))
+
+
+def test_an_instance_is_described_as_it_is(runtime: Runtime) -> None:
+    key = runtime.fresh()
+
+    def described() -> dict[str, object]:
+        return dict(runtime.headgate("instances", "describe", f"mirror/{key}"))
+
+    assert described() == {"address": f"mirror/{key}", "status": "never was"}
+    runtime.send("events", key, {"n": 1})
+    runtime.answers(key)
+    seen = described()
+    assert (seen["status"], seen["turn"], seen["values"]) == ("idle", 1, {"count": 1})
+    decide(runtime, "park", key)
+    runtime.send("events", key, {"n": 2}, event_id=f"second-{key}", event_type="later")
+    runtime.assert_unharmed()
+    seen = described()
+    assert (seen["status"], seen["turn"], seen["waiting"]) == ("parked", 2, 1)
+    assert seen["events"] == [{"id": f"second-{key}", "type": "later", "source": "tests"}]
+    decide(runtime, "resume", key)
+    assert runtime.answers(key, 2)[-1]["data"]["count"] == 2

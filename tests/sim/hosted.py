@@ -40,7 +40,7 @@ from headgate.v1.turn_pb2 import (
 from tests.flink.test_gate import Stored
 
 KEYS = ("shard-a", "shard-b")
-TOPICS = Topics("journal", "outbox", "history", "dead-letters")
+TOPICS = Topics("journal", "outbox", "history", "dead-letters", "parked")
 
 
 class HostedStore:
@@ -207,6 +207,8 @@ class HostedGate:
                     self.sinks.outbox.write(Emitted(key.decode(), value))
                 case "history":
                     self.sinks.history.write(Emitted(key.decode(), value))
+                case "parked":
+                    self.sinks.parked.write(Emitted(key.decode(), value))
                 case _:
                     self.sinks.letters.write(DeadLetter.FromString(value))
 

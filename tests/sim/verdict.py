@@ -12,6 +12,7 @@ from headgate.sim.world import World
 from headgate.v1.agent_pb2 import Event
 from headgate.v1.turn_pb2 import (
     HistoryRecord,
+    ParkedInstance,
     StoredChunk,
     StoredControl,
     StoredWindowEntry,
@@ -51,6 +52,7 @@ def check(schedule: Schedule) -> dict[str, Chain]:
         _check_events(schedule, address, chains.get(address))
     _check_outputs(world, chains)
     _check_letters(schedule, chains)
+    _check_parked(world, chains)
     _check_attempts(chains)
     _check_controls(chains)
     _check_calls(world, chains, forgets=schedule.theme.forgets)
@@ -188,6 +190,15 @@ def _check_letters(schedule: Schedule, chains: dict[str, Chain]) -> None:
                 assert scripts[letter.event_id] in {"fail", "terminal"}, (
                     f"{letter.event_id} is given up ({letter.reason}), it did nothing wrong"
                 )
+
+
+def _check_parked(world: World, chains: dict[str, Chain]) -> None:
+    """Who reads the newest record of each instance knows which are parked."""
+    newest = {each.address: each.value for each in world.sinks.parked.committed}
+    listed = {address for address, value in newest.items() if value}
+    assert listed == {address for address, chain in chains.items() if chain.is_parked}
+    for address in listed:
+        assert ParkedInstance.FromString(newest[address]).turn <= len(chains[address].outcomes)
 
 
 def _check_controls(chains: dict[str, Chain]) -> None:

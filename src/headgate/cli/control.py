@@ -38,10 +38,7 @@ def decide(
     bootstrap: str | None,
 ) -> None:
     """Send a control, wait until it is applied unless that is not wanted, say what came of it."""
-    agent_type, slash, key = address.partition("/")
-    if not (agent_type and slash and key):
-        message = f"{address!r} is no address: give agent type and key, such as order/17"
-        raise AddressError(message)
+    read_address(address)
     broker = find_broker(config, bootstrap)
     from headgate.kafka.controls import send_control
 
@@ -66,3 +63,12 @@ def decide(
         answers.print(f"{verb} of {address} is on its way")
     else:
         answers.print(f"{verb} of {address} is turn {turn}")
+
+
+def read_address(address: str) -> tuple[str, str]:
+    """Return agent type and key; raises AddressError."""
+    agent_type, slash, key = address.partition("/")
+    if not (agent_type and slash and key):
+        message = f"{address!r} is no address: give agent type and key, such as order/17"
+        raise AddressError(message)
+    return agent_type, key

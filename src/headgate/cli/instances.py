@@ -1,4 +1,6 @@
-"""`headgate instances`: what an operator decides about one instance, journaled as a turn."""
+"""`headgate instances`: looking at instances, and what an operator decides about one of them,
+journaled as a turn.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,16 @@ from typing import Annotated
 
 import typer
 
+from headgate.cli import instance_views
 from headgate.cli.broker import BootstrapOption, ConfigOption
 from headgate.cli.control import decide
 from headgate.cli.look import Output, OutputOption
 
-instances = typer.Typer(help="Decide about single instances.", no_args_is_help=True)
+instances = typer.Typer(
+    help="Look at instances, and decide about single ones.", no_args_is_help=True
+)
+instances.command("list")(instance_views.list_instances)
+instances.command("describe")(instance_views.describe)
 
 Address = Annotated[
     str, typer.Argument(metavar="ADDRESS", help="Such as order/17.", show_default=False)

@@ -60,6 +60,8 @@ class TopicNames(NamedTuple):
     history: str
     dead_letters: str
     settled: str
+    parked: str
+    answers: str
 
 
 class KafkaConfig(Section):

@@ -10,7 +10,8 @@ from __future__ import annotations
 from headgate.core import dedup, render
 from headgate.core.identity import next_base
 from headgate.core.instance import Instance
-from headgate.core.model import DeadLettered, Emit, OutcomeRead, RecordHistory
+from headgate.core.model import DeadLettered, Emit, OutcomeRead, Parking, RecordHistory
+from headgate.core.parking import parking_of
 from headgate.v1.agent_pb2 import FAILURE_CODE_UNSPECIFIED
 from headgate.v1.turn_pb2 import Controlled, DeadLetter, EventRef, Failed, HistoryRecord, Outcome
 
@@ -44,6 +45,10 @@ def apply(instance: Instance, read: OutcomeRead) -> bool:
             _fresh_start(instance, taken)
     control.ClearField("in_flight")
     _record(instance, read)
+    if not outcome.HasField("completed"):
+        parking = parking_of(outcome, turn=control.turn, at_us=control.at_us)
+        if parking is not None:
+            instance.transition.effects.append(Parking(parking))
     return True
 
 

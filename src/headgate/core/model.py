@@ -139,7 +139,14 @@ class DeadLettered:
     letter: DeadLetter
 
 
-Effect = SendRequest | Decide | Emit | RecordHistory | DeadLettered
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """Write to the parked instances: ParkedInstance bytes, empty if it goes on."""
+
+    value: bytes
+
+
+Effect = SendRequest | Decide | Emit | RecordHistory | DeadLettered | Parking
 
 
 @dataclass(slots=True)

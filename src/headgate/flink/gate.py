@@ -33,6 +33,7 @@ from headgate.core.model import (
 )
 from headgate.core.patience import Patience
 from headgate.core.readiness import Readiness
+from headgate.core.report import report
 from headgate.flink.outputs import Journaled, Output, Outputs, Topics
 from headgate.flink.refusal import letter_for_refused
 from headgate.flink.shard import Shard
@@ -40,7 +41,7 @@ from headgate.flink.shards import shards_of
 from headgate.flink.storage import StoredEntries
 from headgate.kafka.shared_table import SharedTable
 from headgate.v1 import turn_pb2
-from headgate.v1.turn_pb2 import GateInput, JournalRecord
+from headgate.v1.turn_pb2 import GateInput, InstanceReport, JournalRecord
 
 SILENCE_SECONDS = 5.0
 """After this long without a tick Invoke, or the journal between, may be gone: requests are sent
@@ -121,6 +122,8 @@ class Gate(KeyedCoProcessFunction):
                 self._step(shard, given.address, EventArrived(given.event))
             case "control":
                 self._step(shard, given.address, ControlArrived(given.control))
+            case "inspect":
+                self._outputs.answer(given.inspect.request_id, self._look(shard, given.address))
             case _:
                 self._outputs.set_aside(given.refused.record_key, given.refused)
         return self._finish(shard, ctx)
@@ -250,6 +253,13 @@ class Gate(KeyedCoProcessFunction):
         if letter is not None:
             letter.id = part_id(letter.id, self._part)
             self._outputs.carry_out(address, shard.number, DeadLettered(letter))
+
+    def _look(self, shard: Shard, address: str) -> InstanceReport:
+        try:
+            snapshot = Snapshot(address, shard.control_of(address), shard.items_of(address))
+            return report(snapshot, self._now_ms)
+        except StateVersionError as error:
+            return InstanceReport(address=address, now_ms=self._now_ms, problem=str(error))
 
     def _around(self, address: str) -> Surroundings:
         """What dispatching sees: the same for all instances of a type that one record is about."""

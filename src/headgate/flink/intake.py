@@ -101,6 +101,8 @@ class Intake(ProcessFunction):
         match found.WhichOneof("kind"):
             case "control" if "/" in address:
                 return [GateInput(address=address, control=found.control)]
+            case "inspect" if "/" in address:
+                return [GateInput(address=address, inspect=found.inspect)]
             case "replayed":
                 return self._replayed(found.replayed, record)
         return _bad_inbox(record, "its key is no address, or it is of no kind that is known")

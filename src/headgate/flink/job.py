@@ -27,8 +27,10 @@ from headgate.kafka.transactions import transactional_id_prefix
 
 REQUESTS = "SELECT f2 FROM headgate_gate WHERE f0 = ''"
 
-RECORDS = "SELECT f0, f1, f2 FROM headgate_gate WHERE f0 <> ''"
-"""Topic, key and value of what the sink writes."""
+RECORDS = "SELECT f0, f1, NULLIF(f2, X'') FROM headgate_gate WHERE f0 <> ''"
+"""Topic, key and value of what the sink writes. No record has an empty value: that stands for null,
+which takes a key out of a compacted topic.
+"""
 
 
 def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
@@ -65,7 +67,7 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         partitions=config.kafka.partitions,
         group=group,
     )
-    topics = Topics(names.journal, names.outbox, names.history, names.dead_letters)
+    topics = Topics(names.journal, names.outbox, names.history, names.dead_letters, names.parked)
     gate = (
         _by_shard(intake)
         .connect(_by_shard(journal))
@@ -79,7 +81,7 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         tables,
         tables.sql_query(RECORDS),
         bootstrap=bootstrap,
-        topics=[names.outbox, names.history, names.dead_letters],
+        topics=[names.outbox, names.history, names.dead_letters, names.parked],
         prefix=transactional_id_prefix(config.job.name),
         timeout_ms=int(config.job.transaction_timeout.total_seconds() * 1000),
     )
@@ -89,6 +91,7 @@ def _invoke(env: StreamExecutionEnvironment, requests: DataStream, config: Confi
     invoke = InvokeSettings(
         bootstrap=config.kafka.bootstrap,
         journal=config.topic_names.journal,
+        answers=config.topic_names.answers,
         gather_seconds=config.job.gather_ms / 1000,
         concurrency=config.limits.endpoint_concurrency,
         queue_bytes=config.limits.endpoint_queue,

@@ -13,9 +13,26 @@ from typing import Any, assert_never
 
 from headgate.core.batch import pack_requests
 from headgate.core.letters import letter_for_record, part_id
-from headgate.core.model import DeadLettered, Decide, Effect, Emit, RecordHistory, SendRequest
+from headgate.core.model import (
+    DeadLettered,
+    Decide,
+    Effect,
+    Emit,
+    Parking,
+    RecordHistory,
+    SendRequest,
+)
 from headgate.core.readiness import Readiness
-from headgate.v1.turn_pb2 import DeadLetter, Decision, Hello, InvokeRequest, Shard, Tick
+from headgate.v1.turn_pb2 import (
+    Answer,
+    DeadLetter,
+    Decision,
+    Hello,
+    InstanceReport,
+    InvokeRequest,
+    Shard,
+    Tick,
+)
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +55,7 @@ class Topics:
     outbox: str
     history: str
     dead_letters: str
+    parked: str
 
 
 class Outputs:
@@ -70,8 +88,16 @@ class Outputs:
                 self._records.append((self._topics.history, address.encode(), value))
             case DeadLettered(letter):
                 self.set_aside(address.encode(), letter)
+            case Parking(value):
+                # Empty becomes null on its way to the sink: a tuple of Flink's holds no nulls.
+                self._records.append((self._topics.parked, address.encode(), value))
             case _ as never:
                 assert_never(never)
+
+    def answer(self, request_id: str, report: InstanceReport) -> None:
+        """Tell whoever asked, through Invoke. It waits for no start tick: nothing comes of it."""
+        answer = Answer(request_id=request_id, report=report.SerializeToString())
+        self._requests.append(InvokeRequest(answer=answer).SerializeToString())
 
     def set_aside(self, key: bytes, letter: DeadLetter) -> None:
         """Write a dead letter."""

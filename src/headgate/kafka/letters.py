@@ -7,6 +7,7 @@ is the topic's, so that of two commands at once the one that came first is fence
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from google.protobuf.message import DecodeError
 
 from headgate.config import TopicNames
 from headgate.core.identity import partition_of
+from headgate.kafka.compacted import newest
 from headgate.kafka.connect import open_producer
 from headgate.kafka.errors import PublishError
 from headgate.kafka.publish import count_partitions
@@ -57,8 +59,12 @@ def read_letters(bootstrap: str, names: TopicNames) -> Iterator[Filed]:
 
 
 def _settled(bootstrap: str, topic: str) -> dict[str, SettledLetter]:
-    with Tail(bootstrap, topic, _mark, start="start", is_read_committed=True) as tail:
-        return dict(tail.backlog())
+    found: dict[str, SettledLetter] = {}
+    for key, value in newest(bootstrap, topic).items():
+        # Somebody else's record settles nothing.
+        with contextlib.suppress(DecodeError):
+            found[key.decode(errors="replace")] = SettledLetter.FromString(value)
+    return found
 
 
 def _letter(record: Record) -> DeadLetter | None:
@@ -67,14 +73,6 @@ def _letter(record: Record) -> DeadLetter | None:
     except DecodeError:
         return None
     return letter if letter.reason else None
-
-
-def _mark(record: Record) -> tuple[str, SettledLetter] | None:
-    try:
-        found = SettledLetter.FromString(record.value or b"")
-    except DecodeError:
-        return None
-    return (record.key or b"").decode(errors="replace"), found
 
 
 class Settling:

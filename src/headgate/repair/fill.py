@@ -50,7 +50,7 @@ def fill(config: Config, gaps: Sequence[Gap]) -> None:
             producer.send(
                 gap.topic,
                 key=gap.address.encode(),
-                value=gap.value,
+                value=gap.value or None,
                 partition=gap.partition,
                 timestamp_ms=gap.timestamp_ms,
             )

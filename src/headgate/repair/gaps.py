@@ -15,6 +15,7 @@ from typing import Any
 
 from headgate.config import Config, TopicNames
 from headgate.core.model import OutcomeRead
+from headgate.core.parking import parking_of
 from headgate.core.replay import Standing, genesis, replay
 from headgate.kafka.span import Spans
 from headgate.repair.journal import outcomes_in
@@ -23,7 +24,7 @@ from headgate.repair.present import Place, Present, read_present
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A record that a turn made and that no reader of the committed sees.
+    """A record that a turn made and that no reader of the committed sees. No value: a null.
 
     `timestamp_ms` is the log-append time of the outcome: the timestamp that the job gives it.
     """
@@ -91,6 +92,8 @@ class Follower:
         self._present = present
         self._found = found
         self._stands: dict[str, Standing] = {}
+        # The last word on whether an instance is parked: missing, or None if it is there.
+        self._parkings: dict[str, Gap | None] = {}
 
     def follow(self, outcomes: Iterable[tuple[str, OutcomeRead]]) -> None:
         """Take outcomes in the journal's order."""
@@ -104,6 +107,21 @@ class Follower:
                 self._stands[address] = after
             else:
                 self._stands[address] = self._fill(address, stood, read)
+            self._note_parking(address, self._stands[address], read)
+        self._found.gaps += filter(None, self._parkings.values())
+
+    def _note_parking(self, address: str, stands: Standing, read: OutcomeRead) -> None:
+        """Note what a turn says of parking: only the last word may be written behind the others.
+
+        It is in one transaction with the history: both are there, or neither.
+        """
+        value = parking_of(read.outcome, turn=stands.turn, at_us=stands.at_us)
+        if value is None:
+            return
+        name, topic = f"{address}/{stands.turn}", self._names.parked
+        missing = Gap(topic, read.partition, address, name, value, read.appended_ms)
+        is_there = read.outcome.outcome_id in self._present.turns
+        self._parkings[address] = None if is_there else missing
 
     def _before(self, address: str, read: OutcomeRead) -> Standing | None:
         """Return where the instance stood if the outcome applied to it, else None."""

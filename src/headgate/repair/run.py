@@ -55,7 +55,9 @@ def survey_settled(
         )
         raise NotSettledError(message)
     await_settled(
-        config.kafka.bootstrap, [names.outbox, names.history, names.dead_letters], partitions
+        config.kafka.bootstrap,
+        [names.outbox, names.history, names.dead_letters, names.parked],
+        partitions,
     )
     positions = checkpoint.next_offsets(names.journal, partitions)
     return survey(config, positions, since_ms=since_ms, history_since_ms=history_since_ms)

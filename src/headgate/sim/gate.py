@@ -12,6 +12,7 @@ from headgate.core.model import (
     Decide,
     Emit,
     Input,
+    Parking,
     RecordHistory,
     SendRequest,
     Surroundings,
@@ -43,18 +44,21 @@ class Sinks:
     outbox: Sink[Emitted] = field(default_factory=Sink)
     history: Sink[Emitted] = field(default_factory=Sink)
     letters: Sink[DeadLetter] = field(default_factory=Sink)
+    parked: Sink[Emitted] = field(default_factory=Sink)
 
     def commit(self) -> None:
-        """Commit all three, as one checkpoint does."""
+        """Commit all, as one checkpoint does."""
         self.outbox.commit()
         self.history.commit()
         self.letters.commit()
+        self.parked.commit()
 
     def abort(self) -> None:
-        """Abort all three, as a restore does."""
+        """Abort all, as a restore does."""
         self.outbox.abort()
         self.history.abort()
         self.letters.abort()
+        self.parked.abort()
 
 
 @dataclass(slots=True)
@@ -93,6 +97,8 @@ class Gate:
                     self.sinks.history.write(Emitted(address, value))
                 case DeadLettered(letter):
                     self.sinks.letters.write(letter)
+                case Parking(value):
+                    self.sinks.parked.write(Emitted(address, value))
                 case _ as never:
                     assert_never(never)
         self._pass_on(address, requests, is_turn=transition.note == "applied")

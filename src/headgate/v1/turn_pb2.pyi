@@ -9,16 +9,26 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class InvokeRequest(_message.Message):
-    __slots__ = ("call", "hello", "decide", "batch")
+    __slots__ = ("call", "hello", "decide", "batch", "answer")
     CALL_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     DECIDE_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
     call: Call
     hello: Hello
     decide: Decision
     batch: InvokeBatch
-    def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., decide: _Optional[_Union[Decision, _Mapping]] = ..., batch: _Optional[_Union[InvokeBatch, _Mapping]] = ...) -> None: ...
+    answer: Answer
+    def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., decide: _Optional[_Union[Decision, _Mapping]] = ..., batch: _Optional[_Union[InvokeBatch, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ...) -> None: ...
+
+class Answer(_message.Message):
+    __slots__ = ("request_id", "report")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    report: bytes
+    def __init__(self, request_id: _Optional[str] = ..., report: _Optional[bytes] = ...) -> None: ...
 
 class Decision(_message.Message):
     __slots__ = ("outcome", "partition")
@@ -51,20 +61,22 @@ class Shard(_message.Message):
     def __init__(self, partition: _Optional[int] = ..., key: _Optional[bytes] = ...) -> None: ...
 
 class GateInput(_message.Message):
-    __slots__ = ("address", "shard", "event", "control", "refused", "registry_position")
+    __slots__ = ("address", "shard", "event", "control", "refused", "inspect", "registry_position")
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     SHARD_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     CONTROL_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
+    INSPECT_FIELD_NUMBER: _ClassVar[int]
     REGISTRY_POSITION_FIELD_NUMBER: _ClassVar[int]
     address: str
     shard: int
     event: _agent_pb2.Event
     control: Control
     refused: DeadLetter
+    inspect: Inspect
     registry_position: int
-    def __init__(self, address: _Optional[str] = ..., shard: _Optional[int] = ..., event: _Optional[_Union[_agent_pb2.Event, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., refused: _Optional[_Union[DeadLetter, _Mapping]] = ..., registry_position: _Optional[int] = ...) -> None: ...
+    def __init__(self, address: _Optional[str] = ..., shard: _Optional[int] = ..., event: _Optional[_Union[_agent_pb2.Event, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., refused: _Optional[_Union[DeadLetter, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., registry_position: _Optional[int] = ...) -> None: ...
 
 class Call(_message.Message):
     __slots__ = ("request", "endpoint", "policy", "state_bytes", "partition", "service")
@@ -253,14 +265,22 @@ class Controlled(_message.Message):
     def __init__(self, verb: _Optional[_Union[Controlled.Verb, str]] = ..., control_id: _Optional[str] = ..., reason: _Optional[str] = ..., dead_letter: _Optional[_Union[DeadLetter, _Mapping]] = ...) -> None: ...
 
 class InboxRecord(_message.Message):
-    __slots__ = ("message", "control", "replayed")
+    __slots__ = ("message", "control", "replayed", "inspect")
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     CONTROL_FIELD_NUMBER: _ClassVar[int]
     REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    INSPECT_FIELD_NUMBER: _ClassVar[int]
     message: AgentMessage
     control: Control
     replayed: ReplayedRecord
-    def __init__(self, message: _Optional[_Union[AgentMessage, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., replayed: _Optional[_Union[ReplayedRecord, _Mapping]] = ...) -> None: ...
+    inspect: Inspect
+    def __init__(self, message: _Optional[_Union[AgentMessage, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., replayed: _Optional[_Union[ReplayedRecord, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ...) -> None: ...
+
+class Inspect(_message.Message):
+    __slots__ = ("request_id",)
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    def __init__(self, request_id: _Optional[str] = ...) -> None: ...
 
 class ReplayedRecord(_message.Message):
     __slots__ = ("letter_id", "address", "topic", "key", "value", "headers", "timestamp_ms")
@@ -367,6 +387,40 @@ class DeadLetter(_message.Message):
     id: str
     at_ms: int
     def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., origin: _Optional[_Union[_agent_pb2.Origin, _Mapping]] = ..., address: _Optional[str] = ..., record_key: _Optional[bytes] = ..., record_value: _Optional[bytes] = ..., record_headers: _Optional[_Mapping[str, bytes]] = ..., truncated: bool = ..., event_id: _Optional[str] = ..., event_type: _Optional[str] = ..., code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., attempts: _Optional[int] = ..., id: _Optional[str] = ..., at_ms: _Optional[int] = ...) -> None: ...
+
+class ParkedInstance(_message.Message):
+    __slots__ = ("turn", "at_us", "code", "message", "event_id", "schema_version")
+    TURN_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    turn: int
+    at_us: int
+    code: _agent_pb2.FailureCode
+    message: str
+    event_id: str
+    schema_version: int
+    def __init__(self, turn: _Optional[int] = ..., at_us: _Optional[int] = ..., code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., message: _Optional[str] = ..., event_id: _Optional[str] = ..., schema_version: _Optional[int] = ...) -> None: ...
+
+class InstanceReport(_message.Message):
+    __slots__ = ("address", "now_ms", "control", "problem", "state", "truncated", "waiting")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    NOW_MS_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    now_ms: int
+    control: StoredControl
+    problem: str
+    state: _agent_pb2.State
+    truncated: bool
+    waiting: _containers.RepeatedCompositeFieldContainer[_agent_pb2.Event]
+    def __init__(self, address: _Optional[str] = ..., now_ms: _Optional[int] = ..., control: _Optional[_Union[StoredControl, _Mapping]] = ..., problem: _Optional[str] = ..., state: _Optional[_Union[_agent_pb2.State, _Mapping]] = ..., truncated: bool = ..., waiting: _Optional[_Iterable[_Union[_agent_pb2.Event, _Mapping]]] = ...) -> None: ...
 
 class SettledLetter(_message.Message):
     __slots__ = ("fate", "at_ms", "reason", "schema_version")

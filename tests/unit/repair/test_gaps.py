@@ -11,9 +11,11 @@ from headgate.core.model import OutcomeRead
 from headgate.core.replay import Standing
 from headgate.repair.gaps import Follower, Survey
 from headgate.repair.present import Present
-from tests.unit.core.build import ADDRESS
+from headgate.v1.turn_pb2 import Controlled, ParkedInstance
+from tests.unit.core.build import ADDRESS, Host, decision_of
 from tests.unit.repair.turns import HISTORY, LETTERS, OUTBOX, Life, live
 
+PARKED = "headgate.parked"
 KEPT = list(live().records)
 
 
@@ -52,8 +54,25 @@ def test_a_whole_life_has_no_gap() -> None:
 def test_what_was_lost_is_made_again_byte_for_byte(lost: list[tuple[str, str]]) -> None:
     life = live()
     gaps, found = gaps_of(present_of(life, lost), life.reads)
-    assert gaps == {each: life.records[each] for each in lost}
+    # The reset said that the instance is not parked, in the transaction of its history.
+    reset = f"{ADDRESS}/4"
+    parked = {(PARKED, reset): b""} if (HISTORY, reset) in lost else {}
+    assert gaps == {**{each: life.records[each] for each in lost}, **parked}
     assert found.uncertain == []
+
+
+def test_of_parking_only_the_last_word_is_made_again() -> None:
+    life, host = Life(), Host()
+    for verb in (Controlled.PARK, Controlled.RESUME, Controlled.PARK):
+        control = decision_of(host.wish(verb, control_id=str(len(life.reads))))
+        control.outcome_id = bytes([len(life.reads)]) * 16
+        life.take(host, control)
+    turns = [f"{ADDRESS}/{turn}" for turn in (1, 2, 3)]
+    gaps, _ = gaps_of(present_of(life, [(HISTORY, turns[0])]), life.reads)
+    assert set(gaps) == {(HISTORY, turns[0])}
+    gaps, _ = gaps_of(present_of(life, [(HISTORY, turn) for turn in turns]), life.reads)
+    assert {name for topic, name in gaps if topic == PARKED} == {turns[2]}
+    assert ParkedInstance.FromString(gaps[PARKED, turns[2]]).turn == 3
 
 
 def test_the_history_tells_where_a_shortened_journal_begins() -> None:
