@@ -98,9 +98,9 @@ class Mirror:
     count: int = 0
 
 
-def mirror(name: str = "mirror") -> Agent[Mirror]:
+def mirror(name: str = "mirror", revision: str = "1") -> Agent[Mirror]:
     """Make an agent that answers with what it was given; told to be large, it is."""
-    agent = Agent(name, Mirror)
+    agent = Agent(name, Mirror, revision=revision)
 
     @agent.on("*")
     def answer(turn: Turn[Mirror], event: Event) -> None:

@@ -10,6 +10,7 @@ import pytest
 from headgate.cli.attach import UnfitServiceError
 from headgate.cli.job_topics import TopicNotReadError
 from headgate.cli.registered import UnknownAgentError
+from headgate.core.canary import is_canary
 from headgate.kafka.publish import Placed
 from headgate.kafka.registry import read_registry, write_specs
 from headgate.testing.serving import Serving
@@ -282,4 +283,58 @@ def test_a_hundred_agents_come_and_go_while_events_flow(runtime: Runtime, name: 
             "the one that stayed missed nothing, took nothing twice"
         )
         assert len(taken_by(runtime, *names)) == len(names)
+    runtime.assert_unharmed()
+
+
+def test_a_canary_gets_its_instances_is_promoted_and_loses_nothing(
+    runtime: Runtime, name: str
+) -> None:
+    keys = [f"{runtime.fresh()}-{number}" for number in range(60)]
+    spec = AgentSpec(type=name)
+    spec.canary.revision, spec.canary.share = "v2", 3_000
+    expected = {key: is_canary(spec, f"{name}/{key}") for key in keys}
+    assert 0 < sum(expected.values()) < len(keys)
+    sent: list[Place] = []
+
+    def publish() -> None:
+        for key in keys:
+            sent.append(place_of(runtime.send(TOPIC, key, {"n": 1})))
+        await_true(runtime, "all taken", lambda: set(sent) <= set(taken_by(runtime, name)))
+
+    def revisions(turns: slice) -> dict[str, set[str]]:
+        told: dict[str, list[str]] = {}
+        for record in list(runtime.records.history_records):
+            if record.outcome.agent_type == name:
+                told.setdefault(record.outcome.key, []).append(record.outcome.revision)
+        return {key: set(found[turns]) for key, found in told.items()}
+
+    # An instance of the canary's: it shows when the job has heard of a change.
+    probe = next(key for key in map(str, range(99)) if is_canary(spec, f"{name}/probe-{key}"))
+
+    def until_probe_is(revision: str) -> None:
+        def shows(_: list[Place]) -> bool:
+            return revisions(slice(-1, None)).get(f"probe-{probe}") == {revision}
+
+        send_until(runtime, f"probe-{probe}", shows)
+
+    first = Serving(mirror(name, "v1"))
+    with Serving(mirror(name, "v2")) as second:
+        runtime.headgate("agents", "attach", name, "--endpoint", first.endpoint, "--route", TOPIC)
+        until_probe_is("v1")
+        publish()
+        assert set().union(*revisions(slice(0, 1)).values()) == {"v1"}
+        on_trial = ("--endpoint", second.endpoint, "--revision", "v2", "--canary", "30%")
+        runtime.headgate("agents", "attach", name, *on_trial)
+        until_probe_is("v2")
+        publish()
+        publish()
+        found = revisions(slice(-2, None))
+        assert {key: found[key] == {"v2"} for key in keys} == expected
+        assert all(len(found[key]) == 1 for key in keys)
+        runtime.headgate("agents", "promote", name)
+        first.close()
+        publish()
+        assert set().union(*(revisions(slice(-1, None))[key] for key in keys)) == {"v2"}
+    taken = [place for place in taken_by(runtime, name) if place in set(sent)]
+    assert sorted(taken) == sorted(sent)
     runtime.assert_unharmed()

@@ -30,7 +30,14 @@ def registered(spec: AgentSpec) -> dict[str, Any]:
         "policy": policy_view(spec.policy),
         "updated_ms": spec.updated_ms,
     }
-    if service_bytes(spec):
+    if spec.HasField("canary"):
+        canary = spec.canary
+        shown["canary"] = {
+            "revision": canary.revision,
+            "endpoints": list(canary.endpoints or spec.endpoints),
+            "percent": canary.share / 100,
+        }
+    if service_bytes(spec, spec.endpoints):
         shown["connection"] = _connection_view(spec.connection)
         limits = {field.name: value for field, value in spec.limits.ListFields()}
         if limits:
@@ -42,11 +49,15 @@ def describe(spec: AgentSpec, asked: dict[str, Answer]) -> dict[str, Any]:
     """Return registry and services together; `health` is the best of the endpoints'."""
     endpoints = [_endpoint(spec.type, asked[endpoint]) for endpoint in spec.endpoints]
     healths = [endpoint["health"] for endpoint in endpoints]
-    return registered(spec) | {
+    shown = registered(spec) | {
         "health": "serving" if "serving" in healths else (healths or ["no_endpoint"])[0],
         "revisions": sorted({e["revision"] for e in endpoints if e["revision"]}),
         "endpoints": endpoints,
     }
+    if "canary" in shown:
+        own = [_endpoint(spec.type, asked[each]) for each in shown["canary"]["endpoints"]]
+        shown["canary"]["endpoints"] = own
+    return shown
 
 
 def policy_view(policy: Policy) -> dict[str, Any]:
@@ -92,6 +103,10 @@ def rows_of(described: list[dict[str, Any]]) -> list[list[object]]:
             if endpoint["problem"]:
                 said += f" [dim]{escape(endpoint['problem'])}[/]"
             rows.append([name, routes, endpoint["endpoint"], said, endpoint["revision"], last])
+        canary = agent.get("canary", {"endpoints": []})
+        for endpoint in canary["endpoints"]:
+            said, share = health_text(endpoint["health"]), f"canary, {canary['percent']:g} %"
+            rows.append(["", share, endpoint["endpoint"], said, canary["revision"], ""])
     return rows
 
 

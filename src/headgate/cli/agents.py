@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from headgate.cli import attach, detach
+from headgate.cli import attach, canary, detach
 from headgate.cli.agent_views import (
     describe,
     health_text,
@@ -17,6 +17,7 @@ from headgate.cli.agent_views import (
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
 from headgate.cli.look import Output, OutputOption, answers, as_json, table
 from headgate.cli.registered import find_agent, read
+from headgate.core.service import endpoints_of
 
 agents = typer.Typer(
     help="Attach agents while the job runs, and see how they are.", no_args_is_help=True
@@ -25,6 +26,8 @@ agents.command("attach")(attach.attach)
 agents.command("detach")(detach.detach)
 agents.command("pause")(detach.pause)
 agents.command("resume")(detach.resume)
+agents.command("promote")(canary.promote)
+agents.command("rollback")(canary.rollback)
 
 
 @agents.command("list")
@@ -45,7 +48,7 @@ def list_agents(
     specs = read(find_broker(config, bootstrap)).specs
     from headgate.rpc.health import ask_all
 
-    ways = {target: spec.connection for spec in specs.values() for target in spec.endpoints}
+    ways = {target: spec.connection for spec in specs.values() for target in endpoints_of(spec)}
     asked = ask_all(list(ways), ways)
     described = [describe(specs[name], asked) for name in sorted(specs)]
     if output is Output.JSON:
@@ -76,8 +79,8 @@ def describe_agent(
     spec = find_agent(read(find_broker(config, bootstrap)), name)
     from headgate.rpc.health import ask_all
 
-    asked = ask_all(spec.endpoints, dict.fromkeys(spec.endpoints, spec.connection))
-    described = describe(spec, asked)
+    targets = endpoints_of(spec)
+    described = describe(spec, ask_all(targets, dict.fromkeys(targets, spec.connection)))
     if output is Output.JSON:
         as_json(described)
         return
@@ -87,6 +90,10 @@ def describe_agent(
         ("wire", described["wire"]),
     ]
     rows += [("endpoint", _endpoint_text(each)) for each in described["endpoints"]]
+    if "canary" in described:
+        canary = described["canary"]
+        rows.append(("canary", f"{canary['revision']}, {canary['percent']:g} % of instances"))
+        rows += [("canary.endpoint", _endpoint_text(each)) for each in canary["endpoints"]]
     rows.append(("policy", policy_summary(described["policy"])))
     rows += [(f"policy.{field}", value) for field, value in described["policy"].items()]
     for section in ("connection", "limits"):

@@ -11,10 +11,12 @@ from headgate.cli.agent_views import registered, routes_summary
 from headgate.cli.attach_options import (
     Attempts,
     Batch,
+    CanaryShare,
     Concurrency,
     Deadline,
     OnExhausted,
     Rate,
+    Revision,
     Tls,
     TlsCa,
     TlsCert,
@@ -26,9 +28,10 @@ from headgate.cli.attach_options import (
     table_of,
 )
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
+from headgate.cli.canary import keep, read_share, with_canary
 from headgate.cli.job_topics import check_topics
 from headgate.cli.look import Output, OutputOption, answers, as_json
-from headgate.cli.registered import read, write
+from headgate.cli.registered import find_agent, read, write
 from headgate.errors import HeadgateError
 
 if TYPE_CHECKING:
@@ -77,6 +80,8 @@ def attach(
     tls_name: TlsName = None,
     token_file: TokenFile = None,
     token_env: TokenEnv = None,
+    revision: Revision = None,
+    canary: CanaryShare = None,
     force: Annotated[
         bool, typer.Option("--force", help="Attach although a service does not answer as it must.")
     ] = False,
@@ -92,15 +97,20 @@ def attach(
     when the job starts: only those that it reads can be routed.
 
     What is not named is as by default, not as it was before; only routes,
-    pauses and revision pins stay.
+    pauses, revision pins and a canary stay.
+
+    With --canary a newer revision gets so many of the instances, each always
+    the same one, until it is promoted or rolled back.
 
     [bold]Examples[/]
 
       headgate agents attach order --endpoint localhost:7070 --route messages
       headgate agents attach audit --endpoint a:7070 --endpoint b:7070 --route 'messages:shop.*'
       headgate agents attach order --file order.toml --route messages
+      headgate agents attach order --endpoint localhost:7071 --revision v2 --canary 10%
     """
     broker = find_broker(config, bootstrap)
+    share = None if canary is None else read_share(canary)
     given = table_of(
         endpoint,
         wire=wire,
@@ -129,6 +139,12 @@ def attach(
     [spec] = specs_of(read_attached(name, given, route or (), file=file, limits=limits)).values()
     contents = read(broker)
     known = contents.specs.get(name)
+    if share is not None:
+        spec = with_canary(
+            find_agent(contents, name), spec, given=given, revision=revision, share=share
+        )
+    elif revision is not None:
+        spec.revision = revision
     check_topics((each.topic for each in spec.routes), contents, broker)
     problems = [
         f"{each['endpoint']}: {each['problem']}" for each in examine(spec) if each["problem"]
@@ -137,10 +153,8 @@ def attach(
         advice = "Put that right, or give --force to attach it all the same."
         message = "\n".join([f"{name} is not attached:", *problems, advice])
         raise UnfitServiceError(message)
-    if known is not None:
-        spec.revision, spec.paused = known.revision, known.paused
-        if not spec.routes:
-            spec.routes.extend(known.routes)
+    if known is not None and share is None:
+        keep(known, spec)
     write(broker, name, spec)
     if output is Output.JSON:
         as_json(registered(spec) | {"is_new": known is None, "problems": problems})
@@ -153,6 +167,9 @@ def _say(spec: AgentSpec, problems: list[str]) -> None:
         answers.print(f"[yellow]although[/] {problem}", highlight=False)
     routes = routes_summary(registered(spec)["routes"])
     answers.print(f"{spec.type} is attached at {', '.join(spec.endpoints)}; routes: {routes}")
+    if spec.HasField("canary"):
+        percent, revision = spec.canary.share / 100, spec.canary.revision
+        answers.print(f"{percent:g} % of its instances go to revision {revision}", highlight=False)
     if not spec.routes:
         answers.print("It has no route, so it gets no events: attach it again with --route TOPIC.")
     if spec.paused:

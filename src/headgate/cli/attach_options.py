@@ -30,6 +30,13 @@ Concurrency = Annotated[
 Rate = Annotated[
     float | None, _option("--rate", "N", "Calls begun per second, per subtask.", _POLICY)
 ]
+_REVISION = "Revisions"
+Revision = Annotated[
+    str | None, _option("--revision", "NAME", "The only revision that takes its turns.", _REVISION)
+]
+CanaryShare = Annotated[
+    str | None, _option("--canary", "PERCENT", "Of the instances go to --revision.", _REVISION)
+]
 Tls = Annotated[
     bool,
     typer.Option(

@@ -7,6 +7,7 @@ only comes true through the journal.
 
 from __future__ import annotations
 
+from headgate.core.canary import is_canary
 from headgate.core.dedup import DEFAULT_WINDOW_COUNT, DEFAULT_WINDOW_MS, forget, has_to_forget
 from headgate.core.identity import digest, idempotency_key, split_address
 from headgate.core.instance import Instance
@@ -146,12 +147,15 @@ def _request(
     call.policy.CopyFrom(policy)
     request = call.request
     if spec is not None:
-        if spec.endpoints:
-            call.endpoint = spec.endpoints[0]
-        service = service_bytes(spec)
+        endpoints, revision = spec.endpoints, spec.revision
+        if spec.HasField("canary") and is_canary(spec, address):
+            endpoints, revision = spec.canary.endpoints or endpoints, spec.canary.revision
+        if endpoints:
+            call.endpoint = endpoints[0]
+        service = service_bytes(spec, endpoints)
         if service:
             call.service = service
-        request.revision_pin = spec.revision
+        request.revision_pin = revision
     events = _add_head_events(instance, count, request)
     fingerprints = [event.fingerprint for event in events]
     base = control.base

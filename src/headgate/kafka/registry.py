@@ -44,7 +44,8 @@ def publish_agents(config: Config) -> dict[str, bool]:
     """Bring the registry up to the agents of headgate.toml; True for each that was written.
 
     Agents that headgate.toml does not name stay: they may have been attached while the job ran.
-    What people set at run time (`revision`, `paused`, `draining`) stays too.
+    What people set at run time (`revision`, `paused`, `draining`, `canary`, and what was promoted)
+    stays too.
     """
     bootstrap, topic = config.kafka.bootstrap, config.topic_names.registry
     present = read_registry(bootstrap, topic)
@@ -53,7 +54,11 @@ def publish_agents(config: Config) -> dict[str, bool]:
         known = present.get(name)
         if known is not None:
             spec.revision, spec.paused = known.revision, known.paused
-            spec.draining = known.draining
+            spec.draining, spec.promoted = known.draining, known.promoted
+            if known.HasField("canary"):
+                spec.canary.CopyFrom(known.canary)
+            if known.promoted:
+                spec.endpoints[:] = known.endpoints
             spec.updated_ms = known.updated_ms
         if spec != known:
             spec.updated_ms = time.time_ns() // 1_000_000

@@ -443,7 +443,7 @@ class SettledLetter(_message.Message):
     def __init__(self, fate: _Optional[_Union[SettledLetter.Fate, str]] = ..., at_ms: _Optional[int] = ..., reason: _Optional[str] = ..., schema_version: _Optional[int] = ...) -> None: ...
 
 class AgentSpec(_message.Message):
-    __slots__ = ("type", "endpoints", "policy", "revision", "paused", "updated_ms", "schema_version", "connection", "limits", "routes", "draining")
+    __slots__ = ("type", "endpoints", "policy", "revision", "paused", "updated_ms", "schema_version", "connection", "limits", "routes", "draining", "canary", "promoted")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
@@ -455,6 +455,8 @@ class AgentSpec(_message.Message):
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     ROUTES_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
+    CANARY_FIELD_NUMBER: _ClassVar[int]
+    PROMOTED_FIELD_NUMBER: _ClassVar[int]
     type: str
     endpoints: _containers.RepeatedScalarFieldContainer[str]
     policy: Policy
@@ -466,7 +468,19 @@ class AgentSpec(_message.Message):
     limits: _connection_pb2.CallLimits
     routes: _containers.RepeatedCompositeFieldContainer[Route]
     draining: bool
-    def __init__(self, type: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., revision: _Optional[str] = ..., paused: bool = ..., updated_ms: _Optional[int] = ..., schema_version: _Optional[int] = ..., connection: _Optional[_Union[_connection_pb2.Connection, _Mapping]] = ..., limits: _Optional[_Union[_connection_pb2.CallLimits, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., draining: bool = ...) -> None: ...
+    canary: Canary
+    promoted: bool
+    def __init__(self, type: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., revision: _Optional[str] = ..., paused: bool = ..., updated_ms: _Optional[int] = ..., schema_version: _Optional[int] = ..., connection: _Optional[_Union[_connection_pb2.Connection, _Mapping]] = ..., limits: _Optional[_Union[_connection_pb2.CallLimits, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., draining: bool = ..., canary: _Optional[_Union[Canary, _Mapping]] = ..., promoted: bool = ...) -> None: ...
+
+class Canary(_message.Message):
+    __slots__ = ("revision", "endpoints", "share")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    revision: str
+    endpoints: _containers.RepeatedScalarFieldContainer[str]
+    share: int
+    def __init__(self, revision: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., share: _Optional[int] = ...) -> None: ...
 
 class Route(_message.Message):
     __slots__ = ("topic", "type")

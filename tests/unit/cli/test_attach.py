@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from headgate.cli import app
 from headgate.cli.attach import UnfitServiceError
+from headgate.cli.canary import CanaryError
 from headgate.cli.job_topics import TopicNotReadError
 from headgate.cli.registered import UnknownAgentError
 from headgate.kafka import registry
@@ -28,6 +29,7 @@ class Registry:
         self.specs: dict[str, AgentSpec] = {}
         self.job: JobRecord | None = JobRecord(name="headgate", topics=["messages", "web"])
         self.health = "serving"
+        self.revisions: dict[str, str] = {}
 
     def read(self, bootstrap: str, topic: str) -> Contents:
         return Contents({name: self.copy(name) for name in self.specs}, self.job)
@@ -43,9 +45,13 @@ class Registry:
                 self.specs[name] = spec
 
     def ask(self, endpoints: list[str], ways: object) -> dict[str, Answer]:
-        hosted = (("order", "v1"),)
         return {
-            each: Answer(each, self.health, revisions=hosted, contract_version=1)
+            each: Answer(
+                each,
+                self.health,
+                revisions=(("order", self.revisions.get(each, "v1")),),
+                contract_version=1,
+            )
             for each in endpoints
         }
 
@@ -175,3 +181,72 @@ def test_people_read_the_same(held: Registry, monkeypatch: pytest.MonkeyPatch) -
     assert "order a:1 serving" in said_to_people("health")
     assert "order is detached" in said_to_people("detach", "order", "--now")
     assert "It has no route" in said_to_people("attach", "order", "--endpoint", "a:1")
+
+
+CANARY = ("attach", "order", "--endpoint", "b:2", "--revision", "v2", "--canary", "12.5%")
+
+
+def test_a_canary_leaves_the_agent_as_it_is_until_it_is_promoted(held: Registry) -> None:
+    headgate(*ATTACH, "--deadline", "5s")
+    before = held.copy("order")
+    held.revisions["b:2"] = "v2"
+    said = headgate(*CANARY)
+    assert said["canary"] == {"revision": "v2", "endpoints": ["b:2"], "percent": 12.5}
+    spec = held.copy("order")
+    assert spec.canary.share == 1_250
+    spec.ClearField("canary")
+    spec.updated_ms = before.updated_ms
+    assert spec == before
+    # Attached again without a word of it, it stays.
+    headgate(*ATTACH)
+    assert held.specs["order"].canary.revision == "v2"
+    headgate("promote", "order")
+    spec = held.specs["order"]
+    assert (list(spec.endpoints), spec.revision, spec.promoted) == (["b:2"], "v2", True)
+    assert not spec.HasField("canary")
+    assert spec.policy == before.policy or spec.policy.deadline_ms
+    with pytest.raises(CanaryError, match="order has no canary"):
+        headgate("promote", "order")
+
+
+def test_a_canary_is_rolled_back(held: Registry) -> None:
+    headgate(*ATTACH)
+    before = held.copy("order")
+    held.revisions["b:2"] = "v2"
+    headgate(*CANARY)
+    headgate("rollback", "order")
+    spec = held.copy("order")
+    spec.updated_ms = before.updated_ms
+    assert spec == before
+    with pytest.raises(CanaryError, match="order has no canary"):
+        headgate("rollback", "order")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--canary", "0%", "--revision", "v2"), "give a percentage"),
+        (("--canary", "101", "--revision", "v2"), "give a percentage"),
+        (("--canary", "many", "--revision", "v2"), "give a percentage"),
+        (("--canary", "nan", "--revision", "v2"), "give a percentage"),
+        (("--canary", "10%"), "which revision"),
+        (("--canary", "10%", "--revision", "v2", "--deadline", "1s"), "not policy"),
+        (("--canary", "10%", "--revision", "v2", "--route", "web"), "not route"),
+    ],
+)
+def test_a_canary_that_makes_no_sense_is_refused(
+    held: Registry, arguments: tuple[str, ...], problem: str
+) -> None:
+    headgate(*ATTACH)
+    before = held.copy("order")
+    with pytest.raises(CanaryError, match=problem):
+        headgate("attach", "order", "--endpoint", "b:2", *arguments)
+    assert held.specs["order"] == before
+
+
+def test_a_canary_needs_its_agent_and_a_service_of_that_revision(held: Registry) -> None:
+    with pytest.raises(UnknownAgentError):
+        headgate(*CANARY)
+    headgate(*ATTACH)
+    with pytest.raises(UnfitServiceError, match="b:2: it serves 'order' in revision 'v1', not in"):
+        headgate(*CANARY)
