@@ -14,7 +14,14 @@ from headgate.core.canary import is_canary
 from headgate.kafka.publish import Placed
 from headgate.kafka.registry import read_registry, write_specs
 from headgate.testing.serving import Serving
-from headgate.v1.turn_pb2 import AgentSpec, DeadLetter, Policy, Route
+from headgate.v1.turn_pb2 import (
+    AgentSpec,
+    Controlled,
+    DeadLetter,
+    HistoryRecord,
+    Policy,
+    Route,
+)
 from tests.flink.runtime import Runtime, mirror
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
@@ -337,4 +344,44 @@ def test_a_canary_gets_its_instances_is_promoted_and_loses_nothing(
         assert set().union(*(revisions(slice(-1, None))[key] for key in keys)) == {"v2"}
     taken = [place for place in taken_by(runtime, name) if place in set(sent)]
     assert sorted(taken) == sorted(sent)
+    runtime.assert_unharmed()
+
+
+def test_idle_state_expires_and_an_event_finds_it_fresh(runtime: Runtime, name: str) -> None:
+    key = runtime.fresh()
+    with Serving(mirror(name)) as served:
+        attach = ("agents", "attach", name, "--endpoint", served.endpoint, "--state-ttl", "1s")
+        runtime.headgate(*attach, "--route", TOPIC)
+        send_until(runtime, key, lambda sent: sent[-1] in taken_by(runtime, name))
+
+        def expired() -> list[HistoryRecord]:
+            told = list(runtime.records.history_of.get(f"{name}/{key}", ()))
+            return [each for each in told if each.outcome.controlled.verb == Controlled.EXPIRE]
+
+        await_true(runtime, "the end of idle state", expired)
+        described = runtime.headgate("instances", "describe", f"{name}/{key}")
+        assert "values" not in described
+        turns = described["turn"]
+        runtime.send(TOPIC, key, {"n": 1})
+        answer = runtime.answers_of(f"{name}/{key}", turns)[-1]
+        assert answer["data"]["count"] == 1
+    runtime.assert_unharmed()
+
+
+def test_beyond_its_limit_a_mailbox_gives_events_up(runtime: Runtime, name: str) -> None:
+    key, other = runtime.fresh(), runtime.fresh()
+    with Serving(mirror(name)) as served:
+        attach = ("agents", "attach", name, "--endpoint", served.endpoint, "--mailbox-limit", "3")
+        runtime.headgate(*attach, "--route", TOPIC)
+        send_until(runtime, other, lambda sent: sent[-1] in taken_by(runtime, name))
+        runtime.headgate("instances", "park", f"{name}/{key}")
+        placed = [runtime.send(TOPIC, key, {"n": number}) for number in range(5)]
+        letters = [runtime.letter_at(each) for each in placed[3:]]
+        assert {each["reason"] for each in letters} == {"mailbox_full"}
+        runtime.headgate("instances", "resume", f"{name}/{key}")
+        answers = runtime.answers_of(f"{name}/{key}", 3)
+        # There is room again: nothing is lost for good.
+        runtime.headgate("dead-letters", "replay", *(str(each["id"]) for each in letters))
+        answers = runtime.answers_of(f"{name}/{key}", 5)
+        assert sorted(each["data"]["seen"]["n"] for each in answers) == [0, 1, 2, 3, 4]
     runtime.assert_unharmed()

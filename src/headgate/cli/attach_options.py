@@ -24,6 +24,12 @@ OnExhausted = Annotated[
     str | None,
     _option("--on-exhausted", "dead_letter | park", "What the last failed try leads to.", _POLICY),
 ]
+StateTtl = Annotated[
+    str | None, _option("--state-ttl", "DURATION", "Idle instances lose their state.", _POLICY)
+]
+MailboxLimit = Annotated[
+    int | None, _option("--mailbox-limit", "N", "Events that wait for one instance.", _POLICY)
+]
 Concurrency = Annotated[
     int | None, _option("--concurrency", "N", "Calls in flight, per subtask.", _POLICY)
 ]

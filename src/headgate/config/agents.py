@@ -77,6 +77,8 @@ class PolicyConfig(Section):
     on_exhausted: what happens to an event after its last attempt.
     max_state: an instance's state, encoded. log_window: newest items of each appended list that
         a request carries.
+    state_ttl: an instance that has been idle for so long loses its state. mailbox_limit: events
+        that may wait for one instance.
     """
 
     deadline: Duration = timedelta(seconds=30)
@@ -86,6 +88,8 @@ class PolicyConfig(Section):
     on_exhausted: Literal["dead_letter", "park"] = "dead_letter"
     max_state: Size = 4_000_000
     log_window: CountOrZero = 1_000
+    state_ttl: Annotated[Duration, Field(ge=timedelta(seconds=1))] | None = None
+    mailbox_limit: Annotated[Count, Field(le=2**32 - 1)] | None = None
     concurrency: Concurrency | None = None
     rate: Rate | None = None
     burst: Burst | None = None

@@ -14,6 +14,7 @@ from headgate.core.instance import Instance
 from headgate.v1.agent_pb2 import Event, Origin
 from headgate.v1.turn_pb2 import (
     EventRef,
+    Policy,
     StoredAhead,
     StoredControl,
     StoredSeen,
@@ -125,6 +126,16 @@ def has_to_forget(control: StoredControl) -> bool:
     read.
     """
     return control.window_next - control.window_oldest > 1 and not _some_ahead(control)
+
+
+def forget_by(instance: Instance, policy: Policy) -> None:
+    """Let the window forget what an agent type's policy does not ask for."""
+    if has_to_forget(instance.control):
+        forget(
+            instance,
+            policy.dedup_window_count or DEFAULT_WINDOW_COUNT,
+            policy.dedup_window_ms or DEFAULT_WINDOW_MS,
+        )
 
 
 def forget(instance: Instance, count: int, ms: int) -> None:

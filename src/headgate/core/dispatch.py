@@ -8,7 +8,8 @@ only comes true through the journal.
 from __future__ import annotations
 
 from headgate.core.canary import is_canary
-from headgate.core.dedup import DEFAULT_WINDOW_COUNT, DEFAULT_WINDOW_MS, forget, has_to_forget
+from headgate.core.dedup import forget_by
+from headgate.core.expiry import expire_when_idle
 from headgate.core.identity import digest, idempotency_key, split_address
 from headgate.core.instance import Instance
 from headgate.core.letters import letter_for_event
@@ -53,12 +54,7 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
     """Bring an instance on its way: effects and ``wake_ms`` of its transition."""
     spec, control = around.spec, instance.control
     policy = spec.policy if spec is not None else _NO_POLICY
-    if has_to_forget(control):
-        forget(
-            instance,
-            policy.dedup_window_count or DEFAULT_WINDOW_COUNT,
-            policy.dedup_window_ms or DEFAULT_WINDOW_MS,
-        )
+    forget_by(instance, policy)
     has_one = control.HasField("in_flight")
     wishes = control.pending_controls
     # Resuming gains nothing from outrunning a turn, whose answer would be paid for in vain.
@@ -69,7 +65,11 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
         _send_again(instance, around)
         return
     waiting = instance.mailbox_size
-    if control.parked or not waiting:
+    if control.parked:
+        return
+    if not waiting:
+        if policy.state_ttl_ms:
+            expire_when_idle(instance, policy.state_ttl_ms, around.now_ms)
         return
     if control.not_before_us > around.now_ms * 1000:
         instance.transition.wake_ms = -(-control.not_before_us // 1000)

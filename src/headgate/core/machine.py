@@ -28,6 +28,7 @@ from headgate.core.apply import apply
 from headgate.core.codec import compact
 from headgate.core.dedup import is_new
 from headgate.core.dispatch import dispatch
+from headgate.core.full import refuse
 from headgate.core.instance import Instance
 from headgate.core.model import (
     ControlArrived,
@@ -83,6 +84,11 @@ def _store(instance: Instance) -> None:
 
 def _arrived(instance: Instance, given: EventArrived, around: Surroundings) -> None:
     if is_new(instance, given.event):
+        policy = around.spec.policy if around.spec is not None else None
+        if policy and policy.mailbox_limit and instance.mailbox_size >= policy.mailbox_limit:
+            refuse(instance, given.event, policy)
+            _store(instance)
+            return
         instance.transition.note = "joined"
         instance.push(given.event)
         if not instance.control.HasField("in_flight"):

@@ -9,7 +9,8 @@ from headgate.v1.turn_pb2 import Controlled, Outcome, ParkedInstance
 
 PARKED_VERSION = 1
 
-_GO_ON = frozenset((Controlled.RESUME, Controlled.SKIP, Controlled.RESET, Controlled.EXPIRE))
+# What is parked does not expire.
+_GO_ON = frozenset((Controlled.RESUME, Controlled.SKIP, Controlled.RESET))
 
 
 def parking_of(outcome: Outcome, *, turn: int, at_us: int) -> bytes | None:

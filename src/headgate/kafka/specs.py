@@ -66,6 +66,8 @@ def policy_of(policy: PolicyConfig, limits: LimitsConfig) -> Policy:
         log_window=policy.log_window,
         dedup_window_count=limits.dedup_window_count,
         dedup_window_ms=_ms(limits.dedup_window),
+        state_ttl_ms=_ms(policy.state_ttl) if policy.state_ttl else 0,
+        mailbox_limit=policy.mailbox_limit or 0,
     )
 
 

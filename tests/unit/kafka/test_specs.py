@@ -23,6 +23,8 @@ max_batch = 9
 on_exhausted = "park"
 max_state = "5KB"
 log_window = 11
+state_ttl = "90s"
+mailbox_limit = 12
 """
 
 
@@ -45,6 +47,8 @@ def test_a_policy_is_carried_whole_in_milliseconds() -> None:
             log_window=11,
             dedup_window_count=7,
             dedup_window_ms=3_000,
+            state_ttl_ms=90_000,
+            mailbox_limit=12,
         ),
     )
 
