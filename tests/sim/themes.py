@@ -15,11 +15,14 @@ from tests.sim.verdict import wakes
 
 @dataclass(frozen=True)
 class Family:
-    """A theme, its share of all schedules, and the dedup window of its agents."""
+    """A theme, its share of all schedules, and of its agents the dedup window and how long they may
+    be idle.
+    """
 
     theme: Theme
     share: int
     window: int = 1_000
+    ttl_ms: int = 0
 
 
 CALM = (("proceed", 8), ("publish", 6), ("read_event", 5), ("read_outcome", 5), ("finish", 5))
@@ -63,6 +66,10 @@ FAMILIES = {
         1,
         window=2,
     ),
+    # Shorter than a wait of the schedule's: state expires while events, zombies and replays come.
+    "idle": Family(
+        Theme(("orders/1", "desk/1"), (*ALL, ("wait", 6), ("fire", 6)), inputs=14), 1, ttl_ms=900
+    ),
 }
 
 
@@ -76,6 +83,8 @@ def schedule_of(family: Family, data: bytes) -> Schedule:
         "orders": _spec("orders", 3, 4, ADVICE_DEAD_LETTER, family.window),
         "desk": _spec("desk", 2, 1, ADVICE_PARK, family.window),
     }
+    for spec in specs.values():
+        spec.policy.state_ttl_ms = family.ttl_ms
     world = World(
         agents,
         specs,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from headgate.core.canary import is_canary
 from headgate.core.dedup import forget_by
-from headgate.core.expiry import expire_when_idle
+from headgate.core.expiry import is_outdated, wish_to_expire
 from headgate.core.identity import digest, idempotency_key, split_address
 from headgate.core.instance import Instance
 from headgate.core.letters import letter_for_event
@@ -57,6 +57,8 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
     forget_by(instance, policy)
     has_one = control.HasField("in_flight")
     wishes = control.pending_controls
+    while wishes and is_outdated(instance, wishes[0]):
+        del wishes[0]
     # Resuming gains nothing from outrunning a turn, whose answer would be paid for in vain.
     if wishes and not (has_one and wishes[0].verb == Controlled.RESUME):
         _decide(instance, wishes[0], around.now_ms)
@@ -69,7 +71,10 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
         return
     if not waiting:
         if policy.state_ttl_ms:
-            expire_when_idle(instance, policy.state_ttl_ms, around.now_ms)
+            wish = wish_to_expire(instance, policy.state_ttl_ms, around.now_ms)
+            if wish is not None:
+                wishes.append(wish)
+                _decide(instance, wish, around.now_ms)
         return
     if control.not_before_us > around.now_ms * 1000:
         instance.transition.wake_ms = -(-control.not_before_us // 1000)

@@ -1,45 +1,41 @@
-"""State that nobody has used for long: an idle instance asks for its own end.
+"""State that nobody has used for long: an idle instance wishes for its own end.
 
-It is journaled as a turn like any decision. An event that comes meanwhile makes a request on the
-same base: whichever stands first in the journal happened, and the other is tried on the new base.
+The wish is one like an operator's: it is journaled as a turn, and while it is under way no call is
+made, which would be on a base that is about to pass. It is bound to the base that it was made on:
+where a replay finds turns that this state did not know of, the instance was not idle at all.
 """
 
 from __future__ import annotations
 
-from headgate.core.identity import digest, split_address
+from headgate.core.identity import digest
 from headgate.core.instance import Instance
-from headgate.core.model import Decide
-from headgate.core.patience import LEAST_MS
-from headgate.v1.turn_pb2 import Controlled, Outcome
+from headgate.v1.turn_pb2 import Control, Controlled
 
-AGAIN_MS = LEAST_MS
-"""How soon to ask again: as any decision."""
+_PREFIX = "expiry-"
 
 
-def expire_when_idle(instance: Instance, ttl_ms: int, now_ms: int) -> None:
-    """Wait until an instance with nothing to do has been idle for long enough, then ask."""
+def wish_to_expire(instance: Instance, ttl_ms: int, now_ms: int) -> Control | None:
+    """Return the wish of an instance that nothing waits for; None if it is not time for it.
+
+    Sets ``wake_ms`` to that time. An instance without values and lists has nothing to lose, and is
+    never woken for it.
+    """
     control = instance.control
     if not control.values and not control.logs:
-        # Nothing is left to lose: it is never woken for this again.
-        return
+        return None
     due_ms = -(-control.at_us // 1_000) + ttl_ms
     if now_ms < due_ms:
         instance.transition.wake_ms = due_ms
-        return
-    agent_type, key = split_address(instance.address)
-    name = digest("expiry", instance.address, control.base)
-    outcome = Outcome(
-        agent_type=agent_type,
-        key=key,
-        base=control.base,
-        turn=control.turn + 1,
-        # The same however often it is asked for.
-        outcome_id=name,
-        controlled=Controlled(
-            verb=Controlled.EXPIRE,
-            control_id=f"expiry-{name.hex()}",
-            reason=f"idle for {ttl_ms} ms",
-        ),
+        return None
+    return Control(
+        control_id=_name(instance), verb=Controlled.EXPIRE, reason=f"idle for {ttl_ms} ms"
     )
-    instance.transition.effects.append(Decide(outcome))
-    instance.transition.wake_ms = now_ms + AGAIN_MS
+
+
+def is_outdated(instance: Instance, wish: Control) -> bool:
+    """Tell whether a wish to expire was made on another base than the current one."""
+    return wish.control_id.startswith(_PREFIX) and wish.control_id != _name(instance)
+
+
+def _name(instance: Instance) -> str:
+    return _PREFIX + digest("expiry", instance.address, instance.control.base).hex()

@@ -9,8 +9,7 @@ from headgate.v1.turn_pb2 import Controlled, Outcome, ParkedInstance
 
 PARKED_VERSION = 1
 
-# What is parked does not expire.
-_GO_ON = frozenset((Controlled.RESUME, Controlled.SKIP, Controlled.RESET))
+_GO_ON = frozenset((Controlled.RESUME, Controlled.SKIP, Controlled.RESET, Controlled.EXPIRE))
 
 
 def parking_of(outcome: Outcome, *, turn: int, at_us: int) -> bytes | None:

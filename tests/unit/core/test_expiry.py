@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headgate.core.model import Parking, RecordHistory
+from headgate.core.model import Decide, RecordHistory, SendRequest
 from headgate.v1.turn_pb2 import Controlled, HistoryRecord
 from tests.unit.core.build import NOW_MS, Host, call_of, completed, decision_of, event
 
@@ -39,7 +39,6 @@ def test_an_idle_instance_expires_and_is_not_woken_again() -> None:
     after = host.state
     assert (after.turn, dict(after.values), dict(after.logs)) == (2, {}, {})
     assert after.base != before.base
-    assert not any(isinstance(each, Parking) for each in made.effects)
     [told] = [each.value for each in made.effects if isinstance(each, RecordHistory)]
     assert HistoryRecord.FromString(told).outcome.controlled.reason == "idle for 60000 ms"
     host.now_ms = after.wake_ms or host.now_ms
@@ -48,17 +47,30 @@ def test_an_idle_instance_expires_and_is_not_woken_again() -> None:
     assert set(host.stored_items) <= {name for name in host.stored_items if name[0] in "fw"}
 
 
-def test_an_event_that_comes_first_keeps_the_state() -> None:
+def test_turns_that_the_wish_did_not_know_of_keep_the_state() -> None:
+    """A replay: the wish stands in the checkpoint, the journal has a turn on its base."""
+    host = Host()
+    used(host)
+    unknown = completed(call_of(host.arrive(event(2))), 9)
+    host.read(unknown)
+    restored = Host(host.control, dict(host.items), spec=host.spec)
+    call = call_of(host.arrive(event(3)))
+    restored.now_ms = NOW_MS + TTL_MS + 1
+    restored.fire()
+    assert [each.verb for each in restored.state.pending_controls] == [Controlled.EXPIRE]
+    made = restored.read(completed(call, 8))
+    assert (list(restored.state.pending_controls), made.note) == ([], "applied")
+    assert not any(isinstance(each, Decide) for each in made.effects)
+    assert dict(restored.state.values) == {"count": 1}
+
+
+def test_no_call_is_made_on_a_base_that_is_about_to_pass() -> None:
     host = Host()
     used(host)
     host.now_ms = NOW_MS + TTL_MS
     host.fire()
-    decided = decision_of(host.fire()) if not host.state.wake_ms else None
-    call = call_of(host.arrive(event(2)))
-    assert dict(call.request.state.values) == {"count": b"1"}
-    host.read(completed(call, 9))
-    assert decided is None or host.read(decided).note == "too_late"
-    assert dict(host.state.values) == {"count": 1}
+    made = host.arrive(event(2))
+    assert not any(isinstance(each, SendRequest) for each in made.effects)
 
 
 def test_what_waits_gets_the_fresh_state() -> None:
