@@ -24,7 +24,7 @@ RATES = "200,500,1000,2000,3000,4000"
 
 
 # In the order in which `all` runs them; module names are theirs with underscores.
-SCENARIOS = ("ladder", "hot-key", "in-flight", "outages", "peer")
+SCENARIOS = ("ladder", "hot-key", "in-flight", "outages", "bad-neighbours", "peer")
 TOOLS = ("profile", "micro", "core", "parked")
 
 
@@ -39,7 +39,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     names = list(arguments.scenario)
     if "all" in names:
-        names = [name for name in SCENARIOS if name != "peer"]
+        names = [name for name in SCENARIOS if name not in {"peer", "bad-neighbours"}]
     if arguments.peer and "peer" not in names:
         names.append("peer")
     console = Console(stderr=True)
