@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from headgate.cli import app
 from headgate.local.stack import LocalStack
 from headgate.sdk import Agent, Event, RetryableError, Turn
 from headgate.testing.serving import Serving
@@ -30,9 +32,9 @@ class Seen:
     numbers: list[int] = field(default_factory=list)
 
 
-def recorder() -> Agent[Seen]:
+def recorder(name: str = "counter") -> Agent[Seen]:
     """Make an agent that tells the order of its events; it wants some of them later."""
-    agent = Agent("counter", Seen)
+    agent = Agent(name, Seen)
     postponed: set[str] = set()
 
     @agent.on("*")
@@ -48,9 +50,17 @@ def recorder() -> Agent[Seen]:
     return agent
 
 
-def count_outputs(job: Job) -> int:
-    """Count the outputs, visible or not."""
-    return len(job.values("outbox", is_committed=False))
+def ids_of(job: Job, agent: str) -> list[str]:
+    """Return the ids of an agent's outputs, visible or not."""
+    ids = [str(json.loads(value)["id"]) for value in job.values("outbox", is_committed=False)]
+    return [each for each in ids if each.startswith(f"{agent}/")]
+
+
+def attach(job: Job, name: str, endpoint: str) -> None:
+    """Attach an agent to the running job, as one would type it."""
+    arguments = ["agents", "attach", name, "--endpoint", endpoint, "--route", "events"]
+    done = CliRunner().invoke(app.app, [*arguments, "--config", str(job.path)])
+    assert done.exit_code == 0, done.output
 
 
 def has_workers(stack: LocalStack, count: int) -> bool:
@@ -59,9 +69,13 @@ def has_workers(stack: LocalStack, count: int) -> bool:
 
 
 def test_a_job_goes_on_at_another_parallelism_and_back(tmp_path: Path) -> None:
-    """Each stop comes amid turns: events unread, calls in flight, retries that wait."""
+    """Each stop comes amid turns: events unread, calls in flight, retries that wait.
+
+    While there are two subtasks an agent is attached: instances of both take turns.
+    """
     with (
         Serving(recorder()) as serving,
+        Serving(recorder("late")) as late,
         LocalStack(tmp_path, task_managers=2) as stack,
     ):
         job = Job(stack, serving.endpoint, partitions=PARTITIONS)
@@ -73,21 +87,32 @@ def test_a_job_goes_on_at_another_parallelism_and_back(tmp_path: Path) -> None:
                 partial(has_workers, stack, parallelism),
                 "one worker for each subtask",
             )
+            if parallelism == 2:
+                attach(job, "late", late.endpoint)
             before = job.turns()
             numbers = range(life * EACH, (life + 1) * EACH)
             # The last ones of a life are postponed: the next life has to wake them.
             job.publish((key, {"n": n, "later": n == numbers[-1]}) for n in numbers for key in KEYS)
             if life < 2:
                 job.await_turns(before + len(KEYS))
+                if parallelism == 2:
+                    await_found(
+                        lambda: {each.split("/")[1] for each in ids_of(job, "late")} == set(KEYS),
+                        "a turn of the attached agent for each key",
+                    )
             else:
-                await_found(lambda: count_outputs(job) >= 3 * EACH * len(KEYS), "the last output")
+                await_found(
+                    lambda: len(ids_of(job, "counter")) >= 3 * EACH * len(KEYS), "the last output"
+                )
             saved = job.stop()
         assert stack.flink.rest.exceptions(job.id) == []
 
         seen = defaultdict(list)
         for value in job.values("outbox"):
             event = json.loads(value)
-            _, key, _, _ = event["id"].split("/")
+            agent, key, _, _ = event["id"].split("/")
+            if agent != "counter":
+                continue
             seen[key].append((event["data"]["n"], event["data"]["place"]))
         expected = [(n, n + 1) for n in range(3 * EACH)]
         assert dict(seen) == dict.fromkeys(KEYS, expected), "each event once, in order"

@@ -21,7 +21,7 @@ from headgate.cli.letter_filter import (
     read_filter,
 )
 from headgate.cli.letters import NoLetterError, find, open_ones, say_done, show_table, view_of
-from headgate.cli.look import Output, OutputOption, answers, as_json, table
+from headgate.cli.look import Output, OutputOption, answers, as_json, plain, table
 
 dead_letters = typer.Typer(
     help="See what could not be taken; replay it, or give it up.", no_args_is_help=True
@@ -115,7 +115,8 @@ def show(
         (name, value if isinstance(value, str) else json.dumps(value))
         for name, value in seen.items()
     ]
-    table(("", ""), [(name, text) for name, text in rows if text not in {"", "0", "false"}])
+    shown = [(name, plain(text)) for name, text in rows if text not in {"", "0", "false"}]
+    table(("", ""), shown)
 
 
 @dead_letters.command("replay")

@@ -9,8 +9,7 @@ import typer
 
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
 from headgate.cli.control import read_address
-from headgate.cli.look import Output, OutputOption, answers, as_json, table
-from headgate.cli.stream import printable
+from headgate.cli.look import Output, OutputOption, answers, as_json, plain, table
 from headgate.errors import HeadgateError
 
 # The answer comes within a second; a job that fails over takes half a minute on a busy machine.
@@ -119,8 +118,8 @@ def describe(
 
 def _text(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return printable(text)
+    return plain(text)
 
 
 def _short(text: str) -> str:
-    return printable(text if len(text) <= MESSAGE_CHARS else text[: MESSAGE_CHARS - 1] + "…")
+    return plain(text if len(text) <= MESSAGE_CHARS else text[: MESSAGE_CHARS - 1] + "…")

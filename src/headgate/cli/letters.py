@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headgate.cli.broker import Broker
 from headgate.cli.letter_filter import FilterError, LetterFilter
-from headgate.cli.look import Output, answers, as_json, problems, table
+from headgate.cli.look import Output, answers, as_json, plain, problems, table
 from headgate.errors import HeadgateError
 
 if TYPE_CHECKING:
@@ -58,8 +58,6 @@ def view_of(filed: Filed) -> dict[str, Any]:
 
 def show_table(views: list[dict[str, Any]], *, is_all: bool) -> None:
     """Print letters, a line each."""
-    from headgate.cli.stream import printable
-
     columns = ["id", "at", "of", "type", "reason", "message"] + ["settled"] * is_all
     rows = []
     for each in views:
@@ -67,7 +65,7 @@ def show_table(views: list[dict[str, Any]], *, is_all: bool) -> None:
         short = message if len(message) <= MESSAGE_CHARS else message[: MESSAGE_CHARS - 1] + "…"
         row = [each["id"], each["at"][:19], each["address"], each["event_type"], each["reason"]]
         settled = [each["settled"]["fate"] if "settled" in each else ""] * is_all
-        rows.append([printable(str(cell)) for cell in (*row, short, *settled)])
+        rows.append([plain(str(cell)) for cell in (*row, short, *settled)])
     table(columns, rows)
 
 

@@ -26,6 +26,19 @@ OutputOption = Annotated[
 ]
 
 
+def plain(text: str) -> str:
+    r"""Return text of other people's for a table: it steers no terminal, and is no markup.
+
+    >>> plain("[red]a\x1b")
+    '\\[red]a\\x1b'
+    """
+    from rich.markup import escape
+
+    from headgate.cli.stream import printable
+
+    return escape(printable(text))
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows below headings."""
     shown = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)

@@ -23,6 +23,9 @@ from headgate.v1.turn_pb2 import InvokeRequest
 
 log = logging.getLogger(__name__)
 
+LEAST_ANSWER_BYTES = 4 * 1024 * 1024
+"""gRPC's default: what services that know nothing of `limits.max_record` expect to pass."""
+
 
 @dataclass(frozen=True, slots=True)
 class InvokeSettings:
@@ -53,7 +56,9 @@ class Invoke(AsyncFunction):
         self._dispatcher = Dispatcher(
             self._journal,
             DispatcherLimits(
-                EndpointLimits(s.concurrency, s.queue_bytes), s.record_bytes, s.gather_seconds
+                EndpointLimits(s.concurrency, s.queue_bytes, answer_bytes=_answer_bytes(s)),
+                s.record_bytes,
+                s.gather_seconds,
             ),
             now_us=lambda: time.time_ns() // 1000,
             random_id=lambda: os.urandom(16),
@@ -83,3 +88,8 @@ class Invoke(AsyncFunction):
     def timeout(self, value: Any) -> list[Any]:
         """Never called: the operator runs without a timeout; deadlines are the dispatcher's."""
         return []
+
+
+def _answer_bytes(settings: InvokeSettings) -> int:
+    """An answer becomes a record: one of twice its size is refused by any measure."""
+    return max(LEAST_ANSWER_BYTES, 2 * settings.record_bytes)

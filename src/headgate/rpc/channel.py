@@ -16,9 +16,11 @@ import grpc.aio
 from headgate.v1.connection_pb2 import Connection, Tls
 from headgate.v1.connection_pb2 import Token as TokenSource
 
+MESSAGE_BYTES = 64 * 1024 * 1024
+"""Of one message, either way. A stream's holds the answers of many turns."""
+
 OPTIONS = [
-    ("grpc.max_send_message_length", 64 * 1024 * 1024),
-    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+    ("grpc.max_send_message_length", MESSAGE_BYTES),
     # A host that vanished without closing: noticed after 10 + 5 s instead of TCP's many minutes.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -39,18 +41,23 @@ class CredentialError(ConnectionError):
     """
 
 
-def open_channel(target: str, connection: Connection) -> grpc.aio.Channel:
+def open_channel(
+    target: str, connection: Connection, *, receive_bytes: int = MESSAGE_BYTES
+) -> grpc.aio.Channel:
     """Open a channel for asyncio. It connects with its first call.
+
+    receive_bytes: what is larger is refused by its first bytes, and never taken in.
 
     Raises:
         CredentialError: a file of ``connection.tls`` cannot be read.
     """
     # Never given back: see `headgate.sdk.server`. A process must not hang at its end.
     grpc.aio.init_grpc_aio()
+    own = [*OPTIONS, ("grpc.max_receive_message_length", receive_bytes)]
     if not connection.HasField("tls"):
-        return grpc.aio.insecure_channel(target, options=OPTIONS)
+        return grpc.aio.insecure_channel(target, options=own)
     credentials, options = _tls(connection.tls)
-    return grpc.aio.secure_channel(target, credentials, options=OPTIONS + options)
+    return grpc.aio.secure_channel(target, credentials, options=own + options)
 
 
 def open_blocking_channel(target: str, connection: Connection) -> grpc.Channel:

@@ -18,11 +18,13 @@ import grpc
 
 from headgate.core.outcome import failed_reply
 from headgate.rpc.breaker import Breaker
+from headgate.rpc.channel import MESSAGE_BYTES
 from headgate.rpc.link import Link
 from headgate.rpc.pending import Pending
 from headgate.v1.agent_pb2 import (
     FAILURE_CODE_DEADLINE_EXCEEDED,
     FAILURE_CODE_RPC_ERROR,
+    FAILURE_CODE_TOO_LARGE,
     FailureCode,
     TurnReply,
 )
@@ -49,17 +51,24 @@ _SERVICES_TROUBLE = frozenset(
 )
 """Statuses that charge no attempt."""
 
+_REFUSED_UNREAD = "CLIENT: Received message larger than max"
+"""What gRPC says on our side of a message over the channel's limit. A service that finds ours too
+large says "SERVER: ".
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointLimits:
     """``concurrency``: calls in flight, per endpoint. ``queue_bytes``: requests that wait, per
     agent type. ``flush_seconds``: how long requests gather before a batch is written (0: until
-    the loop has run once).
+    the loop has run once). ``answer_bytes``: the answer of one turn, where it travels alone; larger
+    ones are refused unread, for ten of 50 MB at a time would leave no time for others.
     """
 
     concurrency: int = 1_000
     queue_bytes: int = 32_000_000
     flush_seconds: float = 0.0
+    answer_bytes: int = MESSAGE_BYTES
 
 
 class Endpoint:
@@ -85,6 +94,7 @@ class Endpoint:
             target,
             connection,
             flush_seconds=limits.flush_seconds,
+            answer_bytes=limits.answer_bytes,
             on_reply=self._answered,
             on_refused=self._refused,
             on_change=self._tell_room,
@@ -181,7 +191,10 @@ class Endpoint:
         if pending is None:
             return
         why = f"{self.target} answered {code.name}: {details}"
-        if code not in _SERVICES_TROUBLE:
+        if code == grpc.StatusCode.RESOURCE_EXHAUSTED and details.startswith(_REFUSED_UNREAD):
+            self.breaker.succeeded()
+            self._fail(pending, FAILURE_CODE_TOO_LARGE, f"the answer of {self.target}: {details}")
+        elif code not in _SERVICES_TROUBLE:
             self._failed(began=pending.began)
             self._fail(pending, FAILURE_CODE_RPC_ERROR, why)
         else:

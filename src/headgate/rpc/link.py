@@ -38,6 +38,7 @@ class Link:
         connection: Connection,
         *,
         flush_seconds: float,
+        answer_bytes: int,
         on_reply: OnReply,
         on_refused: OnRefused,
         on_change: Callable[[], None],
@@ -49,6 +50,7 @@ class Link:
 
         self._connection = connection
         self._flush_seconds = flush_seconds
+        self._answer_bytes = answer_bytes
         self._on_reply = on_reply
         self._on_refused = on_refused
         self._on_change = on_change
@@ -110,6 +112,7 @@ class Link:
                 wire = self._wire = await connect(
                     self.target,
                     self._connection,
+                    answer_bytes=self._answer_bytes,
                     on_reply=self._on_reply,
                     on_refused=self._on_refused,
                     on_broken=self._work.set,

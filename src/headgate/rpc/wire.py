@@ -11,7 +11,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from headgate.rpc.a2a.client import SERVICE as A2A_SERVICE
 from headgate.rpc.a2a.client import A2aClient
-from headgate.rpc.channel import Token, open_channel
+from headgate.rpc.channel import MESSAGE_BYTES, Token, open_channel
 from headgate.rpc.pending import Pending
 from headgate.rpc.turns import CallsWire, StreamWire, unary_turns
 from headgate.v1.agent_pb2 import DescribeRequest, TurnReply
@@ -52,6 +52,7 @@ async def connect(
     target: str,
     connection: Connection,
     *,
+    answer_bytes: int,
     on_reply: OnReply,
     on_refused: OnRefused,
     on_broken: Callable[[], None],
@@ -59,15 +60,19 @@ async def connect(
     """Connect to a service, ask whether it serves and how it takes turns. ``on_broken`` says that
     the stream has ended.
 
+    answer_bytes: largest answer to a call of its own; in a stream's messages many share.
+
     Raises:
         grpc.aio.AioRpcError: it cannot be reached or does not speak this contract.
         ConnectionError: it says that it does not serve, or what it asks for cannot be shown.
     """
     token = Token(connection.token)
-    channel = open_channel(target, connection)
+    is_a2a = connection.wire == WIRE_A2A
+    receive_bytes = answer_bytes if is_a2a else MESSAGE_BYTES
+    channel = open_channel(target, connection, receive_bytes=receive_bytes)
     try:
         metadata = token.metadata()
-        if connection.wire == WIRE_A2A:
+        if is_a2a:
             await _raise_unless_serving(channel, A2A_SERVICE, metadata)
             return CallsWire(channel, A2aClient(channel, token).ask, on_reply, on_refused)
         await _raise_unless_serving(channel, SERVICE, metadata)
@@ -80,6 +85,9 @@ async def connect(
         raise
     if described.serves_turns_stream:
         return StreamWire(channel, stub.Turns(metadata=metadata), on_reply, on_broken)
+    await channel.close()
+    channel = open_channel(target, connection, receive_bytes=answer_bytes)
+    stub = AgentServiceStub(channel)
     return CallsWire(channel, unary_turns(stub, token), on_reply, on_refused)
 
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from headgate.cli import app
 from headgate.cli.control import WAIT_SECONDS, AddressError, NotAppliedError
+from headgate.cli.look import plain
 from headgate.kafka import controls
 from headgate.v1.turn_pb2 import HistoryRecord, Outcome
 
@@ -62,3 +63,7 @@ def test_an_address_has_type_and_key(sent: Sent, address: str) -> None:
     with pytest.raises(AddressError, match="such as order/17"):
         headgate("reset", address)
     assert sent == []
+
+
+def test_what_others_wrote_is_no_markup_and_steers_no_terminal() -> None:
+    assert plain("[red]x[/] \x1b[2J") == r"\[red]x\[/] \x1b[2J"
