@@ -42,6 +42,8 @@ def disposition(
         return ADVICE_RETRY, failure.retry_after_ms
     if failure.advice in {ADVICE_PARK, ADVICE_DEAD_LETTER}:
         return failure.advice, 0
-    if failure.code in _HOPELESS or attempt >= max(1, policy.max_attempts):
+    # A service of another revision asks for a retry: the right one may be about to start there.
+    is_hopeless = failure.code in _HOPELESS and failure.advice != ADVICE_RETRY
+    if is_hopeless or attempt >= max(1, policy.max_attempts):
         return (ADVICE_PARK if policy.on_exhausted == ADVICE_PARK else ADVICE_DEAD_LETTER), 0
     return ADVICE_RETRY, failure.retry_after_ms or backoff_ms(policy, attempt, seed)

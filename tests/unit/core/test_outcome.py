@@ -271,6 +271,22 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, int], int, int, tuple[int, int]]
     ("gives up", {"advice": ADVICE_DEAD_LETTER}, {}, 1, 1, (ADVICE_DEAD_LETTER, 0)),
     ("terminal", {"code": FAILURE_CODE_TERMINAL}, {}, 1, 1, (ADVICE_DEAD_LETTER, 0)),
     ("unknown", {"code": FAILURE_CODE_UNKNOWN_AGENT}, {}, 1, 1, (ADVICE_DEAD_LETTER, 0)),
+    (
+        "another revision is there for now",
+        {"code": FAILURE_CODE_UNKNOWN_AGENT, "advice": ADVICE_RETRY},
+        {},
+        1,
+        1,
+        (ADVICE_RETRY, 200),
+    ),
+    (
+        "another revision stays",
+        {"code": FAILURE_CODE_UNKNOWN_AGENT, "advice": ADVICE_RETRY},
+        {},
+        3,
+        1,
+        (ADVICE_DEAD_LETTER, 0),
+    ),
     ("no attempts set", {}, {"max_attempts": 0}, 1, 1, (ADVICE_DEAD_LETTER, 0)),
     ("nobody named", {"event_id": ""}, {}, 3, 4, (ADVICE_RETRY, 0)),
     (
