@@ -141,16 +141,21 @@ def attach(
     from headgate.kafka.specs import specs_of
     from headgate.rpc.fitness import examine
 
-    limits = broker.config.limits
-    [spec] = specs_of(read_attached(name, given, route or (), file=file, limits=limits)).values()
     contents = read(broker)
     known = contents.specs.get(name)
     if share is not None:
+        beside = {"route": route, "file": file}
         spec = with_canary(
-            find_agent(contents, name), spec, given=given, revision=revision, share=share
+            find_agent(contents, name), given=given, beside=beside, revision=revision, share=share
         )
-    elif revision is not None:
-        spec.revision = revision
+    else:
+        made = read_attached(name, given, route or (), file=file, limits=broker.config.limits)
+        [spec] = specs_of(made).values()
+        # Before its services are asked: they must serve the revisions that stay, too.
+        if known is not None:
+            keep(known, spec)
+        if revision is not None:
+            spec.revision = revision
     check_topics((each.topic for each in spec.routes), contents, broker)
     problems = [
         f"{each['endpoint']}: {each['problem']}" for each in examine(spec) if each["problem"]
@@ -159,8 +164,6 @@ def attach(
         advice = "Put that right, or give --force to attach it all the same."
         message = "\n".join([f"{name} is not attached:", *problems, advice])
         raise UnfitServiceError(message)
-    if known is not None and share is None:
-        keep(known, spec)
     write(broker, name, spec)
     if output is Output.JSON:
         as_json(registered(spec) | {"is_new": known is None, "problems": problems})

@@ -44,25 +44,30 @@ def read_share(text: str) -> int:
 
 def with_canary(
     known: AgentSpec,
-    given_spec: AgentSpec,
     *,
     given: Mapping[str, Any],
+    beside: Mapping[str, object],
     revision: str | None,
     share: int,
 ) -> AgentSpec:
-    """Return the agent as it is attached, with a canary; raises CanaryError.
+    """Return the agent as it is attached, with a canary.
 
-    given: the keys that the command line named. A canary goes by the policy of its agent.
+    given: the keys of its table that the command line named. beside: its other options, by name. A
+    canary goes by the policy of its agent, and takes no more than an endpoint.
+
+    Raises:
+        CanaryError: no revision, one that the agent is pinned to, or more than an endpoint.
+        ConfigError: an endpoint is none.
     """
     if not revision:
         message = "--canary: which revision? Give it with --revision"
         raise CanaryError(message)
     other = sorted(set(given) - {"endpoint", "replicas"})
-    if other or given_spec.routes:
-        named = ", ".join([*other, *["route"] * bool(given_spec.routes)])
+    other += [name for name, value in beside.items() if value]
+    if other:
         message = (
-            f"--canary takes --endpoint and --revision alone, not {named}: a canary goes by the "
-            f"routes and the policy of {known.type}; attach that without --canary first"
+            f"--canary takes --endpoint and --revision alone, not {', '.join(other)}: a canary "
+            f"goes by the routes and the policy of {known.type}; attach that without --canary first"
         )
         raise CanaryError(message)
     if revision == known.revision:
@@ -70,17 +75,22 @@ def with_canary(
         raise CanaryError(message)
     made = type(known)()
     made.CopyFrom(known)
-    made.canary.Clear()
-    made.canary.revision, made.canary.share = revision, share
     if "endpoint" in given:
-        made.canary.endpoints.extend(given_spec.endpoints)
+        from headgate.config.attached import read_attached
+        from headgate.kafka.specs import specs_of
+
+        [there] = specs_of(read_attached(known.type, given)).values()
+        made.canary.endpoints[:] = there.endpoints
+    elif known.canary.revision != revision:
+        # A new one without an endpoint is where its agent is; with another share it stays.
+        del made.canary.endpoints[:]
+    made.canary.revision, made.canary.share = revision, share
     return made
 
 
 def keep(known: AgentSpec, spec: AgentSpec) -> None:
     """Let what was set at run time stay when an agent is attached again."""
-    spec.paused = known.paused
-    spec.revision = spec.revision or known.revision
+    spec.paused, spec.revision = known.paused, known.revision
     if known.HasField("canary"):
         spec.canary.CopyFrom(known.canary)
     if not spec.routes:

@@ -29,6 +29,7 @@ class Registry:
         self.specs: dict[str, AgentSpec] = {}
         self.job: JobRecord | None = JobRecord(name="headgate", topics=["messages", "web"])
         self.health = "serving"
+        # By endpoint; "v1+v2" serves both.
         self.revisions: dict[str, str] = {}
 
     def read(self, bootstrap: str, topic: str) -> Contents:
@@ -49,7 +50,7 @@ class Registry:
             each: Answer(
                 each,
                 self.health,
-                revisions=(("order", self.revisions.get(each, "v1")),),
+                revisions=tuple(("order", r) for r in self.revisions.get(each, "v1").split("+")),
                 contract_version=1,
             )
             for each in endpoints
@@ -232,6 +233,7 @@ def test_a_canary_is_rolled_back(held: Registry) -> None:
         (("--canary", "10%"), "which revision"),
         (("--canary", "10%", "--revision", "v2", "--deadline", "1s"), "not policy"),
         (("--canary", "10%", "--revision", "v2", "--route", "web"), "not route"),
+        (("--canary", "10%", "--revision", "v2", "--file", "order.toml"), "not file"),
     ],
 )
 def test_a_canary_that_makes_no_sense_is_refused(
@@ -242,6 +244,43 @@ def test_a_canary_that_makes_no_sense_is_refused(
     with pytest.raises(CanaryError, match=problem):
         headgate("attach", "order", "--endpoint", "b:2", *arguments)
     assert held.specs["order"] == before
+
+
+def test_what_stays_when_attached_again_is_asked_for_too(held: Registry) -> None:
+    headgate(*ATTACH)
+    held.revisions["b:2"] = "v2"
+    headgate(*CANARY)
+    headgate("promote", "order")
+    before = held.copy("order")
+    with pytest.raises(UnfitServiceError, match="a:1: it serves 'order' in revision 'v1', not in"):
+        headgate(*ATTACH)
+    assert held.specs["order"] == before
+    headgate(*ATTACH, "--revision", "v1")
+    assert held.specs["order"].revision == "v1"
+    headgate(*ATTACH, "--revision", "")
+    assert held.specs["order"].revision == "", "any will do again"
+
+
+def test_a_canary_may_be_where_its_agent_is(held: Registry) -> None:
+    headgate(*ATTACH)
+    held.revisions["a:1"] = "v1+v2"
+    said = headgate("attach", "order", "--revision", "v2", "--canary", "10%")
+    assert said["canary"] == {"revision": "v2", "endpoints": ["a:1"], "percent": 10}
+    headgate("promote", "order")
+    spec = held.specs["order"]
+    assert (list(spec.endpoints), spec.revision) == (["a:1"], "v2")
+
+
+def test_a_canary_stays_where_it_is_when_its_share_grows(held: Registry) -> None:
+    headgate(*ATTACH)
+    held.revisions |= {"b:2": "v2", "a:1": "v1+v3"}
+    headgate(*CANARY)
+    headgate("attach", "order", "--revision", "v2", "--canary", "50%")
+    canary = held.specs["order"].canary
+    assert (list(canary.endpoints), canary.share) == (["b:2"], 5_000)
+    headgate("attach", "order", "--revision", "v3", "--canary", "1%")
+    canary = held.specs["order"].canary
+    assert (list(canary.endpoints), canary.revision) == ([], "v3")
 
 
 def test_a_canary_needs_its_agent_and_a_service_of_that_revision(held: Registry) -> None:
