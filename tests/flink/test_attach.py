@@ -293,14 +293,14 @@ def test_a_hundred_agents_come_and_go_while_events_flow(runtime: Runtime, name: 
     runtime.assert_unharmed()
 
 
-def test_a_canary_gets_its_instances_is_promoted_and_loses_nothing(
+def test_a_canary_is_rolled_back_tried_again_and_promoted_under_flow(
     runtime: Runtime, name: str
 ) -> None:
-    keys = [f"{runtime.fresh()}-{number}" for number in range(60)]
+    keys = [f"{runtime.fresh()}-{number}" for number in range(200)]
     spec = AgentSpec(type=name)
     spec.canary.revision, spec.canary.share = "v2", 3_000
     expected = {key: is_canary(spec, f"{name}/{key}") for key in keys}
-    assert 0 < sum(expected.values()) < len(keys)
+    assert 40 < sum(expected.values()) < 80
     sent: list[Place] = []
 
     def publish() -> None:
@@ -315,33 +315,50 @@ def test_a_canary_gets_its_instances_is_promoted_and_loses_nothing(
                 told.setdefault(record.outcome.key, []).append(record.outcome.revision)
         return {key: set(found[turns]) for key, found in told.items()}
 
-    # An instance of the canary's: it shows when the job has heard of a change.
-    probe = next(key for key in map(str, range(99)) if is_canary(spec, f"{name}/probe-{key}"))
+    def newest() -> dict[str, set[str]]:
+        found = revisions(slice(-1, None))
+        return {key: found[key] for key in keys}
 
-    def until_probe_is(revision: str) -> None:
-        def shows(_: list[Place]) -> bool:
-            return revisions(slice(-1, None)).get(f"probe-{probe}") == {revision}
+    # One of the canary's and one of the others': they show when the job has heard of a change.
+    trier, other = (
+        next(key for key in map(str, range(99)) if is_canary(spec, f"{name}/{key}") is tries)
+        for tries in (True, False)
+    )
 
-        send_until(runtime, f"probe-{probe}", shows)
+    def await_revision(probe: str, revision: str) -> None:
+        send_until(runtime, probe, lambda _: revisions(slice(-1, None)).get(probe) == {revision})
 
     first = Serving(mirror(name, "v1"))
     with Serving(mirror(name, "v2")) as second:
-        runtime.headgate("agents", "attach", name, "--endpoint", first.endpoint, "--route", TOPIC)
-        until_probe_is("v1")
-        publish()
-        assert set().union(*revisions(slice(0, 1)).values()) == {"v1"}
         on_trial = ("--endpoint", second.endpoint, "--revision", "v2", "--canary", "30%")
+        runtime.headgate("agents", "attach", name, "--endpoint", first.endpoint, "--route", TOPIC)
+        await_revision(trier, "v1")
+        publish()
+        assert newest() == {key: {"v1"} for key in keys}
         runtime.headgate("agents", "attach", name, *on_trial)
-        until_probe_is("v2")
+        await_revision(trier, "v2")
         publish()
         publish()
-        found = revisions(slice(-2, None))
-        assert {key: found[key] == {"v2"} for key in keys} == expected
-        assert all(len(found[key]) == 1 for key in keys)
+        of_both = revisions(slice(-2, None))
+        on_their_sides = {key: {"v2" if expected[key] else "v1"} for key in keys}
+        assert {key: of_both[key] for key in keys} == on_their_sides
+        runtime.headgate("agents", "rollback", name)
+        await_revision(trier, "v1")
+        publish()
+        assert newest() == {key: {"v1"} for key in keys}
+        runtime.headgate("agents", "attach", name, *on_trial)
+        await_revision(trier, "v2")
+        flow = Flow(runtime)
+        flow.start()
+        publish()
+        assert newest() == on_their_sides
         runtime.headgate("agents", "promote", name)
+        await_revision(other, "v2")
         first.close()
         publish()
-        assert set().union(*(revisions(slice(-1, None))[key] for key in keys)) == {"v2"}
+        assert newest() == {key: {"v2"} for key in keys}
+        sent += flow.stop()
+        await_true(runtime, "the flow", lambda: set(sent) <= set(taken_by(runtime, name)))
     taken = [place for place in taken_by(runtime, name) if place in set(sent)]
     assert sorted(taken) == sorted(sent)
     runtime.assert_unharmed()
