@@ -48,12 +48,13 @@ def test_topics_are_made_once_as_the_protocol_asks(topics: Topics) -> None:
     again = {state.name: state for state in ensure_topics(config)}
     assert not any(state.is_created for state in again.values())
     names = config.topic_names
-    assert [again[name].partitions for name in names] == [3, 3, 1, 3, 3, 3]
+    assert [again[name].partitions for name in names] == [3, 3, 1, 3, 3, 3, 1, 3, 1]
     found = settings_of(config, names.journal)
     assert found["message.timestamp.type"] == "LogAppendTime"
     assert found["cleanup.policy"] == "delete"
     assert found["max.message.bytes"] == "1065536"
-    assert settings_of(config, names.registry)["cleanup.policy"] == "compact"
+    for compacted in (names.registry, names.settled, names.parked):
+        assert settings_of(config, compacted)["cleanup.policy"] == "compact"
 
 
 def test_another_partition_count_is_refused_for_life(topics: Topics) -> None:
@@ -67,7 +68,7 @@ def test_a_journal_with_the_producers_time_is_refused(topics: Topics) -> None:
     alter(config, config.topic_names.journal, "message.timestamp.type", "CreateTime")
     with pytest.raises(TopicMismatchError) as refused:
         ensure_topics(config)
-    assert str(refused.value).count("\n") == 0  # of six topics only the one
+    assert str(refused.value).count("\n") == 0  # of all topics only the one
     assert f"{config.topic_names.journal}: has message.timestamp.type=CreateTime" in str(
         refused.value
     )
