@@ -173,6 +173,10 @@ def test_an_instance_whose_stored_mailbox_is_damaged_is_set_aside(gate: Any) -> 
     same = (f"order/{n}" for n in range(2, 20) if shard_of(f"order/{n}") == shard_of("order/1"))
     give(gate, next(same), number=7)
     assert gate._entries[name_of("order/1")] == before
+    # Nor is it what the instance's next input meets.
+    give(gate, "order/1", number=2)
+    after = StoredControl.FromString(gate._entries[name_of("order/1")])
+    assert (after.turn, after.mailbox_head, after.mailbox_tail) == (0, 0, 3)
 
 
 def test_other_instances_go_on_beside_it(gate: Any) -> None:
