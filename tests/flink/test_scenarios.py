@@ -23,7 +23,7 @@ from headgate.v1.turn_pb2 import HistoryRecord, Policy
 from tests.flink.kills import Kills
 from tests.scenarios.catalogue import SCENARIOS
 from tests.scenarios.play import play
-from tests.scenarios.scenario import Operate, Scenario, Send
+from tests.scenarios.scenario import Operate, Scenario, Send, Tell
 
 pytestmark = [pytest.mark.flink, pytest.mark.chaos, pytest.mark.slow]
 
@@ -55,8 +55,27 @@ class StackWorld:
 
     def send(self, step: Send) -> None:
         """Publish one event."""
-        address = self._address(step.address)
-        self._stack.send(address, "scripted", dict(step.script), id=step.id, source="scenario")
+        self._stack.send(
+            self._address(step.address),
+            "scripted",
+            self._placed(step.script),
+            id=step.id,
+            source="scenario",
+        )
+
+    def tell(self, step: Tell) -> None:
+        """Send a signal."""
+        script = {"as": step.id, **self._placed(step.script)}
+        self._stack.signal(self._address(step.address), "scripted", script, id=step.id)
+
+    def _placed(self, script: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a script whose addresses are of this play."""
+        placed = dict(script)
+        if "to" in placed:
+            placed["to"] = self._address(placed["to"])
+        if "say" in placed:
+            placed["say"] = self._placed(placed["say"])
+        return placed
 
     def operate(self, step: Operate) -> None:
         """Come to rest, then send a control and wait until it applied."""
@@ -64,9 +83,17 @@ class StackWorld:
         self._stack.history(address)
         self._stack.control(address, step.verb)
 
-    def took(self, address: str) -> tuple[str, ...]:
+    def took(self, address: str, count: int) -> tuple[str, ...]:
         """Return the items of the list ``seen``."""
-        return tuple(self._stack.state(self._address(address)).get("seen", ()))
+        own = self._address(address)
+
+        def seen() -> tuple[str, ...]:
+            return tuple(self._stack.state(own).get("seen", ()))
+
+        if count > len(seen()):
+            # Nobody waits for timers unless told to.
+            self._stack.cluster.await_found(lambda: len(seen()) >= count, f"{count} in {own}")
+        return seen()
 
     def outputs(self, address: str) -> list[Mapping[str, Any]]:
         """Return the data of committed outputs."""

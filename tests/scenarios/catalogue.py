@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.scenarios.scenario import Expected, Operate, Scenario, Send
+from tests.scenarios.scenario import Expected, Operate, Scenario, Send, Tell
 
-A, B = "scripted/a", "scripted/b"
+A, B, C = "scripted/a", "scripted/b", "scripted/c"
 
 
 def _send(address: str, *scripts: dict[str, Any], first: int = 0) -> tuple[Send, ...]:
@@ -18,6 +18,16 @@ def _ids(*numbers: int) -> tuple[str, ...]:
 
 
 TAKE: dict[str, Any] = {"do": "take"}
+
+
+def _tell(to: str, name: str, say: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the script of a message to ``to``, which knows itself by that name."""
+    return {"do": "tell", "to": to, "say": {**(say or TAKE), "as": name}}
+
+
+def _set(name: str, after_ms: int, known_as: str = "early") -> dict[str, Any]:
+    return {"do": "set", "name": name, "after_ms": after_ms, "say": {"do": "take", "as": known_as}}
+
 
 SCENARIOS = (
     Scenario(
@@ -87,6 +97,33 @@ SCENARIOS = (
         {A: Expected(_ids(0), is_parked=True), B: Expected(_ids(0))},
         parks=True,
         max_batch=1,
+    ),
+    Scenario(
+        "messages come once, in the order of sending, from one to the next",
+        _send(A, *(_tell(B, f"m{n}", say=_tell(C, f"r{n}")) for n in range(6))),
+        {
+            A: Expected(_ids(*range(6))),
+            B: Expected(tuple(f"m{n}" for n in range(6))),
+            C: Expected(tuple(f"r{n}" for n in range(6))),
+        },
+    ),
+    Scenario(
+        "timers fire once; what is replaced or cancelled does not",
+        (
+            *_send(A, _set("kept", 600_000), _set("gone", 600_000)),
+            *_send(A, {"do": "unset", "name": "gone"}, _set("kept", 300, "later"), first=2),
+        ),
+        {A: Expected((*_ids(0, 1, 2, 3), "later"))},
+    ),
+    Scenario(
+        "signals are taken once, beside events",
+        (
+            Tell(B, "s1", TAKE),
+            *_send(A, TAKE, TAKE),
+            Tell(B, "s1", TAKE),
+            Tell(B, "s2", {"do": "retry", "times": 1}),
+        ),
+        {A: Expected(_ids(0, 1)), B: Expected(("s1", "s2"))},
     ),
     Scenario(
         "an instance is reset",

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from headgate.v1.agent_pb2 import ADVICE_DEAD_LETTER, ADVICE_PARK
 from headgate.v1.turn_pb2 import Policy
-from tests.scenarios.scenario import Operate, Scenario, ScenarioWorld, Send
+from tests.scenarios.scenario import Operate, Scenario, ScenarioWorld, Send, Tell
 
 
 def policy_of(scenario: Scenario) -> Policy:
@@ -32,14 +32,19 @@ def play(scenario: Scenario, world: ScenarioWorld) -> None:
         match step:
             case Send():
                 world.send(step)
+            case Tell():
+                world.tell(step)
             case Operate():
                 world.operate(step)
         world.hurt()
     for address, expected in scenario.expected.items():
-        assert world.took(address) == expected.took, address
+        assert world.took(address, len(expected.took)) == expected.took, address
         assert world.dead(address) == expected.dead, address
         assert world.is_parked(address) == expected.is_parked, address
-        sent = [step.id for step in scenario.steps if isinstance(step, Send)]
+        sent = [
+            *expected.took,
+            *(step.id for step in scenario.steps if not isinstance(step, Operate)),
+        ]
         outputs = world.outputs(address)
         told = [output["event"] for output in outputs]
         assert len(set(told)) == len(told), f"{address}: an output came twice"

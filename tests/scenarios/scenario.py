@@ -30,7 +30,16 @@ class Operate:
     verb: str
 
 
-Step = Send | Operate
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """A signal for an address; ``script`` tells the agent what to do with it."""
+
+    address: str
+    id: str
+    script: Mapping[str, Any] = field(default_factory=dict)
+
+
+Step = Send | Operate | Tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +73,17 @@ class ScenarioWorld(Protocol):
     def send(self, step: Send) -> None:
         """Publish one event, CloudEvents source ``scenario``."""
 
+    def tell(self, step: Tell) -> None:
+        """Send a signal, name ``scripted``."""
+
     def operate(self, step: Operate) -> None:
         """Send an operator's control, after coming to rest."""
 
     def hurt(self) -> None:
         """Break something, if this world breaks things."""
 
-    def took(self, address: str) -> tuple[str, ...]:
-        """Come to rest; return the items of the list ``seen``, as the state holds them."""
+    def took(self, address: str, count: int) -> tuple[str, ...]:
+        """Come to rest, with ``count`` items or more in the list ``seen``, and return it."""
 
     def outputs(self, address: str) -> list[Mapping[str, Any]]:
         """Come to rest; return the data of committed outputs, in order."""

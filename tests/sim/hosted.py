@@ -19,6 +19,7 @@ from headgate.core.model import (
     Decide,
     EventArrived,
     Input,
+    MessageArrived,
     OutcomeRead,
     SendRequest,
 )
@@ -40,7 +41,7 @@ from headgate.v1.turn_pb2 import (
 from tests.flink.test_gate import Stored
 
 KEYS = ("shard-a", "shard-b")
-TOPICS = Topics("journal", "outbox", "history", "dead-letters", "parked")
+TOPICS = Topics("journal", "outbox", "history", "dead-letters", "parked", "inbox")
 
 
 class HostedStore:
@@ -130,6 +131,7 @@ class HostedGate:
     sinks: Sinks
     readiness: Readiness
     send: Callable[[Request], None]
+    post: Callable[[str, bytes], None]
     parallelism: int = 1
     is_batched: bool = False
     registry: Mapping[str, AgentSpec] = field(default_factory=dict)
@@ -169,6 +171,9 @@ class HostedGate:
             case EventArrived(event):
                 raw = GateInput(address=address, shard=shard, event=event).SerializeToString()
                 self._carry_out(shard, "process_element1", raw)
+            case MessageArrived(message):
+                raw = GateInput(address=address, shard=shard, message=message).SerializeToString()
+                self._carry_out(shard, "process_element1", raw)
             case ControlArrived(control):
                 raw = GateInput(address=address, shard=shard, control=control).SerializeToString()
                 self._carry_out(shard, "process_element1", raw)
@@ -203,6 +208,8 @@ class HostedGate:
             match topic:
                 case "":
                     self._pass_on(value)
+                case "inbox":
+                    self.post(key.decode(), value)
                 case "outbox":
                     self.sinks.outbox.write(Emitted(key.decode(), value))
                 case "history":

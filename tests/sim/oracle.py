@@ -26,6 +26,10 @@ class Chain:
     outputs: dict[str, bytes] = field(default_factory=dict)
     letters: dict[str, DeadLetter] = field(default_factory=dict)
     is_parked: bool = False
+    # Messages sent, in order: (receiver, id, time of the turn). Timers that are set: by name the id
+    # of the event that each becomes, and when it is due.
+    sent: list[tuple[str, str, int]] = field(default_factory=list)
+    timers: dict[str, tuple[str, int]] = field(default_factory=dict)
     # State as each base found it: (values, lists).
     states: list[tuple[dict[str, bytes], dict[str, list[bytes]]]] = field(default_factory=list)
 
@@ -49,7 +53,10 @@ def _turn(chain: Chain, address: str, outcome: Outcome, appended_ms: int) -> Non
     turn = len(chain.outcomes)
     after = blake2b(chain.bases[-1] + outcome.outcome_id, digest_size=16).digest()
     chain.bases.append(after)
-    chain.times.append(max(appended_ms * 1000, chain.times[-1] + 1 if chain.times else 1))
+    at_us = max(appended_ms * 1000, chain.times[-1] + 1 if chain.times else 1)
+    at_us = max(at_us, outcome.caused_at_us)
+    chain.times.append(at_us)
+    _plans(chain, address, outcome, at_us)
     for mutation in outcome.mutations:
         match mutation.WhichOneof("change"):
             case "set":
@@ -73,7 +80,25 @@ def _turn(chain: Chain, address: str, outcome: Outcome, appended_ms: int) -> Non
         if controlled.verb in {Controlled.RESET, Controlled.EXPIRE}:
             chain.values.clear()
             chain.logs.clear()
+            chain.timers.clear()
     chain.states.append((dict(chain.values), {k: list(v) for k, v in chain.logs.items()}))
+
+
+def _plans(chain: Chain, address: str, outcome: Outcome, at_us: int) -> None:
+    turn = len(chain.outcomes)
+    for ref in outcome.taken:
+        if not ref.HasField("origin"):
+            name = next((n for n, (id_, _) in chain.timers.items() if id_ == ref.id), None)
+            assert name is not None, f"{ref.id}: a timer was taken that was not set"
+            assert at_us >= chain.timers.pop(name)[1], f"{ref.id}: taken before it was due"
+    for index, change in enumerate(outcome.timers):
+        chain.timers.pop(change.name, None)
+        if change.WhichOneof("change") == "after_ms":
+            due_us = at_us + change.after_ms * 1000
+            chain.timers[change.name] = (f"{address}/{turn}/t{index}", due_us)
+    for index, message in enumerate(outcome.messages):
+        receiver = f"{message.agent_type}/{message.key}"
+        chain.sent.append((receiver, f"{address}/{turn}/m{index}", at_us))
 
 
 def data_of(envelope: bytes) -> tuple[str, bytes]:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from headgate.sim.driver import settle
 from headgate.sim.face import HeadgateSim
 from headgate.sim.scripted import ScriptedAgent
 from headgate.v1.turn_pb2 import HistoryRecord, Policy
 from tests.scenarios.catalogue import SCENARIOS
 from tests.scenarios.play import play
-from tests.scenarios.scenario import Operate, Scenario, ScenarioWorld, Send
+from tests.scenarios.scenario import Operate, Scenario, ScenarioWorld, Send, Tell
 
 
 class SimWorld:
@@ -31,6 +32,11 @@ class SimWorld:
         """Publish one event."""
         self.sim.send(step.address, "scripted", dict(step.script), id=step.id, source="scenario")
 
+    def tell(self, step: Tell) -> None:
+        """Send a signal."""
+        script = {"as": step.id, **step.script}
+        self.sim.signal(step.address, "scripted", script, id=step.id)
+
     def operate(self, step: Operate) -> None:
         """Come to rest, then send a control."""
         self.sim.run()
@@ -42,7 +48,7 @@ class SimWorld:
             return
         world = self.sim.world
         self.sim.advance(self._chance.choice((0, 0.01, 0.03, 0.5, 3)))
-        match self._chance.randrange(6):
+        match self._chance.randrange(7):
             case 0:
                 world.checkpoint()
             case 1:
@@ -55,9 +61,13 @@ class SimWorld:
                         zombie.finish(next(iter(zombie.running)))
             case 4:
                 world.lose = 2
+            case 5:
+                for life in range(len(world.strays)):
+                    world.deliver_stray(life)
 
-    def took(self, address: str) -> tuple[str, ...]:
+    def took(self, address: str, count: int) -> tuple[str, ...]:
         """Return the items of the list ``seen``."""
+        settle(self.sim.world)
         seen = self.sim.state(address).get("seen", [])
         return tuple(seen)
 

@@ -37,7 +37,7 @@ CRASHES = (
     ("double_record", 1),
     ("lose", 1),
 )
-CONTROLS = (*CRASHES, ("control", 5), ("read_wish", 5))
+CONTROLS = (*CRASHES, ("control", 5), ("read_inbox", 5), ("deliver", 2))
 ALL = (*CONTROLS, ("crash_back", 2))
 
 # `orders` takes batches and gives up; `desk` takes single events and parks; nobody serves `lost`.
@@ -45,6 +45,30 @@ MIXED = Theme(("orders/1", "orders/2", "desk/1", "lost/1"), ALL)
 PLAIN: tuple[Script, ...] = ({"do": "take"},)
 BATCHES: tuple[Script, ...] = tuple(
     {"do": word} for word in ("take", "shun", "retry", "fail", "terminal", "take")
+)
+
+TALK = (*ALL, ("deliver", 6), ("deliver_stray", 4), ("read_inbox", 5), ("crash", 2))
+_TELL: tuple[Script, ...] = tuple(
+    {"do": "tell", "to": to} for to in ("orders/1", "orders/2", "desk/1", "lost/1", "orders/2")
+)
+TELLING: tuple[Script, ...] = (
+    *_TELL,
+    {"do": "tell", "to": "orders/2", "say": {"do": "tell", "to": "orders/1"}},
+    {"do": "take"},
+    {"do": "shun"},
+    {"do": "fail"},
+    {"do": "retry", "times": 1, "after_ms": 700},
+)
+SETTING: tuple[Script, ...] = (
+    {"do": "set", "name": "a", "after_ms": 600},
+    {"do": "set", "name": "a", "after_ms": 0},
+    {"do": "set", "name": "b", "after_ms": 2_500},
+    {"do": "unset", "name": "a"},
+    {"do": "tell", "to": "orders/1"},
+    {"do": "take"},
+    {"do": "shun"},
+    {"do": "fail"},
+    {"do": "park"},
 )
 
 FAMILIES = {
@@ -69,6 +93,14 @@ FAMILIES = {
     # Shorter than a wait of the schedule's: state expires while events, zombies and replays come.
     "idle": Family(
         Theme(("orders/1", "desk/1"), (*ALL, ("wait", 6), ("fire", 6)), inputs=14), 1, ttl_ms=900
+    ),
+    "messages": Family(Theme(("orders/1", "orders/2", "desk/1", "lost/1"), TALK, TELLING), 2),
+    "timers": Family(Theme(("orders/1", "desk/1"), (*TALK, ("fire", 6)), SETTING), 1),
+    # Timers keep an instance from expiring; those of one that is reset go with its state.
+    "timers that expire": Family(
+        Theme(("orders/1",), (*TALK, ("control", 4), ("wait", 6), ("fire", 6)), SETTING),
+        1,
+        ttl_ms=900,
     ),
 }
 

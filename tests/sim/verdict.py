@@ -11,6 +11,7 @@ from headgate.sim.store import Store
 from headgate.sim.world import World
 from headgate.v1.agent_pb2 import Event
 from headgate.v1.turn_pb2 import (
+    EventRef,
     HistoryRecord,
     ParkedInstance,
     StoredChunk,
@@ -30,6 +31,11 @@ def wakes(address: str, given: Input, transition: Transition, store: Store) -> N
     timers = {due for due, owner in store.timers if owner == address}
     if in_flight or waits or control.pending_controls:
         assert control.wake_ms, f"{address}: nothing will wake it after {transition.note}"
+    for timer in control.timers.values():
+        if not (timer.fired or in_flight or control.parked):
+            due_ms = -(-timer.due_us // 1000)
+            is_soon = 0 < control.wake_ms <= due_ms or waits or control.pending_controls
+            assert is_soon, f"{address}: a timer will not wake it"
     assert timers == ({control.wake_ms} if control.wake_ms else set()), "timers differ from state"
     items = store.items(address)
     head = control.mailbox_head
@@ -46,10 +52,15 @@ def check(schedule: Schedule) -> dict[str, Chain]:
         for partition in world.journal.partitions
         for written in partition
     )
-    for address in {address for address, _ in schedule.published} | set(chains):
+    for address in (
+        {address for address, _ in schedule.published}
+        | set(chains)
+        | {receiver for chain in chains.values() for receiver, *_ in chain.sent}
+    ):
         if address in chains:
             _check_state(world, address, chains[address])
         _check_events(schedule, address, chains.get(address))
+    _check_messages(world, chains)
     _check_outputs(world, chains)
     _check_letters(schedule, chains)
     _check_parked(world, chains)
@@ -80,6 +91,9 @@ def _check_state(world: World, address: str, chain: Chain) -> None:
     assert logs == chain.logs
     assert not control.HasField("in_flight")
     assert not control.pending_controls
+    timers = {name: timer.due_us for name, timer in control.timers.items()}
+    assert timers == {name: due_us for name, (_, due_us) in chain.timers.items()}
+    assert control.parked or not timers, f"{address}: {sorted(timers)} did not fire"
     _check_leftovers(control, items)
 
 
@@ -99,24 +113,47 @@ def _check_leftovers(control: StoredControl, items: dict[str, bytes]) -> None:
     window = [StoredWindowEntry.FromString(v) for k, v in items.items() if k[0] == "w"]
     assert sum(len(entry.fingerprints) for entry in window) == control.window_ids
     assert kinds["v"] == len(control.values)
+    assert kinds["t"] == len(control.timers)
+
+
+def _waiting(world: World, address: str) -> list[Event]:
+    control, items = _stored(world, address)
+    seqs = range(control.mailbox_head, control.mailbox_tail)
+    return [Event.FromString(items[f"m{seq}"]) for seq in seqs]
+
+
+def _check_messages(world: World, chains: dict[str, Chain]) -> None:
+    """Every message is in one turn of its receiver or waits; in the order of sending, per pair."""
+    taken: dict[str, list[str]] = {}
+    for address, chain in chains.items():
+        for at_us, outcome in zip(chain.times, chain.outcomes, strict=True):
+            for ref in outcome.taken:
+                taken.setdefault(address, []).append(ref.id)
+                sent_us = {id_: sent for c in chains.values() for _, id_, sent in c.sent}
+                assert at_us >= sent_us.get(ref.id, 0), f"{ref.id}: taken before it was sent"
+    for sender, chain in chains.items():
+        for receiver in {receiver for receiver, *_ in chain.sent}:
+            sent = [id_ for to, id_, _ in chain.sent if to == receiver]
+            waiting = [event.id for event in _waiting(world, receiver)]
+            came = [id_ for id_ in taken.get(receiver, []) + waiting if id_ in set(sent)]
+            assert came == sent, f"{sender} to {receiver}: sent {sent}, came {came}"
 
 
 def _check_events(schedule: Schedule, address: str, chain: Chain | None) -> None:
     """Every event is in one turn, or waits in a parked mailbox; sources keep their order."""
-    control, items = _stored(schedule.world, address)
-    waiting = [
-        Event.FromString(items[f"m{seq}"])
-        for seq in range(control.mailbox_head, control.mailbox_tail)
-    ]
+    control, _ = _stored(schedule.world, address)
+    waiting = _waiting(schedule.world, address)
     assert control.parked or not waiting, f"{address} stalls with {len(waiting)} events"
     refs = [ref for outcome in (chain.outcomes if chain else []) for ref in outcome.taken]
     found = Counter([ref.fingerprint for ref in refs] + [e.fingerprint for e in waiting])
     sent = {event.fingerprint: event for to, event in schedule.published if to == address}
     lost = [event.id for fingerprint, event in sent.items() if not found[fingerprint]]
     assert not lost, f"{address}: lost {lost}"
+    named: tuple[EventRef | Event, ...] = (*refs, *waiting)
     records = Counter(
-        [(r.origin.topic, r.origin.partition, r.origin.offset) for r in refs]
-        + [(e.origin.topic, e.origin.partition, e.origin.offset) for e in waiting]
+        (each.origin.topic, each.origin.partition, each.origin.offset)
+        for each in named
+        if each.HasField("origin")
     )
     assert max(records.values(), default=0) <= 1, f"{address}: a record is in two turns"
     if not schedule.theme.forgets:
@@ -129,6 +166,8 @@ def _check_events(schedule: Schedule, address: str, chain: Chain | None) -> None
             # A repeat that came after the window had forgotten: a new event, of no promised place.
             continue
         known.add(ref.fingerprint)
+        if not ref.HasField("origin"):
+            continue
         place = (ref.origin.topic, ref.origin.partition)
         assert ref.origin.offset > last.get(place, -1), f"{address}: {ref.id} out of order"
         last[place] = ref.origin.offset
@@ -183,7 +222,10 @@ def _check_letters(schedule: Schedule, chains: dict[str, Chain]) -> None:
         for letter in chain.letters.values():
             if letter.reason == "skipped":
                 continue
-            if address.startswith("lost/"):
+            if letter.event_id not in scripts:
+                # A message or a timer: all of them are taken.
+                assert address.startswith("lost/"), f"{letter.event_id} is given up"
+            elif address.startswith("lost/"):
                 assert letter.reason == "unknown_agent"
             else:
                 assert address.startswith("orders/"), f"{address} parks, it does not give up"

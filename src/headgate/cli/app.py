@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from headgate.cli import agents, dead_letters, demo, dev, instances, job, repair, send, tail
+from headgate.cli import (
+    agents,
+    dead_letters,
+    demo,
+    dev,
+    instances,
+    job,
+    repair,
+    send,
+    signal,
+    tail,
+)
 from headgate.cli.look import problems
 from headgate.errors import HeadgateError
 
@@ -23,6 +34,7 @@ app.command()(demo.demo)
 app.command()(dev.down)
 app.command()(dev.status)
 app.command()(send.send)
+app.command()(signal.signal)
 app.command()(tail.tail)
 app.command()(repair.repair)
 app.add_typer(agents.agents, name="agents")

@@ -7,7 +7,7 @@ the same chain of bases, the same turns, the same outputs.
 
 from __future__ import annotations
 
-from headgate.core import dedup, render
+from headgate.core import dedup, messages, render, timers
 from headgate.core.identity import next_base
 from headgate.core.instance import Instance
 from headgate.core.model import DeadLettered, Emit, OutcomeRead, Parking, RecordHistory
@@ -35,6 +35,10 @@ def apply(instance: Instance, read: OutcomeRead) -> bool:
     taken = _take(instance, outcome)
     for mutation in outcome.mutations[:]:
         instance.mutate(mutation)
+    if control.timers:
+        timers.taken(instance, taken)
+    if outcome.timers:
+        timers.change(instance, outcome)
     match outcome.WhichOneof("verdict"):
         case "failed":
             _fresh_start(instance, taken)
@@ -45,6 +49,8 @@ def apply(instance: Instance, read: OutcomeRead) -> bool:
             _fresh_start(instance, taken)
     control.ClearField("in_flight")
     _record(instance, read)
+    if outcome.messages:
+        messages.post(instance, outcome)
     if not outcome.HasField("completed"):
         parking = parking_of(outcome, turn=control.turn, at_us=control.at_us)
         if parking is not None:
@@ -70,6 +76,9 @@ def _take(instance: Instance, outcome: Outcome) -> list[bytes]:
         if in_order:
             instance.take(control.mailbox_head)
         found = in_order or _take_from_anywhere(instance, ref)
+        if not ref.HasField("origin"):
+            # A timer's: it came in no record, and none is yet to come.
+            continue
         if not dedup.has_passed(control, ref.origin):
             # Even if one with the same id was in the mailbox: this very record is yet to come.
             dedup.mark_ahead(instance, ref)
@@ -83,13 +92,9 @@ def _take(instance: Instance, outcome: Outcome) -> list[bytes]:
 
 
 def _take_from_anywhere(instance: Instance, ref: EventRef) -> bool:
-    if not dedup.may_be_in_mailbox(instance, ref):
+    if ref.HasField("origin") and not dedup.may_be_in_mailbox(instance, ref):
         return False
-    for seq in range(instance.control.mailbox_head, instance.control.mailbox_tail):
-        if instance.peek(seq).fingerprint == ref.fingerprint:
-            instance.take(seq)
-            return True
-    return False
+    return instance.take_by(ref.fingerprint)
 
 
 def _fresh_start(instance: Instance, taken: list[bytes]) -> None:
@@ -165,6 +170,7 @@ def _controlled(instance: Instance, controlled: Controlled, taken: list[bytes]) 
             _fresh_start(instance, taken)
             _forget_attempts(instance)
             instance.forget_state()
+            timers.cancel_all(instance)
         case Controlled.PARK:
             control.parked = True
         case _:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from headgate.core.identity import event_fingerprint, record_fingerprint
 from headgate.core.letters import letter_for_record
+from headgate.core.own_types import OWN_TYPES
 from headgate.core.render import is_json
 from headgate.v1.agent_pb2 import Event
 from headgate.v1.turn_pb2 import DeadLetter
@@ -174,6 +175,12 @@ def _event(attributes: dict[str, Any], data: bytes) -> Event:
                 reason="bad_attribute",
                 message=f"CloudEvents attribute {name!r} is missing or empty",
             )
+    if attributes["type"] in OWN_TYPES:
+        message = (
+            f"CloudEvents attribute 'type' is {attributes['type']!r}, which Headgate alone gives; "
+            "send signals with `headgate signal`, or choose another type"
+        )
+        raise _UnreadableError(reason="bad_attribute", message=message)
     for name, value in attributes.items():
         _check_attribute(name, value)
     event = Event(

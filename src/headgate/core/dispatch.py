@@ -7,6 +7,7 @@ only comes true through the journal.
 
 from __future__ import annotations
 
+from headgate.core import timers
 from headgate.core.canary import is_canary
 from headgate.core.dedup import forget_by
 from headgate.core.expiry import is_outdated, wish_to_expire
@@ -66,11 +67,16 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
     if has_one:
         _send_again(instance, around)
         return
-    waiting = instance.mailbox_size
     if control.parked:
         return
+    if control.timers:
+        timers.fire(instance, around.now_ms)
+    waiting = instance.mailbox_size
     if not waiting:
-        if policy.state_ttl_ms:
+        if control.timers:
+            # All that are set are still to come: what has fired waits.
+            instance.transition.wake_ms = timers.next_due_ms(control)
+        elif policy.state_ttl_ms:
             wish = wish_to_expire(instance, policy.state_ttl_ms, around.now_ms)
             if wish is not None:
                 wishes.append(wish)

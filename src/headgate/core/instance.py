@@ -2,7 +2,8 @@
 
 Items are named so that none is found by iterating: ``m<seq>`` mailbox, ``v<name>`` values,
 ``l<name>/<chunk>`` lists, ``f<fingerprint>`` dedup index, ``w<n>`` dedup window, ``a<n>`` applied
-before arrival. The control record says which sequence numbers and names there are.
+before arrival, ``s<sender>`` the last number of a sender's messages, ``t<name>`` the event of a
+timer. The control record says which sequence numbers and names there are; of senders it does not.
 
 What is small and changes with nearly every step is kept in the control record, which is written
 anyway: the event that comes to an empty mailbox, and small values. A write to RocksDB costs more
@@ -94,6 +95,14 @@ class Instance:
             self.put(f"m{to}", self.get(f"m{to - 1}"))
         self._remove(f"m{control.mailbox_head}")
         control.mailbox_head += 1
+
+    def take_by(self, fingerprint: bytes) -> bool:
+        """Remove the event of that fingerprint, wherever it stands; False if there is none."""
+        for seq in range(self.control.mailbox_head, self.control.mailbox_tail):
+            if self.peek(seq).fingerprint == fingerprint:
+                self.take(seq)
+                return True
+        return False
 
     def _remove(self, name: str) -> None:
         kept = self.control.kept

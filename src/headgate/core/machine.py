@@ -9,24 +9,24 @@ The rules it keeps, in prose (numbers are those of the protocol in ``docs/protoc
   3).
 - An event is taken once: known while it waits, known while the window remembers it, known if an
   outcome took it before it came (4).
+- A message is taken once: by its sender's last turn and index. A timer is, by the turn that takes
+  its event (9).
 - One turn is in flight at a time. What arrives meanwhile joins the mailbox (5).
 - Whenever something is in flight, or waits that nothing is in flight for, a wake-up is pending (6).
   Nothing is in flight and nothing pending only for an empty mailbox or a parked instance.
 - Turn numbers and times only grow, and no base is ever used twice: reset keeps all three (3, 10).
 - An input that changes nothing leaves nothing to store: ``Transition.control`` is None.
 
-Left to later features, and refused until then rather than lost: messages between agents and timers
-(journaled as a bad reply, see :mod:`headgate.core.outcome`), fast answers (`decided`), `closed`
-marks of the history, budgets.
+Left to later features: fast answers (`decided`), `closed` marks of the history, budgets.
 """
 
 from __future__ import annotations
 
 from typing import assert_never
 
+from headgate.core import dedup, messages
 from headgate.core.apply import apply
 from headgate.core.codec import compact
-from headgate.core.dedup import is_new
 from headgate.core.dispatch import dispatch
 from headgate.core.full import refuse
 from headgate.core.instance import Instance
@@ -34,12 +34,14 @@ from headgate.core.model import (
     ControlArrived,
     EventArrived,
     Input,
+    MessageArrived,
     OutcomeRead,
     Snapshot,
     Surroundings,
     TimerFired,
     Transition,
 )
+from headgate.v1.agent_pb2 import Event
 
 COMPACTED_EVERY_TURNS = 16
 """How often a control record that the host keeps as an object is made anew (``codec.compact``)."""
@@ -54,7 +56,10 @@ def step(snapshot: Snapshot, given: Input, around: Surroundings) -> Transition:
     instance = Instance(snapshot)
     match given:
         case EventArrived():
-            _arrived(instance, given, around)
+            _arrived(instance, given.event, around, is_new=dedup.is_new(instance, given.event))
+        case MessageArrived():
+            message = given.message
+            _arrived(instance, message.event, around, is_new=messages.is_new(instance, message))
         case OutcomeRead():
             _read(instance, given, around)
         case ControlArrived():
@@ -82,15 +87,15 @@ def _store(instance: Instance) -> None:
     control.wake_ms = wanted
 
 
-def _arrived(instance: Instance, given: EventArrived, around: Surroundings) -> None:
-    if is_new(instance, given.event):
+def _arrived(instance: Instance, event: Event, around: Surroundings, *, is_new: bool) -> None:
+    if is_new:
         policy = around.spec.policy if around.spec is not None else None
         if policy and policy.mailbox_limit and instance.mailbox_size >= policy.mailbox_limit:
-            refuse(instance, given.event, policy)
+            refuse(instance, event, policy)
             _store(instance)
             return
         instance.transition.note = "joined"
-        instance.push(given.event)
+        instance.push(event)
         if not instance.control.HasField("in_flight"):
             dispatch(instance, around)
         else:

@@ -12,6 +12,7 @@ from typing import Protocol
 from headgate.core.patience import LEAST_MS
 from headgate.v1.agent_pb2 import Event
 from headgate.v1.turn_pb2 import (
+    AgentMessage,
     AgentSpec,
     Call,
     Control,
@@ -48,6 +49,13 @@ class EventArrived:
     event: Event
 
 
+@dataclass(frozen=True, slots=True)
+class MessageArrived:
+    """A message for this instance was read from the inbox; its event has that record as origin."""
+
+    message: AgentMessage
+
+
 @dataclass(slots=True)
 class OutcomeRead:
     """An outcome for this instance was read from the journal.
@@ -72,10 +80,13 @@ class ControlArrived:
 
 @dataclass(frozen=True, slots=True)
 class TimerFired:
-    """The wake-up that the last transition asked for is due."""
+    """The wake-up that the last transition asked for is due.
+
+    It is the host's, for re-sends, waits and durable timers (``headgate.core.timers``) alike.
+    """
 
 
-Input = EventArrived | OutcomeRead | ControlArrived | TimerFired
+Input = EventArrived | MessageArrived | OutcomeRead | ControlArrived | TimerFired
 
 
 @dataclass(slots=True)
@@ -146,7 +157,15 @@ class Parking:
     value: bytes
 
 
-Effect = SendRequest | Decide | Emit | RecordHistory | DeadLettered | Parking
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Write to the inbox, for the instance of that address: InboxRecord bytes, at least once."""
+
+    address: str
+    value: bytes
+
+
+Effect = SendRequest | Decide | Emit | RecordHistory | DeadLettered | Parking | Post
 
 
 @dataclass(slots=True)

@@ -7,9 +7,10 @@ turn, code BAD_REPLY, and is treated by policy like any other.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from json import JSONDecoder
 
-from headgate.core import render
+from headgate.core import plans, render
 from headgate.core.identity import address_of, digest
 from headgate.core.letters import LETTER_BYTES, letter_for_event
 from headgate.core.reference import refer, reference_to
@@ -23,6 +24,9 @@ from headgate.v1.agent_pb2 import (
     FAILURE_CODE_UNSPECIFIED,
     Failure,
     FailureCode,
+    Message,
+    Output,
+    TimerChange,
     TurnReply,
     TurnRequest,
 )
@@ -96,8 +100,13 @@ def outcome_of(
     taken = outcome.taken
     for event in request.events[:prefix]:
         refer(taken.add(), event)
+        outcome.caused_at_us = max(outcome.caused_at_us, event.at_us)
     outcome.mutations.MergeFrom(reply.mutations)
     outcome.outputs.MergeFrom(reply.outputs)
+    if reply.messages:
+        outcome.messages.MergeFrom(reply.messages)
+    if reply.timers:
+        outcome.timers.MergeFrom(reply.timers)
     if reply.usage:
         outcome.usage.MergeFrom(reply.usage)
     if reply.HasField("failed"):
@@ -136,9 +145,7 @@ def fault_of(request: TurnRequest, reply: TurnReply) -> str:
                 f"failed reply blames event {reply.failed.event_id!r}, "
                 f"the first not taken is {asked[len(taken)]!r}"
             )
-    if reply.messages or reply.timers:
-        return "reply sends messages or sets timers, which this version of Headgate does not carry"
-    return _fault_of_changes(reply)
+    return _fault_of_changes(reply) or plans.fault_of(reply)
 
 
 def _fault_of_changes(reply: TurnReply) -> str:
@@ -158,13 +165,20 @@ def _fault_of_changes(reply: TurnReply) -> str:
 
 
 def _fault_of_data(reply: TurnReply) -> str:
-    for number, output in enumerate(reply.outputs[:]):
-        if output.data and render.is_json(output.datacontenttype):
-            try:
-                # Strict, for it is passed on as it is: UTF-8 only, and no NaN, which JSON has not.
-                _STRICT.decode(output.data.decode())
-            except (ValueError, RecursionError) as error:
-                return f"output {number} says it is JSON, but is not: {error}"
+    parts: dict[str, Sequence[Output | Message | TimerChange]] = {
+        "output": reply.outputs[:],
+        "message": reply.messages[:],
+        "timer": reply.timers[:],
+    }
+    for what, given in parts.items():
+        for number, part in enumerate(given):
+            if part.data and render.is_json(part.datacontenttype):
+                try:
+                    # Strict, for it is passed on as it is: UTF-8 only, and no NaN, which JSON has
+                    # not.
+                    _STRICT.decode(part.data.decode())
+                except (ValueError, RecursionError) as error:
+                    return f"{what} {number} says it is JSON, but is not: {error}"
     return ""
 
 
@@ -199,6 +213,9 @@ def _too_large(call: Call, reply: TurnReply, max_record_bytes: int) -> str:
             grown += len(output.data) // 3
         if grown > max_record_bytes:
             return f"output {number} would have {grown} bytes; at most {max_record_bytes}"
+    large = plans.too_large(reply, max_record_bytes - ENVELOPE_BYTES)
+    if large:
+        return large
     limit = call.policy.max_state_bytes
     if limit:
         added = sum(len(m.set) + len(m.append) for m in reply.mutations)
@@ -238,6 +255,7 @@ def _fail(outcome: Outcome, call: Call, failure: Failure, *, prefix: int) -> Non
         failed.park = True
     elif advice == ADVICE_DEAD_LETTER:
         outcome.taken.append(reference_to(event))
+        outcome.caused_at_us = max(outcome.caused_at_us, event.at_us)
         letter = letter_for_event(
             event,
             address_of(request.agent_type, request.key),

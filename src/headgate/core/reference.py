@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headgate.v1.agent_pb2 import Event
-from headgate.v1.turn_pb2 import EventRef
+from headgate.v1.turn_pb2 import EventRef, Outcome
 
 
 def reference_to(event: Event) -> EventRef:
@@ -24,3 +24,12 @@ def refer(ref: EventRef, event: Event) -> None:
     ref.time_us = event.time_us
     if event.HasField("origin"):
         ref.origin.CopyFrom(event.origin)
+
+
+def cause_of(cause: int, outcome: Outcome) -> str:
+    """Return the correlation id of the event that an output, message or timer names as its cause.
+
+    cause: index in the events that the outcome took; "" where it took none of that index.
+    """
+    taken = outcome.taken
+    return taken[cause].correlation_id if cause < len(taken) else ""

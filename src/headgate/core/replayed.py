@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from headgate.core.decode import Decoded, Record, TopicRule, decode
-from headgate.core.identity import digest
+from headgate.core.identity import digest, split_address
 from headgate.core.letters import letter_for_record
+from headgate.v1.agent_pb2 import Event
 from headgate.v1.turn_pb2 import DeadLetter, ReplayedRecord
 
 
@@ -19,6 +20,8 @@ def read_again(
     given: ReplayedRecord, brought: Record, rules: Mapping[str, TopicRule]
 ) -> Decoded | DeadLetter:
     """Read a replayed record by its topic's rule; ``brought`` is the inbox's record around it."""
+    if given.HasField("event"):
+        return _as_event(given, brought)
     rule = rules.get(given.topic)
     if rule is None:
         message = f"{given.topic} is no topic of this job; add it to [[topics]], then replay again"
@@ -40,6 +43,18 @@ def read_again(
     event.fingerprint = digest("replayed", given.letter_id)
     event.origin.topic, event.origin.timestamp_ms = brought.topic, brought.timestamp_ms
     return made
+
+
+def _as_event(given: ReplayedRecord, brought: Record) -> Decoded:
+    """Return what a message or a signal had been; no rule says how to read it, for it was read."""
+    event = Event()
+    event.CopyFrom(given.event)
+    event.has_id = True
+    event.fingerprint = digest("replayed", given.letter_id)
+    origin = event.origin
+    origin.topic, origin.partition = brought.topic, brought.partition
+    origin.offset, origin.timestamp_ms = brought.offset, brought.timestamp_ms
+    return Decoded(split_address(given.address)[1], event)
 
 
 def refuse_again(

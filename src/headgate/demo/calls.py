@@ -75,8 +75,8 @@ def keep_ledger(agent: Agent[S], ledger: Path) -> Agent[S]:
     descriptor = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     find = agent.handler_for
 
-    def handler_for(event_type: str) -> Handler:
-        handler = find(event_type)
+    def handler_for(event_type: str, subject: str = "") -> Handler:
+        handler = find(event_type, subject)
 
         def noted(turn: Any, event: Any) -> Any:
             if not turn._cause:  # the first event of the call's batch

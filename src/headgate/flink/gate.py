@@ -1,7 +1,7 @@
 """Gate: the keyed operator that hosts `core.step`. Thin: state in, step, effects out.
 
-Two inputs, both keyed by shard: what comes from outside (events, controls), as the bytes of a
-`GateInput`, and the journal, as rows `(key, record, partition, offset, appended_ms)`. Outputs are
+Two inputs, both keyed by shard: what intake has read (events, messages, controls), as the bytes of
+a `GateInput`, and the journal, as rows `(key, record, partition, offset, appended_ms)`. Outputs are
 tuples `(topic, key, value)`: records for the sinks, or with no topic a request for Invoke.
 """
 
@@ -26,6 +26,7 @@ from headgate.core.model import (
     DeadLettered,
     EventArrived,
     Input,
+    MessageArrived,
     OutcomeRead,
     Snapshot,
     Surroundings,
@@ -113,13 +114,15 @@ class Gate(KeyedCoProcessFunction):
     # ----------------------------------------------------------------------------------- inputs
 
     def process_element1(self, value: bytes, ctx: Any) -> list[Output]:
-        """Take an event or a control, or what intake could not read."""
+        """Take an event, a message or a control, or what intake could not read."""
         given = GateInput.FromString(bytes(value))
         self._routed_position = max(self._routed_position, given.registry_position)
         shard = self._enter(given.shard)
         match given.WhichOneof("kind"):
             case "event":
                 self._step(shard, given.address, EventArrived(given.event))
+            case "message":
+                self._step(shard, given.address, MessageArrived(given.message))
             case "control":
                 self._step(shard, given.address, ControlArrived(given.control))
             case "inspect":

@@ -16,12 +16,15 @@ from pyflink.datastream.functions import ProcessFunction
 
 from headgate.core.decode import Decoded, Record, TopicRule, decode
 from headgate.core.identity import address_of, partition_of
+from headgate.core.inbox import arrived
 from headgate.core.letters import letter_for_record
+from headgate.core.model import ControlArrived, EventArrived, MessageArrived
 from headgate.core.replayed import read_again, refuse_again
 from headgate.core.routes import letter_for_nobody
 from headgate.flink.router import Router
 from headgate.flink.rows import LightRow
 from headgate.kafka.shared_table import SharedTable
+from headgate.v1.agent_pb2 import Origin
 from headgate.v1.turn_pb2 import DeadLetter, GateInput, InboxRecord, ReplayedRecord
 
 
@@ -98,26 +101,45 @@ class Intake(ProcessFunction):
             found = InboxRecord.FromString(record.value or b"")
         except (DecodeError, UnicodeDecodeError) as error:
             return _bad_inbox(record, str(error))
-        match found.WhichOneof("kind"):
-            case "control" if "/" in address:
-                return [GateInput(address=address, control=found.control)]
-            case "inspect" if "/" in address:
+        if found.HasField("replayed"):
+            return self._replayed(found.replayed, record)
+        if "/" in address:
+            if found.HasField("inspect"):
                 return [GateInput(address=address, inspect=found.inspect)]
-            case "replayed":
-                return self._replayed(found.replayed, record)
-        return _bad_inbox(record, "its key is no address, or it is of no kind that is known")
+            match arrived(found, _place_of(record)):
+                case EventArrived(event):
+                    return [self._addressed(GateInput(address=address, event=event))]
+                case MessageArrived(message):
+                    return [self._addressed(GateInput(address=address, message=message))]
+                case ControlArrived(control):
+                    return [GateInput(address=address, control=control)]
+        problem = "its key is no address, it is of no known kind, or a signal without id or name"
+        return _bad_inbox(record, problem)
+
+    def _addressed(self, given: GateInput) -> GateInput:
+        """What names its receiver itself: Gate must know no less of the registry than intake."""
+        given.registry_position = self._router.latest
+        return given
 
     def _replayed(self, given: ReplayedRecord, brought: Record) -> list[GateInput] | DeadLetter:
         made = read_again(given, brought, self._rules)
         if isinstance(made, DeadLetter):
             return made
         if given.address:
-            position = self._router.position
-            return [GateInput(address=given.address, event=made.event, registry_position=position)]
+            return [self._addressed(GateInput(address=given.address, event=made.event))]
         message = f"still no agent has a route for type {made.event.type!r} on {given.topic!r}"
         return self._routed(made, given.topic) or refuse_again(
             given, brought, reason="no_route", message=message
         )
+
+
+def _place_of(record: Record) -> Origin:
+    return Origin(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp_ms=record.timestamp_ms,
+    )
 
 
 def _bad_inbox(record: Record, problem: str) -> DeadLetter:

@@ -27,10 +27,13 @@ from headgate.kafka.transactions import transactional_id_prefix
 
 REQUESTS = "SELECT f2 FROM headgate_gate WHERE f0 = ''"
 
-RECORDS = "SELECT f0, f1, NULLIF(f2, X'') FROM headgate_gate WHERE f0 <> ''"
-"""Topic, key and value of what the sink writes. No record has an empty value: that stands for null,
-which takes a key out of a compacted topic.
+RECORDS = "SELECT f0, f1, NULLIF(f2, X'') FROM headgate_gate WHERE f0 NOT IN ('', '{inbox}')"
+"""Topic, key and value of what the exactly-once sink writes. No record has an empty value: that
+stands for null, which takes a key out of a compacted topic.
 """
+
+MESSAGES = "SELECT f1, f2 FROM headgate_gate WHERE f0 = '{inbox}'"
+"""Key and value of what goes to the inbox. Kafka's names of topics hold no quote."""
 
 
 def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
@@ -67,7 +70,14 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         partitions=config.kafka.partitions,
         group=group,
     )
-    topics = Topics(names.journal, names.outbox, names.history, names.dead_letters, names.parked)
+    topics = Topics(
+        journal=names.journal,
+        outbox=names.outbox,
+        history=names.history,
+        dead_letters=names.dead_letters,
+        parked=names.parked,
+        inbox=names.inbox,
+    )
     gate = (
         _by_shard(intake)
         .connect(_by_shard(journal))
@@ -77,14 +87,24 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
     )
     tables.create_temporary_view("headgate_gate", gate)
     _invoke(env, tables.to_data_stream(tables.sql_query(REQUESTS)), config)
+    statements = tables.create_statement_set()
     sinks.exactly_once(
         tables,
-        tables.sql_query(RECORDS),
+        statements,
+        tables.sql_query(RECORDS.format(inbox=names.inbox)),
         bootstrap=bootstrap,
         topics=[names.outbox, names.history, names.dead_letters, names.parked],
         prefix=transactional_id_prefix(config.job.name),
         timeout_ms=int(config.job.transaction_timeout.total_seconds() * 1000),
     )
+    sinks.at_least_once(
+        tables,
+        statements,
+        tables.sql_query(MESSAGES.format(inbox=names.inbox)),
+        bootstrap=bootstrap,
+        topic=names.inbox,
+    )
+    statements.attach_as_datastream()
 
 
 def _invoke(env: StreamExecutionEnvironment, requests: DataStream, config: Config) -> None:

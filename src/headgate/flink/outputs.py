@@ -19,6 +19,7 @@ from headgate.core.model import (
     Effect,
     Emit,
     Parking,
+    Post,
     RecordHistory,
     SendRequest,
 )
@@ -56,6 +57,7 @@ class Topics:
     history: str
     dead_letters: str
     parked: str
+    inbox: str
 
 
 class Outputs:
@@ -91,6 +93,8 @@ class Outputs:
             case Parking(value):
                 # Empty becomes null on its way to the sink: a tuple of Flink's holds no nulls.
                 self._records.append((self._topics.parked, address.encode(), value))
+            case Post(receiver, value):
+                self._records.append((self._topics.inbox, receiver.encode(), value))
             case _ as never:
                 assert_never(never)
 

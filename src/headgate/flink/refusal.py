@@ -7,7 +7,8 @@ it takes up from there.
 from __future__ import annotations
 
 from headgate.core.letters import letter_for_event, letter_for_record
-from headgate.core.model import EventArrived, Input, OutcomeRead
+from headgate.core.model import EventArrived, Input, MessageArrived, OutcomeRead
+from headgate.v1.agent_pb2 import Event
 from headgate.v1.turn_pb2 import DeadLetter
 
 REASON = "state_version"
@@ -18,12 +19,9 @@ def letter_for_refused(given: Input, address: str, problem: str, journal: str) -
     message = f"{problem}; run the newer version, then replay this dead letter"
     match given:
         case EventArrived(event):
-            letter = letter_for_event(event, address, reason=REASON, message=message)
-            # No turn gives it an id and a time.
-            origin = event.origin
-            letter.id = f"{origin.topic}/{origin.partition}/{origin.offset}"
-            letter.at_ms = origin.timestamp_ms
-            return letter
+            return _letter(event, address, message)
+        case MessageArrived(sent):
+            return _letter(sent.event, address, message)
         case OutcomeRead(_, raw, appended_ms, partition, offset):
             return letter_for_record(
                 reason=REASON,
@@ -38,3 +36,12 @@ def letter_for_refused(given: Input, address: str, problem: str, journal: str) -
             )
         case _:
             return None
+
+
+def _letter(event: Event, address: str, message: str) -> DeadLetter:
+    letter = letter_for_event(event, address, reason=REASON, message=message)
+    # No turn gives it an id and a time.
+    origin = event.origin
+    letter.id = f"{origin.topic}/{origin.partition}/{origin.offset}"
+    letter.at_ms = origin.timestamp_ms
+    return letter

@@ -36,6 +36,11 @@ class Router:
         self._routes = Routes({})
         self.position = 0
 
+    @property
+    def latest(self) -> int:
+        """Up to where the registry has been read by now, looked at or not."""
+        return self._table.shown.position
+
     def find(self, topic: str, event_type: str) -> tuple[str, ...]:
         """Return the agent types that get such an event; ``position`` says as of when.
 

@@ -24,7 +24,8 @@ less for each input of a busy instance. About 1 KB each. Nobody else writes them
 
 REMEMBERED_BYTES = 32_000_000
 """Items kept as they were written: the state that goes with each request need not be read from
-RocksDB. Mailboxes, values and lists; the dedup index is too large and too seldom hit.
+RocksDB. Mailboxes, values, lists, timers, senders' numbers; the dedup index is too large and too
+seldom hit.
 """
 
 _ENTRY_BYTES = 200
@@ -42,7 +43,7 @@ WAKES_AT_ONCE = 1_000
 woken in one go, a million would hold up checkpoints for minutes and make one request of gigabytes.
 """
 
-_REMEMBERED_KINDS = frozenset("mvl")
+_REMEMBERED_KINDS = frozenset("mvlst")
 
 
 class Shard:

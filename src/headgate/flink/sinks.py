@@ -1,18 +1,24 @@
-"""The exactly-once sink: outbox, history and dead letters in one Kafka transaction.
+"""The sinks. Outbox, history, dead letters and parked instances share Kafka transactions, exactly
+once; the inbox is written at least once and at once, for its readers know repeats.
 
-A Table sink, because the topic is then a column: one producer writes all three, and one
-transaction commits a checkpoint's outputs together.
+Table sinks, because the topic is then a column: one producer writes all four, and one transaction
+commits a checkpoint's outputs together.
 """
 
 from __future__ import annotations
 
-from pyflink.table import StreamTableEnvironment, Table
+from pyflink.table import StatementSet, StreamTableEnvironment, Table
 
 from headgate.flink.sources import create_table
+
+ENDLESS_MS = 2_147_483_647
+"""Longest time that a producer's settings can name: giving a message up would be an order of
+messages with a hole in it. While the broker is away, checkpoints wait with it."""
 
 
 def exactly_once(
     tables: StreamTableEnvironment,
+    statements: StatementSet,
     records: Table,
     *,
     bootstrap: str,
@@ -24,14 +30,7 @@ def exactly_once(
 
     The partition is Kafka's default for the key: murmur2 of the address, as everywhere.
     """
-    options = {
-        "connector": "kafka",
-        "topic": ";".join(topics),
-        "properties.bootstrap.servers": bootstrap,
-        "key.format": "raw",
-        "key.fields": "k",
-        "value.format": "raw",
-        "value.fields-include": "EXCEPT_KEY",
+    options = _options(bootstrap, topics) | {
         "sink.delivery-guarantee": "exactly-once",
         "sink.transactional-id-prefix": prefix,
         # A bounded pool of ids, listed at the broker after a restart: what hangs is found and
@@ -42,11 +41,46 @@ def exactly_once(
         # costs no latency, and a wake-up and a request less for every record.
         "properties.linger.ms": "100",
         "properties.batch.size": "262144",
-        # A restarted broker must be found again within a second.
-        "properties.reconnect.backoff.max.ms": "1000",
     }
     columns = "topic STRING NOT NULL METADATA, k BYTES, v BYTES"
     create_table(tables, "headgate_records_out", columns, options)
-    statements = tables.create_statement_set()
     statements.add_insert("headgate_records_out", records)
-    statements.attach_as_datastream()
+
+
+def at_least_once(
+    tables: StreamTableEnvironment,
+    statements: StatementSet,
+    records: Table,
+    *,
+    bootstrap: str,
+    topic: str,
+) -> None:
+    """Write rows (key, value) to the inbox as they come: a message waits for no checkpoint.
+
+    Idempotent, so that none overtakes another; flushed before a checkpoint is done. The sink must
+    be as parallel as Gate and forward from it: two writers would mix up the order of a sender's
+    messages.
+    """
+    options = _options(bootstrap, [topic]) | {
+        "sink.delivery-guarantee": "at-least-once",
+        "properties.acks": "all",
+        "properties.enable.idempotence": "true",
+        "properties.delivery.timeout.ms": str(ENDLESS_MS),
+        "properties.linger.ms": "1",
+    }
+    create_table(tables, "headgate_inbox_out", "k BYTES, v BYTES", options)
+    statements.add_insert("headgate_inbox_out", records)
+
+
+def _options(bootstrap: str, topics: list[str]) -> dict[str, str]:
+    return {
+        "connector": "kafka",
+        "topic": ";".join(topics),
+        "properties.bootstrap.servers": bootstrap,
+        "key.format": "raw",
+        "key.fields": "k",
+        "value.format": "raw",
+        "value.fields-include": "EXCEPT_KEY",
+        # A restarted broker must be found again within a second.
+        "properties.reconnect.backoff.max.ms": "1000",
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from google.protobuf.message import DecodeError
 
 from headgate.config import TopicNames
+from headgate.core.signals import event_of
 from headgate.kafka.span import Spans
 from headgate.v1.turn_pb2 import DeadLetter, InboxRecord, ReplayedRecord
 
@@ -41,6 +42,8 @@ class Originals:
             if inner is None:
                 return f"{where} is no event; send what it says again"
             found = inner
+            if found.HasField("event") and not letter.address:
+                return f"{where} names no instance; send what it says again"
         found.letter_id = letter.id
         # A letter without an address was never for anybody, whoever brought it.
         found.address = letter.address
@@ -52,4 +55,12 @@ def _inner(value: bytes | None) -> ReplayedRecord | None:
         found = InboxRecord.FromString(value or b"")
     except DecodeError:
         return None
-    return found.replayed if found.HasField("replayed") else None
+    match found.WhichOneof("kind"):
+        case "replayed":
+            return found.replayed
+        case "message":
+            return ReplayedRecord(event=found.message.event)
+        case "signal":
+            return ReplayedRecord(event=event_of(found.signal))
+        case _:
+            return None

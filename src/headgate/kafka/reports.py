@@ -39,6 +39,10 @@ def report_view(found: InstanceReport) -> dict[str, Any]:
         "events": [
             {"id": event.id, "type": event.type, "source": event.source} for event in found.waiting
         ],
+        "timers": {
+            name: "due, waits" if timer.fired else rfc3339(timer.due_us)
+            for name, timer in sorted(control.timers.items())
+        },
         "controls": [Controlled.Verb.Name(each.verb).lower() for each in control.pending_controls],
         "values": {
             name: next(iter(data_of("value", found.state.values[name]).values()))
@@ -69,7 +73,9 @@ def status_of(found: InstanceReport) -> str:
         return "in flight"
     if control.not_before_us > found.now_ms * 1_000:
         return "waits to try again"
-    return "waits" if control.mailbox_tail > control.mailbox_head else "idle"
+    if control.mailbox_tail > control.mailbox_head:
+        return "waits"
+    return "sleeps" if control.timers else "idle"
 
 
 def _failure(control: StoredControl) -> dict[str, Any]:

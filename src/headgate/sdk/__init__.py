@@ -1,6 +1,6 @@
 """What authors of agent services import: agents, turns, and `serve`."""
 
-from headgate.sdk.agent import Agent, on
+from headgate.sdk.agent import Agent, on, on_signal, on_timer
 from headgate.sdk.batcher import Batcher
 from headgate.sdk.errors import Park, RetryableError, TerminalError
 from headgate.sdk.event import Event
@@ -21,5 +21,7 @@ __all__ = [
     "aserve",
     "log",
     "on",
+    "on_signal",
+    "on_timer",
     "serve",
 ]

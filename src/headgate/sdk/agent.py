@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, overload
 
+from headgate.core.own_types import SIGNAL, TIMER
 from headgate.core.patterns import Pattern, compile_pattern
 from headgate.sdk.errors import DefinitionError, UnhandledEventError
 from headgate.sdk.state import NoState, StateCodec
@@ -60,6 +61,8 @@ class Agent(Generic[S]):
         self.summary = summary
         self.codec: StateCodec[S] = StateCodec(state)
         self._handlers: list[tuple[Pattern, Handler]] = []
+        # Those for one timer or signal, by the event's type and subject.
+        self._named: dict[tuple[str, str], Handler] = {}
         self._found: dict[str, Handler] = {}
         self.is_inline = True
 
@@ -82,6 +85,48 @@ class Agent(Generic[S]):
 
         return register
 
+    def on_timer(self, name: str, *, threads: bool = False) -> Callable[[F], F]:
+        """Register the handler of the timer of that name; `"*"` is every timer without its own.
+
+        Its event's `data` is what `Turn.set_timer` was given, its `time` when it was due.
+
+        >>> from datetime import timedelta
+        >>> agent = Agent("order")
+        >>> @agent.on("shop.order.placed")
+        ... def placed(turn, event):
+        ...     turn.set_timer("remind", timedelta(hours=2))
+        >>> @agent.on_timer("remind")
+        ... def remind(turn, event):
+        ...     turn.emit("shop.order.reminder")
+        """
+        return self._on_named(TIMER, name, threads)
+
+    def on_signal(self, name: str, *, threads: bool = False) -> Callable[[F], F]:
+        """Register the handler of the signal of that name; `"*"` is every signal without its own.
+
+        >>> agent = Agent("order")
+        >>> @agent.on_signal("approve")
+        ... def approve(turn, event):
+        ...     turn.emit("shop.order.approved", event.data)
+        """
+        return self._on_named(SIGNAL, name, threads)
+
+    def _on_named(self, event_type: str, name: str, threads: bool) -> Callable[[F], F]:
+        if not name:
+            message = f"agent {self.name!r}: a handler for {event_type} needs a name, or '*'"
+            raise DefinitionError(message)
+        if name == "*":
+            return self.on(event_type, threads=threads)
+
+        def register(function: F) -> F:
+            handler = self._handler(f"{event_type} {name}", function, threads)
+            if self._named.setdefault((event_type, name), handler) is not handler:
+                message = f"agent {self.name!r} has two handlers for {event_type} {name!r}"
+                raise DefinitionError(message)
+            return function
+
+        return register
+
     def _add(self, text: str, function: Callable[..., Any], threads: bool) -> None:
         try:
             pattern = compile_pattern(text)
@@ -90,6 +135,11 @@ class Agent(Generic[S]):
         if any(known.text == text for known, _ in self._handlers):
             message = f"agent {self.name!r} has two handlers for {text!r}"
             raise DefinitionError(message)
+        self._handlers.append((pattern, self._handler(text, function, threads)))
+        self._handlers.sort(key=lambda entry: entry[0].rank, reverse=True)
+        self._found.clear()
+
+    def _handler(self, text: str, function: Callable[..., Any], threads: bool) -> Handler:
         given: Any = function
         faces = (given, given.__call__)  # an object may be callable by an async __call__
         is_async = any(map(inspect.iscoroutinefunction, faces))
@@ -99,13 +149,13 @@ class Agent(Generic[S]):
         if is_async and threads:
             message = f"{text!r}: threads=True is for plain functions, not for async def"
             raise DefinitionError(message)
-        self._handlers.append((pattern, Handler(function, is_async, threads)))
-        self._handlers.sort(key=lambda entry: entry[0].rank, reverse=True)
-        self._found.clear()
         self.is_inline = self.is_inline and not (is_async or threads)
+        return Handler(function, is_async, threads)
 
-    def handler_for(self, event_type: str) -> Handler:
+    def handler_for(self, event_type: str, subject: str = "") -> Handler:
         """Find the handler for a type of events, or raise UnhandledEventError.
+
+        subject: of a timer or signal its name; otherwise no handler depends on it.
 
         >>> agent = Agent("echo")
         >>> agent.on("a.*")(print) is print
@@ -113,6 +163,10 @@ class Agent(Generic[S]):
         >>> agent.handler_for("a.b").call is print
         True
         """
+        if self._named:
+            named = self._named.get((event_type, subject))
+            if named is not None:
+                return named
         found = self._found.get(event_type)
         if found is not None:
             return found
@@ -121,7 +175,8 @@ class Agent(Generic[S]):
                 if len(self._found) < _CACHED_TYPES:
                     self._found[event_type] = handler
                 return handler
-        message = f"agent {self.name!r} has no handler for events of type {event_type!r}"
+        what = f" named {subject!r}" if event_type in (TIMER, SIGNAL) else ""
+        message = f"agent {self.name!r} has no handler for events of type {event_type!r}{what}"
         raise UnhandledEventError(message)
 
     def describe(self) -> pb.AgentDescription:
@@ -130,7 +185,9 @@ class Agent(Generic[S]):
         >>> Agent("echo", revision="3").describe().revision
         '3'
         """
-        texts = sorted(pattern.text for pattern, _ in self._handlers)
+        texts = sorted(
+            {pattern.text for pattern, _ in self._handlers} | {t for t, _ in self._named}
+        )
         return pb.AgentDescription(
             type=self.name,
             revision=self.revision,
@@ -165,8 +222,8 @@ class Agent(Generic[S]):
             summary=(inspect.getdoc(kind) or "").partition("\n")[0],
         )
         for attribute, function in inspect.getmembers(kind, inspect.isfunction):
-            for pattern, threads in getattr(function, _MARK, ()):
-                made._add(pattern, getattr(given, attribute), threads)
+            for mark, text, threads in getattr(function, _MARK, ()):
+                getattr(made, mark)(text, threads=threads)(getattr(given, attribute))
         return made
 
 
@@ -180,8 +237,22 @@ def on(pattern: str, *, threads: bool = False) -> Callable[[F], F]:
     ...         turn.emit("echo.reply", event.data)
     """
 
+    return _mark("on", pattern, threads)
+
+
+def on_timer(name: str, *, threads: bool = False) -> Callable[[F], F]:
+    """Mark a method as the handler of a timer, for `Agent.of`; see `Agent.on_timer`."""
+    return _mark("on_timer", name, threads)
+
+
+def on_signal(name: str, *, threads: bool = False) -> Callable[[F], F]:
+    """Mark a method as the handler of a signal, for `Agent.of`; see `Agent.on_signal`."""
+    return _mark("on_signal", name, threads)
+
+
+def _mark(method: str, text: str, threads: bool) -> Callable[[F], F]:
     def mark(function: F) -> F:
-        setattr(function, _MARK, (*getattr(function, _MARK, ()), (pattern, threads)))
+        setattr(function, _MARK, (*getattr(function, _MARK, ()), (method, text, threads)))
         return function
 
     return mark

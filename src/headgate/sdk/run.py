@@ -64,7 +64,7 @@ def script(agent: Agent[Any], request: pb.TurnRequest) -> Script:
         turn._begin(index)
         event = Event(given)
         try:
-            yield Step(agent.handler_for(given.type), turn, event)
+            yield Step(agent.handler_for(given.type, given.subject), turn, event)
             work.settle(turn.state)
             turn._settle()
         except Exception as error:  # whatever it is, it fails this turn only

@@ -111,10 +111,18 @@ class Turn(Generic[S]):
             )
         )
 
-    def send(self, address: str, type: str, data: Any = None) -> None:  # noqa: A002 - as above
-        """Send a message to another instance, "type/key".
+    def send(
+        self,
+        address: str,
+        type: str,  # noqa: A002 - as above
+        data: Any = None,
+        *,
+        datacontenttype: str | None = None,
+    ) -> None:
+        """Send a message to another instance, "type/key", or to this one.
 
-        The reply carries it; a Headgate that does not deliver messages yet refuses the turn.
+        It arrives once the turn is in the journal, exactly once in effect, and after all that this
+        instance has sent there before. There it is an event of that type.
 
         >>> turn = Turn(pb.TurnRequest(agent_type="order", key="17"), None)
         >>> turn.send("billing/17", "shop.order.paid", {"amount": 3})
@@ -123,7 +131,7 @@ class Turn(Generic[S]):
         if not (agent_type and slash and key):
             message = f"address {address!r} is not of the form type/key"
             raise ValueError(message)
-        payload, media_type = _encode(data, None)
+        payload, media_type = _encode(data, datacontenttype)
         self._messages.append(
             pb.Message(
                 agent_type=agent_type,
@@ -138,20 +146,31 @@ class Turn(Generic[S]):
     def set_timer(self, name: str, due: timedelta | datetime, data: Any = None) -> None:
         """Set a durable timer, after a while or at a time; the same name replaces it.
 
-        The reply carries it; a Headgate that does not keep timers yet refuses the turn.
+        When it is due it becomes an event of type "headgate.timer" that `Agent.on_timer` takes,
+        exactly once in effect, however long that is and whatever crashes meanwhile. A moment in the
+        past is due at once. A reset of the instance cancels it.
 
         >>> turn = Turn(pb.TurnRequest(agent_type="order", key="17"), None)
         >>> turn.set_timer("remind", timedelta(hours=2), {"about": "payment"})
         """
-        change = pb.TimerChange(name=_named(name, "timer name"), data=_encode(data, None)[0])
+        payload, media_type = (b"", "") if data is None else _encode(data, None)
+        change = pb.TimerChange(
+            name=_named(name, "timer name"),
+            data=payload,
+            datacontenttype=media_type,
+            cause=self._cause,
+        )
         if isinstance(due, timedelta):
-            change.after_ms = due // timedelta(milliseconds=1)
+            change.after_ms = max(0, due // timedelta(milliseconds=1))
         else:
-            change.at_us = (due - _EPOCH) // timedelta(microseconds=1)
+            if due.tzinfo is None:
+                message = f"timer {name!r} is due at {due}, a time without a zone"
+                raise ValueError(message)
+            change.at_us = max(0, (due - _EPOCH) // timedelta(microseconds=1))
         self._timers.append(change)
 
     def cancel_timer(self, name: str) -> None:
-        """Cancel a timer; no error if there is none of that name.
+        """Cancel a timer, even one whose event waits already; no error if there is none.
 
         >>> turn = Turn(pb.TurnRequest(agent_type="order", key="17"), None)
         >>> turn.cancel_timer("remind")

@@ -25,6 +25,7 @@ from headgate.v1.turn_pb2 import (
     DeadLetter,
     HistoryRecord,
     Policy,
+    Signal,
     StoredChunk,
 )
 
@@ -165,11 +166,26 @@ class HeadgateSim:
         wish = Control(control_id=f"control-{self._sent}", verb=_VERBS[verb], reason=reason)
         self.world.wish(address, wish)
 
+    def signal(
+        self,
+        address: str,
+        name: str,
+        data: Any = None,
+        *,
+        id: str | None = None,  # noqa: A002 - CloudEvents calls it so
+    ) -> None:
+        """Send a signal: data as JSON, or bytes. The same id again is a repeat."""
+        self._sent += 1
+        self.world.signal(address, signal_of(name, data, id or f"signal-{self._sent}"))
+
     # ---------------------------------------------------------------------------- time and faults
 
     def run(self) -> None:
-        """Run until idle, the clock moving to whatever is due, and complete a checkpoint."""
-        settle(self.world)
+        """Run until idle, the clock moving to whatever is due, and complete a checkpoint.
+
+        Not to timers that agents have set: `advance` lets their time come.
+        """
+        settle(self.world, through_timers=False)
         self.world.checkpoint()
 
     def advance(self, seconds: float | timedelta) -> None:
@@ -254,6 +270,16 @@ class HeadgateSim:
                     whole += StoredChunk.FromString(items[f"l{name}/{number}"]).items
                 state.logs[name].CopyFrom(LogWindow(length=log.length, items=whole))
         return state
+
+
+def signal_of(name: str, data: Any, signal_id: str) -> Signal:
+    """Return a signal: data as JSON, or bytes."""
+    signal = Signal(signal_id=signal_id, name=name)
+    if isinstance(data, bytes):
+        signal.data, signal.datacontenttype = data, "application/octet-stream"
+    elif data is not None:
+        signal.data = json.dumps(data).encode()
+    return signal
 
 
 def decoded(raw: bytes) -> Any:

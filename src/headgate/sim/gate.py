@@ -13,6 +13,7 @@ from headgate.core.model import (
     Emit,
     Input,
     Parking,
+    Post,
     RecordHistory,
     SendRequest,
     Surroundings,
@@ -70,6 +71,7 @@ class Gate:
     sinks: Sinks
     readiness: Readiness
     send: Callable[[Request], None]
+    post: Callable[[str, bytes], None]
     registry: Mapping[str, AgentSpec] = field(default_factory=dict)
     registry_complete: bool = False
     watch: Watch | None = None
@@ -99,6 +101,8 @@ class Gate:
                     self.sinks.letters.write(letter)
                 case Parking(value):
                     self.sinks.parked.write(Emitted(address, value))
+                case Post(receiver, value):
+                    self.post(receiver, value)
                 case _ as never:
                     assert_never(never)
         self._pass_on(address, requests, is_turn=transition.note == "applied")

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from headgate.core.identity import event_fingerprint, record_fingerprint
 from headgate.sim.world import World
 from headgate.v1.agent_pb2 import Event
 from headgate.v1.turn_pb2 import Control, Controlled
 
-Script = dict[str, str | int]
+Script = dict[str, Any]
 """What an event tells a scripted agent to do; see :mod:`headgate.sim.scripted`."""
 
 SCRIPTS: tuple[Script, ...] = (
@@ -113,7 +114,7 @@ class Schedule:
             world.complete_registry()
         elif not world.said_hello:
             world.answer_hello()
-        elif not (self._read_some_outcome() or self._read_some_event() or world.read_wish()):
+        elif not (self._read_some_outcome() or self._read_some_event() or self._read_some_inbox()):
             if world.invoke.running:
                 world.invoke.finish(next(iter(world.invoke.running)))
             elif len(self.published) < self.theme.inputs:
@@ -126,6 +127,11 @@ class Schedule:
 
     def _read_some_event(self) -> bool:
         return any(self.world.read_event(n) for n in range(len(self.world.events.partitions)))
+
+    def _read_some_inbox(self) -> bool:
+        world = self.world
+        world.deliver()
+        return any(world.read_inbox(n) for n in range(len(world.inbox.partitions)))
 
     # ----------------------------------------------------------------------------------- producers
 
@@ -186,9 +192,13 @@ class Schedule:
         """Read the next record of some partition of the journal."""
         self.world.read_outcome(self.choices.below(len(self.world.journal.partitions)))
 
-    def read_wish(self) -> None:
-        """Read the next control."""
-        self.world.read_wish()
+    def read_inbox(self) -> None:
+        """Read the next record of some partition of the inbox."""
+        self.world.read_inbox(self.choices.below(len(self.world.inbox.partitions)))
+
+    def deliver(self) -> None:
+        """Let the inbox take the next message that was posted."""
+        self.world.deliver()
 
     def journal_first(self) -> None:
         """Read the whole journal while events wait."""
@@ -249,6 +259,12 @@ class Schedule:
             invoke = zombies[self.choices.below(len(zombies))]
             keys = list(invoke.running)
             invoke.finish(keys[self.choices.below(len(keys))])
+
+    def deliver_stray(self) -> None:
+        """Let the inbox take, late, what a dead life had posted."""
+        lives = [life for life, posted in enumerate(self.world.strays) if posted]
+        if lives:
+            self.world.deliver_stray(lives[self.choices.below(len(lives))])
 
     def double_record(self) -> None:
         """Write a record of the journal once more, as a retrying dead producer may."""

@@ -5,6 +5,10 @@ attempt is at most ``times`` (1 if absent), and takes the event after that:
 
 ====================  ====================================================================
 ``take`` (default)    appends the event's id to the list ``seen``, counts, chains, emits
+``tell``              as ``take``, and sends ``say`` (a script) to the address ``to``
+``set``               as ``take``, and sets the timer ``name``, due after ``after_ms``, with
+                      ``say``
+``unset``             as ``take``, and cancels the timer ``name``
 ``retry``             fails, naming the event; ``after_ms`` asks for a delay
 ``fail``              fails for ever, naming the event
 ``terminal``          says that the event can never succeed
@@ -17,6 +21,9 @@ attempt is at most ``times`` (1 if absent), and takes the event after that:
 ``hang``              does not answer
 ``unavailable``       is unavailable, for the first ``times`` calls with this event at the head
 ====================  ====================================================================
+
+``as`` is a name for the event in what it tells: ids of messages and timers depend on how events
+were batched.
 """
 
 from __future__ import annotations
@@ -102,11 +109,14 @@ class ScriptedAgent:
                     return plain
                 reply.failed.CopyFrom(failure)
                 break
+            script = _script(event)
+            _plan(script, reply, place)
+            name = str(script.get("as", event.id))
             count, link = count + 1, chain(link, event.id)
             reply.taken_event_ids.append(event.id)
-            reply.mutations.add(name="seen", append=event.id.encode())
+            reply.mutations.add(name="seen", append=name.encode())
             # Every answer differs, as those of a model do: a fork cannot hide behind equal content.
-            said = {"event": event.id, "count": count, "call": self.calls}
+            said = {"event": name, "count": count, "call": self.calls}
             reply.outputs.add(type="scripted.took", data=json.dumps(said).encode(), cause=place)
         if reply.taken_event_ids:
             reply.mutations.add(name="count", set=str(count).encode())
@@ -121,6 +131,24 @@ def _script(event: Event) -> dict[str, Any]:
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def _plan(script: dict[str, Any], reply: TurnReply, place: int) -> None:
+    match script.get("do"):
+        case "tell":
+            agent_type, _, key = script["to"].partition("/")
+            message = reply.messages.add(agent_type=agent_type, key=key, type="scripted")
+            message.data = _said(script)
+            message.cause = place
+        case "set":
+            change = reply.timers.add(name=script["name"], after_ms=script["after_ms"])
+            change.data, change.cause = _said(script), place
+        case "unset":
+            reply.timers.add(name=script["name"], cancel=True)
+
+
+def _said(script: dict[str, Any]) -> bytes:
+    return json.dumps(script.get("say", {"do": "take"})).encode()
 
 
 def _failure(event: Event, request: TurnRequest, place: int) -> Failure | None:

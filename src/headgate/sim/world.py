@@ -10,15 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from headgate.core.identity import digest
-from headgate.core.model import ControlArrived, Decide, EventArrived, OutcomeRead
+from headgate.core.inbox import arrived
+from headgate.core.model import Decide, EventArrived, OutcomeRead
 from headgate.core.readiness import Readiness
 from headgate.sim.agents import SimAgent
 from headgate.sim.broker import Clock, Cursor, Topic, Written
 from headgate.sim.gate import Gate, Request, Sinks, Watch
 from headgate.sim.invoke import Invoke, Key
 from headgate.sim.store import Store
-from headgate.v1.agent_pb2 import Event, TurnRequest
-from headgate.v1.turn_pb2 import AgentSpec, Call, Control, JournalRecord
+from headgate.v1.agent_pb2 import Event, Origin, TurnRequest
+from headgate.v1.turn_pb2 import AgentSpec, Call, Control, InboxRecord, JournalRecord, Signal
+
+INBOX_PARTITIONS = 2
+
+Posted = list[tuple[str, bytes]]
+"""Addresses and InboxRecords that Gate has posted and the inbox has not taken, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,9 @@ class World:
         self.places = [(topic, n) for topic, count in topics.items() for n in range(count)]
         # One partition of one topic each: events are read from any of them in any order.
         self.events: Topic[tuple[str, Event]] = Topic("events", len(self.places))
-        self.inbox: Topic[tuple[str, Control]] = Topic("inbox", 1)
+        self.inbox: Topic[tuple[str, bytes]] = Topic("inbox", INBOX_PARTITIONS)
+        # Messages that dead lives had posted and that no broker took, of each life in order.
+        self.strays: list[Posted] = []
         self.journal: Topic[Written] = Topic("journal", journal_partitions)
         self.sinks = Sinks()
         self.calls: list[PaidCall] = []
@@ -98,10 +106,12 @@ class World:
     def _begin(self, checkpoint: Checkpoint) -> None:
         self._life += 1
         self.read_events = checkpoint.events.copy()
-        self.read_inbox = checkpoint.inbox.copy()
+        self.inbox_cursor = checkpoint.inbox.copy()
         self.read_journal = checkpoint.journal.copy()
         # Where this life's start ticks stand, by partition of the journal.
         self.start_ticks: dict[int, int] = {}
+        # Messages that the inbox's producer holds.
+        self.posted: Posted = []
         self.said_hello = False
         self.invoke = Invoke(
             life=self._life,
@@ -118,16 +128,19 @@ class World:
             sinks=self.sinks,
             readiness=Readiness(digest("nonce", self._life, size=8)),
             send=self._send,
+            post=self._post,
             watch=self.watch,
         )
 
     def checkpoint(self) -> None:
-        """Complete a checkpoint: state, positions and timers are kept, sinks commit."""
+        """Complete a checkpoint: state, positions and timers are kept, sinks commit or flush."""
+        while self.deliver():
+            pass
         self.checkpoints.append(
             Checkpoint(
                 self.gate.store.copy(),
                 self.read_events.copy(),
-                self.read_inbox.copy(),
+                self.inbox_cursor.copy(),
                 self.read_journal.copy(),
             )
         )
@@ -142,6 +155,7 @@ class World:
         if self.invoke.running:
             self.zombies.append(self.invoke)
         self.sinks.abort()
+        self.strays.append(self.posted)
         self.crashes += 1
         found = self.checkpoints[max(0, len(self.checkpoints) - 1 - back)]
         if found is not self.checkpoints[-1]:
@@ -170,7 +184,28 @@ class World:
 
     def wish(self, address: str, control: Control) -> None:
         """Append an operator's control to the inbox."""
-        self.inbox.append(0, (address, control))
+        self._put(address, InboxRecord(control=control).SerializeToString())
+
+    def signal(self, address: str, signal: Signal) -> None:
+        """Append a signal to the inbox."""
+        self._put(address, InboxRecord(signal=signal).SerializeToString())
+
+    def deliver(self) -> bool:
+        """Let the inbox take the next message that was posted; False if there is none."""
+        return self._take(self.posted)
+
+    def deliver_stray(self, life: int) -> bool:
+        """Let the inbox take, late, the next message of a dead life's producer."""
+        return self._take(self.strays[life])
+
+    def _take(self, posted: Posted) -> bool:
+        if not posted:
+            return False
+        self._put(*posted.pop(0))
+        return True
+
+    def _put(self, address: str, value: bytes) -> None:
+        self.inbox.append(self.inbox.place_of(address), (address, value))
 
     def read_event(self, place: int) -> bool:
         """Let Gate read the next event of a partition; False if there is none."""
@@ -182,14 +217,19 @@ class World:
         self.gate.take(address, EventArrived(event))
         return True
 
-    def read_wish(self) -> bool:
-        """Let Gate read the next control; False if there is none."""
-        offset = self.read_inbox.offsets[0]
-        if offset >= len(self.inbox.partitions[0]):
+    def read_inbox(self, partition: int) -> bool:
+        """Let Gate read the next record of a partition of the inbox; False if there is none."""
+        offset = self.inbox_cursor.offsets[partition]
+        if offset >= len(self.inbox.partitions[partition]):
             return False
-        self.read_inbox.offsets[0] += 1
-        address, control = self.inbox.partitions[0][offset]
-        self.gate.take(address, ControlArrived(control))
+        self.inbox_cursor.offsets[partition] += 1
+        address, value = self.inbox.partitions[partition][offset]
+        place = Origin(
+            topic="inbox", partition=partition, offset=offset, timestamp_ms=self.clock.now_ms
+        )
+        given = arrived(InboxRecord.FromString(value), place)
+        if given is not None:
+            self.gate.take(address, given)
         return True
 
     def read_outcome(self, partition: int) -> bool:
@@ -233,6 +273,9 @@ class World:
             self.invoke.decide(request.outcome)
         else:
             self.invoke.offer(request.call)
+
+    def _post(self, receiver: str, value: bytes) -> None:
+        self.posted.append((receiver, value))
 
     def _paid(self, invoke: Invoke, key: Key, call: Call) -> None:
         address, base, _ = key

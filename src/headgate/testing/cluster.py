@@ -133,12 +133,12 @@ class Cluster:
         assert self._publisher is not None  # noqa: S101 - made with the job
         return self._publisher.send(f"to-{agent_type}", key, value, headers).wait()
 
-    def publish_control(self, address: str, record: InboxRecord) -> None:
-        """Publish an operator's control."""
+    def publish_inbox(self, address: str, record: InboxRecord) -> Placed:
+        """Publish an operator's control or a signal and return where it stands."""
         self._await_job()
         assert self._publisher is not None and self._config is not None  # noqa: S101
         inbox = self._config.topic_names.inbox
-        self._publisher.send(inbox, address, record.SerializeToString()).wait()
+        return self._publisher.send(inbox, address, record.SerializeToString()).wait()
 
     def _await_job(self) -> None:
         with self._starting:
@@ -201,8 +201,16 @@ class Cluster:
         history = self.history(address)
         return bool(history) and history[-1].outcome.failed.park
 
-    def is_through(self, address: str, sent: Sequence[Sent]) -> bool:
-        """Tell whether the events are taken, refused or behind a parked one, and all is out."""
+    def is_through(self, sent: Mapping[str, Sequence[Sent]]) -> bool:
+        """Tell whether the events that were sent to each address, and the messages of turns so far,
+        are taken, refused or behind a parked one, and all is out. Timers are not waited for.
+        """
+        posted = self._records.posted if self._records else {}
+        return all(self._is_through(address, each) for address, each in sent.items()) and all(
+            self._is_through(address, sent.get(address, ())) for address in list(posted)
+        )
+
+    def _is_through(self, address: str, sent: Sequence[Sent]) -> bool:
         history = self.history(address)
         # By id: of two events with the same id only one is taken.
         taken = {(ref.source, ref.id) for record in history for ref in record.outcome.taken}
@@ -216,7 +224,10 @@ class Cluster:
             if (each.source, each.id) not in taken
             and (each.place.topic, each.place.partition, each.place.offset) not in refused
         ]
-        if waiting and not self.is_parked(address):
+        posted = self._records.posted.get(address, ()) if self._records else ()
+        known = {name for _, name in taken} | {letter.event_id for letter in self.letters()}
+        untaken = any(name not in known for name in posted)
+        if (waiting or untaken) and not self.is_parked(address):
             return False
         # One checkpoint commits all three topics, but not at the same moment.
         outputs = {str(each["id"]) for each in self.outbox(address)}

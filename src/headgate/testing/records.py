@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
 from headgate.config import Config
+from headgate.core.identity import address_of
+from headgate.core.messages import message_id
 from headgate.kafka.follow import Following
 from headgate.kafka.tail import as_record
 from headgate.kafka.views import Kind, View, view
-from headgate.v1.turn_pb2 import DeadLetter, HistoryRecord
+from headgate.v1.turn_pb2 import DeadLetter, HistoryRecord, Outcome
 
 T = TypeVar("T")
 
@@ -47,6 +49,8 @@ class Records:
         self.history_of: dict[str, list[HistoryRecord]] = {}
         self.letters_of: dict[str, list[DeadLetter]] = {}
         self.outbox_of: dict[str, list[View]] = {}
+        # Ids of the messages of turns so far, by receiver.
+        self.posted: dict[str, list[str]] = {}
         self._following = Following(
             config.kafka.bootstrap, list(self._kinds), self._note, start="start"
         )
@@ -92,6 +96,7 @@ class Records:
                         turn = HistoryRecord.FromString(record.value)
                         self.history_records.append(turn)
                         self.history_of.setdefault(seen["address"], []).append(turn)
+                        self._note_messages(seen["address"], turn.outcome)
                 case _:
                     self.dead_letters.append(seen)
                     if "_unreadable" not in seen:
@@ -100,3 +105,9 @@ class Records:
                         self.letters_of.setdefault(letter.address, []).append(letter)
             self._moved = time.monotonic()
             self._changed.notify_all()
+
+    def _note_messages(self, address: str, outcome: Outcome) -> None:
+        for index, message in enumerate(outcome.messages):
+            receiver = address_of(message.agent_type, message.key)
+            name = message_id(address, outcome.turn, index)
+            self.posted.setdefault(receiver, []).append(name)

@@ -11,9 +11,10 @@ from typing import Any, Self
 from headgate.core.decode import STRUCTURED
 from headgate.core.identity import split_address
 from headgate.core.render import rfc3339
+from headgate.core.signals import SOURCE
 from headgate.sdk import Agent
 from headgate.sim.agents import SimAgent
-from headgate.sim.face import SentOut, decoded, default_policy
+from headgate.sim.face import SentOut, decoded, default_policy, signal_of
 from headgate.testing.cluster import Cluster, Sent
 from headgate.testing.folding import stored_of
 from headgate.v1.agent_pb2 import LogWindow, State
@@ -124,12 +125,28 @@ class HeadgateStack:
         sent = Sent(attributes["source"], attributes["id"], place)
         self._sent.setdefault(address, []).append(sent)
 
+    def signal(
+        self,
+        address: str,
+        name: str,
+        data: Any = None,
+        *,
+        id: str | None = None,  # noqa: A002 - CloudEvents calls it so
+    ) -> None:
+        """Send a signal: data as JSON, or bytes. The same id again is a repeat."""
+        self._reset_once(address)
+        self._count += 1
+        # Of this test alone: an id that the next one uses again is no repeat.
+        signal = signal_of(name, data, f"{self._test}-{id or self._count}")
+        place = self.cluster.publish_inbox(address, InboxRecord(signal=signal))
+        self._sent.setdefault(address, []).append(Sent(SOURCE, signal.signal_id, place))
+
     def control(self, address: str, verb: str, *, reason: str = "") -> None:
         """Send an operator's control and wait until it applied."""
         self._count += 1
         name = f"control-{self._test}-{self._count}"
         wish = Control(control_id=name, verb=_VERBS[verb], reason=reason)
-        self.cluster.publish_control(address, InboxRecord(control=wish))
+        self.cluster.publish_inbox(address, InboxRecord(control=wish))
         self.cluster.await_found(
             lambda: any(
                 record.outcome.controlled.control_id == name
@@ -154,7 +171,7 @@ class HeadgateStack:
 
     def state(self, address: str) -> Any:
         """Return an instance's state: as its agent's dataclass, or decoded where it has none."""
-        self._await_idle(address)
+        self._await_idle()
         stored = stored_of(self.cluster.history(address))
         agent = self._agents.get(split_address(address)[0])
         if agent is None:
@@ -167,25 +184,24 @@ class HeadgateStack:
 
     def history(self, address: str) -> list[HistoryRecord]:
         """Return an instance's turns of this test, failures and controls included."""
-        self._await_idle(address)
+        self._await_idle()
         first = self._first_turn.get(address, 0)
         return [r for r in self.cluster.history(address) if r.outcome.turn >= first]
 
     @property
     def dead_letters(self) -> list[DeadLetter]:
         """What was given up in this test."""
-        for address in self._sent:
-            self._await_idle(address)
+        self._await_idle()
         return self.cluster.letters()[self._letters_before :]
 
     def letters(self, address: str) -> list[DeadLetter]:
         """Return what was given up of an instance, in this test and before."""
-        self._await_idle(address)
+        self._await_idle()
         return self.cluster.letters_of(address)
 
     def is_parked(self, address: str) -> bool:
         """Tell whether an instance waits for an operator."""
-        self._await_idle(address)
+        self._await_idle()
         return self.cluster.is_parked(address)
 
     def _reset_once(self, address: str) -> None:
@@ -197,8 +213,7 @@ class HeadgateStack:
         turns = [record.outcome.turn for record in self.cluster.history(address)]
         self._first_turn[address] = max(turns, default=0) + 1
 
-    def _await_idle(self, address: str) -> None:
-        sent = self._sent.get(address, [])
-        self.cluster.await_found(
-            lambda: self.cluster.is_through(address, sent), f"all that was sent to {address}"
-        )
+    def _await_idle(self) -> None:
+        # All others too: what they were sent may make them send messages to this one.
+        sent = dict(self._sent)
+        self.cluster.await_found(lambda: self.cluster.is_through(sent), f"the rest of {sent}")

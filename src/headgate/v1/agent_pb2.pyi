@@ -67,7 +67,7 @@ class AgentDescription(_message.Message):
     def __init__(self, type: _Optional[str] = ..., revision: _Optional[str] = ..., event_types: _Optional[_Iterable[str]] = ..., summary: _Optional[str] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("id", "source", "type", "subject", "time_us", "datacontenttype", "dataschema", "data", "extensions", "traceparent", "correlation_id", "origin", "fingerprint", "has_id")
+    __slots__ = ("id", "source", "type", "subject", "time_us", "datacontenttype", "dataschema", "data", "extensions", "traceparent", "correlation_id", "origin", "fingerprint", "has_id", "at_us")
     class ExtensionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -89,6 +89,7 @@ class Event(_message.Message):
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     HAS_ID_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
     id: str
     source: str
     type: str
@@ -103,7 +104,8 @@ class Event(_message.Message):
     origin: Origin
     fingerprint: bytes
     has_id: bool
-    def __init__(self, id: _Optional[str] = ..., source: _Optional[str] = ..., type: _Optional[str] = ..., subject: _Optional[str] = ..., time_us: _Optional[int] = ..., datacontenttype: _Optional[str] = ..., dataschema: _Optional[str] = ..., data: _Optional[bytes] = ..., extensions: _Optional[_Mapping[str, str]] = ..., traceparent: _Optional[str] = ..., correlation_id: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., fingerprint: _Optional[bytes] = ..., has_id: bool = ...) -> None: ...
+    at_us: int
+    def __init__(self, id: _Optional[str] = ..., source: _Optional[str] = ..., type: _Optional[str] = ..., subject: _Optional[str] = ..., time_us: _Optional[int] = ..., datacontenttype: _Optional[str] = ..., dataschema: _Optional[str] = ..., data: _Optional[bytes] = ..., extensions: _Optional[_Mapping[str, str]] = ..., traceparent: _Optional[str] = ..., correlation_id: _Optional[str] = ..., origin: _Optional[_Union[Origin, _Mapping]] = ..., fingerprint: _Optional[bytes] = ..., has_id: bool = ..., at_us: _Optional[int] = ...) -> None: ...
 
 class Origin(_message.Message):
     __slots__ = ("topic", "partition", "offset", "timestamp_ms")
@@ -283,18 +285,22 @@ class Message(_message.Message):
     def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., type: _Optional[str] = ..., data: _Optional[bytes] = ..., datacontenttype: _Optional[str] = ..., cause: _Optional[int] = ...) -> None: ...
 
 class TimerChange(_message.Message):
-    __slots__ = ("name", "after_ms", "at_us", "cancel", "data")
+    __slots__ = ("name", "after_ms", "at_us", "cancel", "data", "datacontenttype", "cause")
     NAME_FIELD_NUMBER: _ClassVar[int]
     AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     AT_US_FIELD_NUMBER: _ClassVar[int]
     CANCEL_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
+    DATACONTENTTYPE_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
     name: str
     after_ms: int
     at_us: int
     cancel: bool
     data: bytes
-    def __init__(self, name: _Optional[str] = ..., after_ms: _Optional[int] = ..., at_us: _Optional[int] = ..., cancel: bool = ..., data: _Optional[bytes] = ...) -> None: ...
+    datacontenttype: str
+    cause: int
+    def __init__(self, name: _Optional[str] = ..., after_ms: _Optional[int] = ..., at_us: _Optional[int] = ..., cancel: bool = ..., data: _Optional[bytes] = ..., datacontenttype: _Optional[str] = ..., cause: _Optional[int] = ...) -> None: ...
 
 class Usage(_message.Message):
     __slots__ = ("model", "input_tokens", "output_tokens", "duration_ms", "cost_micros", "currency")

@@ -61,13 +61,14 @@ class Shard(_message.Message):
     def __init__(self, partition: _Optional[int] = ..., key: _Optional[bytes] = ...) -> None: ...
 
 class GateInput(_message.Message):
-    __slots__ = ("address", "shard", "event", "control", "refused", "inspect", "registry_position")
+    __slots__ = ("address", "shard", "event", "control", "refused", "inspect", "message", "registry_position")
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     SHARD_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     CONTROL_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     INSPECT_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
     REGISTRY_POSITION_FIELD_NUMBER: _ClassVar[int]
     address: str
     shard: int
@@ -75,8 +76,9 @@ class GateInput(_message.Message):
     control: Control
     refused: DeadLetter
     inspect: Inspect
+    message: AgentMessage
     registry_position: int
-    def __init__(self, address: _Optional[str] = ..., shard: _Optional[int] = ..., event: _Optional[_Union[_agent_pb2.Event, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., refused: _Optional[_Union[DeadLetter, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., registry_position: _Optional[int] = ...) -> None: ...
+    def __init__(self, address: _Optional[str] = ..., shard: _Optional[int] = ..., event: _Optional[_Union[_agent_pb2.Event, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., refused: _Optional[_Union[DeadLetter, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., message: _Optional[_Union[AgentMessage, _Mapping]] = ..., registry_position: _Optional[int] = ...) -> None: ...
 
 class Call(_message.Message):
     __slots__ = ("request", "endpoint", "policy", "state_bytes", "partition", "service")
@@ -269,16 +271,30 @@ class Controlled(_message.Message):
     def __init__(self, verb: _Optional[_Union[Controlled.Verb, str]] = ..., control_id: _Optional[str] = ..., reason: _Optional[str] = ..., dead_letter: _Optional[_Union[DeadLetter, _Mapping]] = ...) -> None: ...
 
 class InboxRecord(_message.Message):
-    __slots__ = ("message", "control", "replayed", "inspect")
+    __slots__ = ("message", "control", "replayed", "inspect", "signal")
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     CONTROL_FIELD_NUMBER: _ClassVar[int]
     REPLAYED_FIELD_NUMBER: _ClassVar[int]
     INSPECT_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
     message: AgentMessage
     control: Control
     replayed: ReplayedRecord
     inspect: Inspect
-    def __init__(self, message: _Optional[_Union[AgentMessage, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., replayed: _Optional[_Union[ReplayedRecord, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ...) -> None: ...
+    signal: Signal
+    def __init__(self, message: _Optional[_Union[AgentMessage, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., replayed: _Optional[_Union[ReplayedRecord, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ...) -> None: ...
+
+class Signal(_message.Message):
+    __slots__ = ("signal_id", "name", "data", "datacontenttype")
+    SIGNAL_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    DATACONTENTTYPE_FIELD_NUMBER: _ClassVar[int]
+    signal_id: str
+    name: str
+    data: bytes
+    datacontenttype: str
+    def __init__(self, signal_id: _Optional[str] = ..., name: _Optional[str] = ..., data: _Optional[bytes] = ..., datacontenttype: _Optional[str] = ...) -> None: ...
 
 class Inspect(_message.Message):
     __slots__ = ("request_id",)
@@ -287,7 +303,7 @@ class Inspect(_message.Message):
     def __init__(self, request_id: _Optional[str] = ...) -> None: ...
 
 class ReplayedRecord(_message.Message):
-    __slots__ = ("letter_id", "address", "topic", "key", "value", "headers", "timestamp_ms")
+    __slots__ = ("letter_id", "address", "topic", "key", "value", "headers", "timestamp_ms", "event")
     class HeadersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -302,6 +318,7 @@ class ReplayedRecord(_message.Message):
     VALUE_FIELD_NUMBER: _ClassVar[int]
     HEADERS_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_MS_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
     letter_id: str
     address: str
     topic: str
@@ -309,7 +326,8 @@ class ReplayedRecord(_message.Message):
     value: bytes
     headers: _containers.ScalarMap[str, bytes]
     timestamp_ms: int
-    def __init__(self, letter_id: _Optional[str] = ..., address: _Optional[str] = ..., topic: _Optional[str] = ..., key: _Optional[bytes] = ..., value: _Optional[bytes] = ..., headers: _Optional[_Mapping[str, bytes]] = ..., timestamp_ms: _Optional[int] = ...) -> None: ...
+    event: _agent_pb2.Event
+    def __init__(self, letter_id: _Optional[str] = ..., address: _Optional[str] = ..., topic: _Optional[str] = ..., key: _Optional[bytes] = ..., value: _Optional[bytes] = ..., headers: _Optional[_Mapping[str, bytes]] = ..., timestamp_ms: _Optional[int] = ..., event: _Optional[_Union[_agent_pb2.Event, _Mapping]] = ...) -> None: ...
 
 class AgentMessage(_message.Message):
     __slots__ = ("sender", "turn", "index", "at_us", "event")
@@ -507,7 +525,7 @@ class JobRecord(_message.Message):
     def __init__(self, name: _Optional[str] = ..., topics: _Optional[_Iterable[str]] = ..., started_ms: _Optional[int] = ..., schema_version: _Optional[int] = ...) -> None: ...
 
 class StoredControl(_message.Message):
-    __slots__ = ("schema_version", "base", "turn", "at_us", "mailbox_head", "mailbox_tail", "attempts", "not_before_us", "singles", "parked", "failure_code", "failure_message", "in_flight", "values", "logs", "window_oldest", "window_next", "window_ids", "ahead_head", "ahead_tail", "progress", "wake_ms", "controls", "pending_controls", "blamed", "kept")
+    __slots__ = ("schema_version", "base", "turn", "at_us", "mailbox_head", "mailbox_tail", "attempts", "not_before_us", "singles", "parked", "failure_code", "failure_message", "in_flight", "values", "logs", "window_oldest", "window_next", "window_ids", "ahead_head", "ahead_tail", "progress", "wake_ms", "controls", "pending_controls", "blamed", "kept", "timers")
     class ValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -536,6 +554,13 @@ class StoredControl(_message.Message):
         key: str
         value: bytes
         def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
+    class TimersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: StoredTimer
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[StoredTimer, _Mapping]] = ...) -> None: ...
     SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
     BASE_FIELD_NUMBER: _ClassVar[int]
     TURN_FIELD_NUMBER: _ClassVar[int]
@@ -562,6 +587,7 @@ class StoredControl(_message.Message):
     PENDING_CONTROLS_FIELD_NUMBER: _ClassVar[int]
     BLAMED_FIELD_NUMBER: _ClassVar[int]
     KEPT_FIELD_NUMBER: _ClassVar[int]
+    TIMERS_FIELD_NUMBER: _ClassVar[int]
     schema_version: int
     base: bytes
     turn: int
@@ -588,7 +614,18 @@ class StoredControl(_message.Message):
     pending_controls: _containers.RepeatedCompositeFieldContainer[Control]
     blamed: bytes
     kept: _containers.ScalarMap[str, bytes]
-    def __init__(self, schema_version: _Optional[int] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., at_us: _Optional[int] = ..., mailbox_head: _Optional[int] = ..., mailbox_tail: _Optional[int] = ..., attempts: _Optional[int] = ..., not_before_us: _Optional[int] = ..., singles: _Optional[int] = ..., parked: bool = ..., failure_code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., failure_message: _Optional[str] = ..., in_flight: _Optional[_Union[InFlight, _Mapping]] = ..., values: _Optional[_Mapping[str, int]] = ..., logs: _Optional[_Mapping[str, StoredLog]] = ..., window_oldest: _Optional[int] = ..., window_next: _Optional[int] = ..., window_ids: _Optional[int] = ..., ahead_head: _Optional[int] = ..., ahead_tail: _Optional[int] = ..., progress: _Optional[_Mapping[str, int]] = ..., wake_ms: _Optional[int] = ..., controls: _Optional[_Iterable[str]] = ..., pending_controls: _Optional[_Iterable[_Union[Control, _Mapping]]] = ..., blamed: _Optional[bytes] = ..., kept: _Optional[_Mapping[str, bytes]] = ...) -> None: ...
+    timers: _containers.MessageMap[str, StoredTimer]
+    def __init__(self, schema_version: _Optional[int] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., at_us: _Optional[int] = ..., mailbox_head: _Optional[int] = ..., mailbox_tail: _Optional[int] = ..., attempts: _Optional[int] = ..., not_before_us: _Optional[int] = ..., singles: _Optional[int] = ..., parked: bool = ..., failure_code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., failure_message: _Optional[str] = ..., in_flight: _Optional[_Union[InFlight, _Mapping]] = ..., values: _Optional[_Mapping[str, int]] = ..., logs: _Optional[_Mapping[str, StoredLog]] = ..., window_oldest: _Optional[int] = ..., window_next: _Optional[int] = ..., window_ids: _Optional[int] = ..., ahead_head: _Optional[int] = ..., ahead_tail: _Optional[int] = ..., progress: _Optional[_Mapping[str, int]] = ..., wake_ms: _Optional[int] = ..., controls: _Optional[_Iterable[str]] = ..., pending_controls: _Optional[_Iterable[_Union[Control, _Mapping]]] = ..., blamed: _Optional[bytes] = ..., kept: _Optional[_Mapping[str, bytes]] = ..., timers: _Optional[_Mapping[str, StoredTimer]] = ...) -> None: ...
+
+class StoredTimer(_message.Message):
+    __slots__ = ("due_us", "fingerprint", "fired")
+    DUE_US_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    FIRED_FIELD_NUMBER: _ClassVar[int]
+    due_us: int
+    fingerprint: bytes
+    fired: bool
+    def __init__(self, due_us: _Optional[int] = ..., fingerprint: _Optional[bytes] = ..., fired: bool = ...) -> None: ...
 
 class StoredLog(_message.Message):
     __slots__ = ("length", "bytes")

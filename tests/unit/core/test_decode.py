@@ -134,6 +134,13 @@ BAD: list[tuple[str, TopicRule, Record, str, str]] = [
     ("a list", CLOUD, record(b"[]"), "not_cloudevents", "specversion"),
     ("old version", CLOUD, record(envelope(specversion="0.3")), "bad_attribute", "specversion"),
     ("no id", CLOUD, record(envelope(id=None)), "bad_attribute", "'id'"),
+    (
+        "a timer's type",
+        CLOUD,
+        record(envelope(type="headgate.timer")),
+        "bad_attribute",
+        "headgate signal",
+    ),
     ("number as id", CLOUD, record(envelope(id=7)), "bad_attribute", "'id'"),
     ("empty source", CLOUD, record(envelope(source="")), "bad_attribute", "'source'"),
     ("bad time", CLOUD, record(envelope(time="noon")), "bad_attribute", "'time'"),

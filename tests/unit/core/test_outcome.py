@@ -104,6 +104,11 @@ def _no_result(asked: Call) -> TurnReply:
     return answer
 
 
+def message(**changes: Any) -> Message:
+    """Return a message that may be sent, but for the changes."""
+    return Message(**{"agent_type": "desk", "key": "1", "type": "t", **changes})
+
+
 GARBAGE: dict[str, Any] = {
     "wrong base": lambda asked: TurnReply(base=b"x" * 16, completed={}),
     "neither": _no_result,
@@ -126,8 +131,34 @@ GARBAGE: dict[str, Any] = {
     ),
     "BOM": lambda asked: reply(asked, outputs=[Output(type="t", data=b"\xef\xbb\xbf{}")]),
     "very deep": lambda asked: reply(asked, outputs=[Output(type="t", data=b"[" * 50_000)]),
-    "message": lambda asked: reply(asked, messages=[Message(agent_type="a", key="b")]),
-    "timer": lambda asked: reply(asked, timers=[TimerChange(name="t", after_ms=1)]),
+    **{
+        f"message: {what}": lambda asked, wrong=wrong: reply(
+            asked, messages=[message(), message(**wrong)]
+        )
+        for what, wrong in {
+            "no agent type": {"agent_type": ""},
+            "odd agent type": {"agent_type": "A/b"},
+            "no key": {"key": ""},
+            "long key": {"key": "k" * 1_025},
+            "no type": {"type": ""},
+            "long type": {"type": "t" * 1_025},
+            "a type of Headgate's": {"type": "headgate.signal"},
+            "not JSON": {"data": b"{nope"},
+        }.items()
+    },
+    **{
+        f"timer: {what}": lambda asked, wrong=wrong: reply(asked, timers=[TimerChange(**wrong)])
+        for what, wrong in {
+            "no name": {"after_ms": 1},
+            "long name": {"name": "n" * 256, "cancel": True},
+            "no change": {"name": "n"},
+            "before now": {"name": "n", "after_ms": -1},
+            "after all": {"name": "n", "after_ms": 2**62},
+            "before 1970": {"name": "n", "at_us": -1},
+            "in the year 10000": {"name": "n", "at_us": 253_402_300_800_000_000},
+            "not JSON": {"name": "n", "after_ms": 1, "data": b"NaN"},
+        }.items()
+    },
 }
 
 
@@ -150,6 +181,8 @@ TOO_LARGE: dict[str, Any] = {
     },
     "escapes grow": {"outputs": [Output(type="t", subject="\x01" * 20_000)]},
     "state": {"mutations": [Mutation(name="n", set=b"x" * 10_001)]},
+    "message": {"messages": [message(data=b'"' + b"x" * LIMIT + b'"')]},
+    "timer": {"timers": [TimerChange(name="n", after_ms=1, data=b'"' + b"x" * LIMIT + b'"')]},
 }
 
 
@@ -170,6 +203,18 @@ def test_state_may_shrink_over_the_limit() -> None:
     asked.request.state.values["n"] = b"x" * 15_000
     made = outcome(asked, reply(asked, mutations=[Mutation(name="n", set=b"y" * 14_000)]))
     assert made.HasField("completed")
+
+
+def test_messages_and_timers_are_journaled_with_what_caused_them() -> None:
+    """A turn is dated no earlier than the messages and timers it took."""
+    asked = call()
+    asked.request.events[0].at_us, asked.request.events[1].at_us = 7, 5
+    sent, timer = message(data=b"1", cause=1), TimerChange(name="n", after_ms=5, data=b"{}")
+    made = outcome(asked, reply(asked, messages=[sent], timers=[timer]))
+    assert (list(made.messages), list(made.timers)) == ([sent], [timer])
+    assert made.caused_at_us == 7
+    failed = outcome(asked, reply(asked, 0, failed=Failure(code=FAILURE_CODE_TERMINAL)))
+    assert failed.failed.HasField("dead_letter") == (failed.caused_at_us == 7)
 
 
 def test_a_dead_letter_counts_towards_the_size() -> None:
@@ -253,6 +298,8 @@ def test_what_fits_easily_fits(
         outputs=[
             Output(type="t", data=b"1" * data, datacontenttype=media, subject="\x01" * attribute)
         ],
+        messages=[message(data=b"1" * data)],
+        timers=[TimerChange(name="n", after_ms=1, data=b"1" * change)],
         **({"failed": Failure()} if fails else {}),
     )
     limit = module.ENVELOPE_BYTES + room

@@ -1,0 +1,34 @@
+"""The inbox: what its records are to the instances that they are for."""
+
+from __future__ import annotations
+
+from headgate.core.model import ControlArrived, EventArrived, MessageArrived
+from headgate.core.signals import event_of
+from headgate.v1.agent_pb2 import Origin
+from headgate.v1.turn_pb2 import InboxRecord
+
+
+def arrived(
+    found: InboxRecord, place: Origin
+) -> EventArrived | MessageArrived | ControlArrived | None:
+    """Return the input that a record is to its instance; None if it is something else or none.
+
+    place: where the record stands, which is the origin of the event that it brings.
+    """
+    match found.WhichOneof("kind"):
+        case "message":
+            message = found.message
+            message.event.origin.CopyFrom(place)
+            # Whoever wrote it: a turn that takes it is dated after the one that sent it.
+            message.event.at_us = message.at_us
+            return MessageArrived(message)
+        case "signal":
+            if not (found.signal.signal_id and found.signal.name):
+                return None
+            event = event_of(found.signal)
+            event.origin.CopyFrom(place)
+            return EventArrived(event)
+        case "control":
+            return ControlArrived(found.control)
+        case _:
+            return None
