@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -99,7 +100,9 @@ class Mirror:
 
 
 def mirror(name: str = "mirror", revision: str = "1") -> Agent[Mirror]:
-    """Make an agent that answers with what it was given; told to be large, it is."""
+    """Make an agent that answers with what it was given; told to be large, to tell others or to set
+    timers, it does.
+    """
     agent = Agent(name, Mirror, revision=revision)
 
     @agent.on("*")
@@ -109,6 +112,10 @@ def mirror(name: str = "mirror", revision: str = "1") -> Agent[Mirror]:
         answer: dict[str, Any] = {"seen": data, "type": event.type, "count": turn.state.count}
         if isinstance(data, dict) and "swell" in data:
             answer["swollen"] = "x" * data["swell"]
+        if isinstance(data, dict) and "tell" in data:
+            turn.send(data["tell"], "test.told", data["say"])
+        if isinstance(data, dict) and "after_ms" in data:
+            turn.set_timer(data["set"], timedelta(milliseconds=data["after_ms"]), {"due": True})
         turn.emit("mirror.reply", answer)
 
     return agent

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
@@ -161,3 +162,74 @@ def test_the_plugin_is_cheap_to_import() -> None:
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(told.stdout.split())
     assert not loaded & {"pyflink", "grpc", "kafka", "google.protobuf", "headgate.sim"}
+
+
+@dataclass
+class Approval:
+    """State of an agent that waits for somebody."""
+
+    status: str = "new"
+
+
+def approval_agent() -> Agent[Approval]:
+    """Return an agent that asks for approval, reminds, and tells a ledger."""
+    agent = Agent("approval", state=Approval)
+
+    @agent.on("approval.ask")
+    def ask(turn: Turn[Approval], event: Event) -> None:
+        turn.state.status = "asked"
+        turn.set_timer("remind", timedelta(days=2), {"about": event.data})
+
+    @agent.on_timer("remind")
+    def remind(turn: Turn[Approval], event: Event) -> None:
+        turn.emit("approval.reminder", event.data)
+
+    @agent.on_signal("approve")
+    def approve(turn: Turn[Approval], event: Event) -> None:
+        turn.state.status = "approved"
+        turn.cancel_timer("remind")
+        turn.send("ledger/all", "ledger.note", {"key": turn.key, "by": event.data["by"]})
+
+    return agent
+
+
+def ledger_agent() -> Agent[Order]:
+    """Return an agent that keeps what it is told."""
+    agent = Agent("ledger", state=Order)
+
+    @agent.on("ledger.note")
+    def note(turn: Turn[Order], event: Event) -> None:
+        turn.state.notes.append(f"{event.data['key']} by {event.data['by']}")
+
+    return agent
+
+
+def test_a_timer_waits_until_its_time_and_survives_crashes(headgate_sim: HeadgateSim) -> None:
+    """Looking does not move the clock to it; `advance` does."""
+    headgate_sim.attach(approval_agent())
+    headgate_sim.send("approval/1", "approval.ask", "a cake")
+    assert headgate_sim.outputs("approval/1") == []
+    headgate_sim.crash()
+    headgate_sim.advance(timedelta(days=2, seconds=-1))
+    assert headgate_sim.outputs("approval/1") == []
+    headgate_sim.advance(2)
+    headgate_sim.crash()
+    [reminder] = headgate_sim.outputs("approval/1")
+    assert reminder.data == {"about": "a cake"}
+    headgate_sim.advance(timedelta(days=9))
+    assert len(headgate_sim.outputs("approval/1")) == 1
+
+
+def test_a_signal_is_taken_once_and_a_message_tells_another(headgate_sim: HeadgateSim) -> None:
+    """The timer that the signal cancels never comes."""
+    headgate_sim.attach(approval_agent())
+    headgate_sim.attach(ledger_agent())
+    headgate_sim.send("approval/1", "approval.ask", "a cake")
+    for _ in range(2):
+        headgate_sim.signal("approval/1", "approve", {"by": "ann"}, id="s1")
+        headgate_sim.run()
+        headgate_sim.crash(back=1)
+    headgate_sim.advance(timedelta(days=9))
+    assert headgate_sim.state("approval/1").status == "approved"
+    assert headgate_sim.outputs("approval/1") == []
+    assert list(headgate_sim.state("ledger/all").notes) == ["1 by ann"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headgate.core.patterns import compile_pattern
-from headgate.sdk import Agent, Event, Turn, on
+from headgate.sdk import Agent, Event, Turn, on, on_signal, on_timer
 from headgate.sdk.errors import DefinitionError, UnhandledEventError
 from headgate.sdk.testing import AgentTester
 
@@ -168,3 +168,45 @@ def test_an_object_with_an_async_call_is_awaited() -> None:
         assert [output.type for output in tester.send("1", "x").outputs] == ["done"]
     finally:
         tester.close()
+
+
+def test_timers_and_signals_have_handlers_of_their_own_by_name() -> None:
+    agent = Agent("a")
+    agent.on_timer("remind")(print)
+    agent.on_timer("*")(repr)
+    agent.on_signal("approve")(len)
+    agent.on("shop.*")(abs)
+    assert agent.handler_for("headgate.timer", "remind").call is print
+    assert agent.handler_for("headgate.timer", "other").call is repr
+    assert agent.handler_for("headgate.signal", "approve").call is len
+    # A subject of other events names no handler.
+    assert agent.handler_for("shop.paid", "remind").call is abs
+    with pytest.raises(UnhandledEventError, match=r"'headgate\.signal' named 'reject'"):
+        agent.handler_for("headgate.signal", "reject")
+    assert list(agent.describe().event_types) == ["headgate.signal", "headgate.timer", "shop.*"]
+
+
+def test_a_name_has_one_handler() -> None:
+    agent = Agent("a")
+    agent.on_signal("approve")(print)
+    for name, message in (("approve", "two handlers for headgate.signal 'approve'"), ("", "name")):
+        with pytest.raises(DefinitionError, match=message):
+            agent.on_signal(name)(print)
+
+
+def test_methods_take_timers_and_signals_too() -> None:
+    class Order:
+        name = "order"
+
+        @on_timer("remind")
+        def remind(self, turn: Turn[Any], event: Event) -> None:
+            turn.emit("reminded")
+
+        @on_signal("approve", threads=True)
+        def approve(self, turn: Turn[Any], event: Event) -> None:
+            turn.emit("approved")
+
+    agent = Agent.of(Order())
+    assert agent.handler_for("headgate.signal", "approve").in_thread
+    result = AgentTester(agent).send("1", "headgate.timer", subject="remind")
+    assert result.outputs[0].type == "reminded"

@@ -414,6 +414,7 @@ def test_outputs_carry_what_was_asked_for() -> None:
         lambda turn: turn.emit("t", float("nan")),
         lambda turn: turn.send("billing", "t"),
         lambda turn: turn.set_timer("", timedelta(1)),
+        lambda turn: turn.set_timer("n", datetime(2024, 5, 1)),  # noqa: DTZ001 - that is the point
     ],
 )
 def test_what_would_break_the_contract_fails_at_its_line(act: Callable[[Turn[Any]], None]) -> None:
