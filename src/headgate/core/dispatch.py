@@ -240,6 +240,7 @@ def _decide(instance: Instance, wish: Control, now_ms: int) -> None:
     if wish.verb == Controlled.SKIP and instance.mailbox_size:
         head = instance.peek(control.mailbox_head)
         outcome.taken.append(reference_to(head))
+        outcome.caused_at_us = head.at_us
         letter = letter_for_event(
             head,
             instance.address,

@@ -55,6 +55,17 @@ def test_a_timer_ends_with_the_turn_that_takes_its_event() -> None:
     assert host.state.mailbox_head == host.state.mailbox_tail
 
 
+def test_a_timer_that_is_skipped_is_given_up_no_earlier_than_it_was_due() -> None:
+    host = host_with(set_timer())
+    host.now_ms = due_ms = host.state.at_us // 1_000 + 5_000
+    host.fire()
+    skipped = decision_of(host.wish(Controlled.SKIP))
+    # A broker whose clock is behind.
+    host.read(skipped, appended_ms=NOW_MS)
+    assert host.state.at_us == due_ms * 1_000
+    assert timer_names(host) == set()
+
+
 def test_a_replay_that_finds_the_outcome_first_fires_nothing() -> None:
     """The clock of a restored Gate comes to a timer whose event an outcome has taken."""
     host = host_with(set_timer())
