@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,7 @@ import typer
 from headgate.cli.app import app
 from headgate.config import load
 from headgate.sim.face import HeadgateSim
+from headgate.sim.scripted import ScriptedAgent
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -57,6 +59,21 @@ def order(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+def test_the_agent_that_waits_does_as_the_page_says(headgate_sim: HeadgateSim) -> None:
+    """It reminds after two days, or tells the ledger once it is approved."""
+    words: dict[str, Any] = {}
+    exec(compile(blocks(README, "python")[1], "README.md", "exec"), words)  # noqa: S102
+    headgate_sim.attach(words["desk"])
+    headgate_sim.attach(ScriptedAgent(), name="ledger")
+    for key in ("1", "2"):
+        headgate_sim.send(f"desk/{key}", "desk.refund.asked", {"what": "a cake"})
+    headgate_sim.signal("desk/1", "approve", {"by": "ann"})
+    headgate_sim.advance(timedelta(days=3))
+    assert headgate_sim.outputs("desk/1") == []
+    assert headgate_sim.outputs("desk/2")[0].data == {"what": "a cake"}
+    assert len(headgate_sim.outputs("ledger/1")) == 1
+
+
 def test_the_configuration_loads_and_the_agent_is_attached(
     tmp_path: Path, order: ModuleType
 ) -> None:
@@ -69,7 +86,7 @@ def test_the_configuration_loads_and_the_agent_is_attached(
 
 
 def test_the_agents_tests_pass(order: ModuleType) -> None:
-    _, text = blocks(README, "python")
+    *_, text = blocks(README, "python")
     scope: dict[str, Any] = {}
     exec(compile(text, "README.md", "exec"), scope)  # noqa: S102
     scope["test_a_turn"]()
