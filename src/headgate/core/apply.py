@@ -106,6 +106,7 @@ def _fresh_start(instance: Instance, taken: list[bytes]) -> None:
     control.singles = max(0, control.singles - len(taken))
     control.failure_code = FAILURE_CODE_UNSPECIFIED
     control.failure_message = ""
+    control.whole_lists = False
 
 
 def _forget_attempts(instance: Instance) -> None:
@@ -117,6 +118,9 @@ def _failed(instance: Instance, failed: Failed) -> None:
     control = instance.control
     control.failure_code = failed.code
     control.failure_message = failed.message
+    if failed.wants_whole_lists:
+        control.whole_lists = True
+        return
     match failed.WhichOneof("disposition"):
         case "dead_letter":
             _dead_letter(instance, failed.dead_letter)

@@ -20,7 +20,6 @@ from headgate.core.reference import reference_to
 from headgate.core.service import service_bytes
 from headgate.v1.agent_pb2 import Event, TurnRequest
 from headgate.v1.turn_pb2 import (
-    AgentSpec,
     Control,
     Controlled,
     InFlight,
@@ -93,7 +92,7 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
         instance.transition.wake_ms = around.now_ms + RESEND_AT_MOST_MS
         return
     count = 1 if control.singles else min(waiting, policy.max_batch or 1)
-    sent, fingerprints = _request(instance, count, spec)
+    sent, fingerprints = _request(instance, count, around)
     now_ms = around.now_ms
     in_flight = control.in_flight
     in_flight.attempt = sent.call.request.attempt
@@ -137,21 +136,21 @@ def _send_again(instance: Instance, around: Surroundings) -> None:
         if not around.promise or in_flight.promise != around.promise:
             in_flight.sends += 1
             in_flight.promise = around.promise
-            sent, _ = _request(instance, len(in_flight.fingerprints), around.spec)
+            sent, _ = _request(instance, len(in_flight.fingerprints), around)
             instance.transition.effects.append(sent)
         in_flight.resend_ms = _next_look(in_flight, around)
     instance.transition.wake_ms = in_flight.resend_ms
 
 
 def _request(
-    instance: Instance, count: int, spec: AgentSpec | None
+    instance: Instance, count: int, around: Surroundings
 ) -> tuple[SendRequest, list[bytes]]:
     """Build the request of a turn over the mailbox's head; also return its events' fingerprints.
 
     Each message is filled where it is sent from. One that is made apart and put into another is
     copied, events and state with it; that was a third of a step's time.
     """
-    control, address = instance.control, instance.address
+    control, address, spec = instance.control, instance.address, around.spec
     policy = spec.policy if spec is not None else _NO_POLICY
     raw_request = InvokeRequest()
     call = raw_request.call
@@ -179,8 +178,15 @@ def _request(
     request.attempt = attempt
     request.idempotency_key = idempotency_key(address, base, attempt, fingerprints)
     request.deadline_ms = policy.deadline_ms
+    request.asked_us = around.now_ms * 1_000
     request.traceparent = events[0].traceparent
-    call.state_bytes = _add_state(instance, request, policy.log_window or DEFAULT_LOG_WINDOW)
+    window = policy.log_window or DEFAULT_LOG_WINDOW
+    if control.whole_lists:
+        call.whole_lists, window = (
+            True,
+            max((log.length for log in control.logs.values()), default=0),
+        )
+    call.state_bytes = _add_state(instance, request, window)
     return SendRequest(call, raw_request), fingerprints
 
 

@@ -46,6 +46,8 @@ def _fill(event: Event, message: Message, posted: AgentMessage, outcome: Outcome
     event.time_us = event.at_us = posted.at_us
     event.datacontenttype = message.datacontenttype
     event.data = message.data
+    for name, value in message.extensions.items():
+        event.extensions[name] = value
     event.traceparent = outcome.traceparent
     event.correlation_id = cause_of(message.cause, outcome) or event.id
     event.fingerprint = digest("message", posted.sender, posted.turn, posted.index)

@@ -161,6 +161,10 @@ def _fault_of_changes(reply: TurnReply) -> str:
         for name in output.extensions:
             if name in _RESERVED or not _EXTENSION.fullmatch(name):
                 return f"output {number} has an extension attribute {name!r}, which is not allowed"
+    for number, message in enumerate(reply.messages[:]):
+        for name in message.extensions:
+            if name in _RESERVED or not _EXTENSION.fullmatch(name):
+                return f"message {number} has an extension attribute {name!r}, which is not allowed"
     return ""
 
 
@@ -232,6 +236,11 @@ def _too_large(call: Call, reply: TurnReply, max_record_bytes: int) -> str:
 
 def _fail(outcome: Outcome, call: Call, failure: Failure, *, prefix: int) -> None:
     request = call.request
+    if failure.wants_whole_lists and not call.whole_lists:
+        failed = Failed(code=failure.code, message=failure.message[:MESSAGE_CHARS])
+        failed.wants_whole_lists = True
+        outcome.failed.CopyFrom(failed)
+        return
     # After a successful prefix the blamed event has had its first try, whatever the head's count
     # was.
     attempt = 1 if prefix else request.attempt

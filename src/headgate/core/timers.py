@@ -75,7 +75,8 @@ def taken(instance: Instance, fingerprints: list[bytes]) -> None:
 def fire(instance: Instance, now_ms: int) -> None:
     """Turn timers that are due into events that wait, the earliest first."""
     timers = instance.control.timers
-    now_us = now_ms * 1_000
+    # The instance's own time may be ahead of the host's clock: by its journal's, by its cause.
+    now_us = max(now_ms * 1_000, instance.control.at_us)
     due = [
         (timers[name].due_us, name)
         for name in timers

@@ -2,6 +2,7 @@
 
 from headgate.sdk.agent import Agent, on, on_signal, on_timer
 from headgate.sdk.batcher import Batcher
+from headgate.sdk.calls import Refusal
 from headgate.sdk.errors import Park, RetryableError, TerminalError
 from headgate.sdk.event import Event
 from headgate.sdk.log import Log, log
@@ -14,6 +15,7 @@ __all__ = [
     "Event",
     "Log",
     "Park",
+    "Refusal",
     "RetryableError",
     "Server",
     "TerminalError",

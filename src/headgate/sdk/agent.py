@@ -85,6 +85,34 @@ class Agent(Generic[S]):
 
         return register
 
+    def workflow(self, function: F) -> F:
+        """Make the agent a durable workflow: `async def run(ctx, data)`, one run per key.
+
+        The first event starts it, with that event's data; the others are signals to it, by their
+        name or type. See `headgate.sdk.workflow`. Such an agent has no state and no handlers of
+        its own.
+
+        >>> agent = Agent("greeting")
+        >>> @agent.workflow
+        ... async def greet(ctx, data):
+        ...     name = await ctx.wait_signal("name")
+        ...     ctx.emit("greeting.said", f"{data} {name}")
+        """
+        # Here, for most agents are none.
+        from headgate.sdk.workflow.engine import Engine
+        from headgate.sdk.workflow.progress import Progress
+
+        if not inspect.iscoroutinefunction(function):
+            message = f"agent {self.name!r}: a workflow is an async def with context and data"
+            raise DefinitionError(message)
+        if self._handlers or self._named or self.codec.cls is not NoState:
+            message = f"agent {self.name!r}: a workflow has no other handlers and no state class"
+            raise DefinitionError(message)
+        codec: Any = StateCodec(Progress)
+        self.codec = codec
+        self._add("*", Engine(function).take, threads=False)
+        return function
+
     def on_timer(self, name: str, *, threads: bool = False) -> Callable[[F], F]:
         """Register the handler of the timer of that name; `"*"` is every timer without its own.
 

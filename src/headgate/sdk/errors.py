@@ -59,6 +59,13 @@ class Park(AgentError):  # noqa: N818 - reads as the order it is: `raise Park("n
     """
 
 
+class WholeListsError(AgentError):
+    """The newest items of the lists are not enough: Headgate sends all with its next request.
+
+    Operator action: none.
+    """
+
+
 class DeadlineError(AgentError):
     """The handler was still running when the turn's deadline passed.
 

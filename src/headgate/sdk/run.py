@@ -13,6 +13,8 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from headgate.sdk.agent import Agent, Handler
+from headgate.sdk.calls import NO_REPLY, REPLY
+from headgate.sdk.calls import reply as send_reply
 from headgate.sdk.errors import (
     MESSAGE_LIMIT,
     AgentError,
@@ -21,6 +23,7 @@ from headgate.sdk.errors import (
     RetryableError,
     StateError,
     TerminalError,
+    WholeListsError,
 )
 from headgate.sdk.event import Event
 from headgate.sdk.limit import Limit
@@ -42,11 +45,11 @@ class Step(NamedTuple):
     event: Event
 
 
-Script = Generator[Step, None, pb.TurnReply]
+Script = Generator[Step, Any, pb.TurnReply]
 
 
 def script(agent: Agent[Any], request: pb.TurnRequest) -> Script:
-    """Play one turn: yields steps, takes exceptions, returns the reply."""
+    """Play one turn: yields steps, takes what they return or raise, returns the reply."""
     reply = pb.TurnReply(request_id=request.request_id, base=request.base, revision=agent.revision)
     pin = request.revision_pin
     if pin and pin != agent.revision:
@@ -64,7 +67,10 @@ def script(agent: Agent[Any], request: pb.TurnRequest) -> Script:
         turn._begin(index)
         event = Event(given)
         try:
-            yield Step(agent.handler_for(given.type, given.subject), turn, event)
+            said = yield Step(agent.handler_for(given.type, given.subject), turn, event)
+            if said is not NO_REPLY and "replyto" in given.extensions and given.type != REPLY:
+                caller, call_id = given.extensions["replyto"], given.extensions["callid"]
+                send_reply(turn, caller, call_id, said)
             work.settle(turn.state)
             turn._settle()
         except Exception as error:  # whatever it is, it fails this turn only
@@ -94,13 +100,13 @@ def run_inline(agent: Agent[Any], request: pb.TurnRequest) -> pb.TurnReply:
         step = next(playing)
         while True:
             try:
-                step.handler.call(step.turn, step.event)
+                said = step.handler.call(step.turn, step.event)
             except Exception as error:  # the script knows what to do with it
                 step = playing.throw(error)
             except SystemExit as error:
                 step = playing.throw(_exited(error))
             else:
-                step = next(playing)
+                step = playing.send(said)
     except StopIteration as done:
         reply: pb.TurnReply = done.value
         return reply
@@ -120,7 +126,7 @@ async def run(
         step = next(playing)
         while True:
             try:
-                await _call(step, limit, pool)
+                said = await _call(step, limit, pool)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
@@ -132,7 +138,7 @@ async def run(
             except SystemExit as error:
                 step = playing.throw(_exited(error))
             else:
-                step = next(playing)
+                step = playing.send(said)
     except StopIteration as done:
         reply: pb.TurnReply = done.value
         return reply
@@ -141,20 +147,18 @@ async def run(
             limit.lift()
 
 
-async def _call(step: Step, limit: Limit | None, pool: Executor | None) -> None:
+async def _call(step: Step, limit: Limit | None, pool: Executor | None) -> Any:
     handler, turn, event = step
     if handler.is_async:
         waiting = handler.call(turn, event)
     elif handler.in_thread:
         waiting = asyncio.get_running_loop().run_in_executor(pool, handler.call, turn, event)
     else:
-        handler.call(turn, event)
-        return
+        return handler.call(turn, event)
     if limit is None:
-        await waiting
-    else:
-        with limit:
-            await waiting
+        return await waiting
+    with limit:
+        return await waiting
 
 
 def _exited(error: SystemExit) -> RuntimeError:
@@ -171,6 +175,8 @@ def _failure(error: Exception, request: pb.TurnRequest, index: int) -> pb.Failur
         event_id=event.id,
     )
     match error:
+        case WholeListsError():
+            failure.wants_whole_lists = True
         case RetryableError():
             failure.advice = pb.ADVICE_RETRY
             if error.after is not None:
@@ -183,6 +189,8 @@ def _failure(error: Exception, request: pb.TurnRequest, index: int) -> pb.Failur
             failure.advice = pb.ADVICE_PARK
         case DeadlineError():
             failure.code = pb.FAILURE_CODE_DEADLINE_EXCEEDED
+    if failure.wants_whole_lists:
+        return failure
     frames = "" if isinstance(error, AgentError) else _last_frames(error)
     logger.warning(
         "%s/%s turn %d attempt %d: event %r failed: %s%s",

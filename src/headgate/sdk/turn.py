@@ -64,6 +64,11 @@ class Turn(Generic[S]):
         return self._request.attempt
 
     @property
+    def now(self) -> datetime:
+        """When Headgate asked for this turn; another time for a retry or a re-send."""
+        return _EPOCH + timedelta(microseconds=self._request.asked_us)
+
+    @property
     def idempotency_key(self) -> str:
         """Names this call: hand it to whatever must not act twice on one call."""
         return self._request.idempotency_key
@@ -96,10 +101,7 @@ class Turn(Generic[S]):
         >>> turn.emit("shop.invoice", b"%PDF", datacontenttype="application/pdf")
         """
         payload, media_type = _encode(data, datacontenttype)
-        for name in extensions or ():
-            if not _EXTENSION_NAME.fullmatch(name):
-                message = f"extension {name!r}: CloudEvents allows only a-z and 0-9"
-                raise ValueError(message)
+        _check_extensions(extensions)
         self._outputs.append(
             pb.Output(
                 type=_named(type, "event type"),
@@ -118,6 +120,7 @@ class Turn(Generic[S]):
         data: Any = None,
         *,
         datacontenttype: str | None = None,
+        extensions: dict[str, str] | None = None,
     ) -> None:
         """Send a message to another instance, "type/key", or to this one.
 
@@ -132,6 +135,7 @@ class Turn(Generic[S]):
             message = f"address {address!r} is not of the form type/key"
             raise ValueError(message)
         payload, media_type = _encode(data, datacontenttype)
+        _check_extensions(extensions)
         self._messages.append(
             pb.Message(
                 agent_type=agent_type,
@@ -139,6 +143,7 @@ class Turn(Generic[S]):
                 type=_named(type, "event type"),
                 data=payload,
                 datacontenttype=media_type,
+                extensions=extensions,
                 cause=self._cause,
             )
         )
@@ -227,6 +232,13 @@ class Turn(Generic[S]):
             reply.usage.extend(self._usage)
 
 
+def _check_extensions(extensions: dict[str, str] | None) -> None:
+    for name in extensions or ():
+        if not _EXTENSION_NAME.fullmatch(name):
+            message = f"extension {name!r}: CloudEvents allows only a-z and 0-9"
+            raise ValueError(message)
+
+
 def _named(text: str, what: str) -> str:
     if not text or len(text) > 255:
         message = f"{what} must have 1 to 255 characters, not {len(text)}"
@@ -245,12 +257,13 @@ def _plain(value: Any) -> Any:
     raise TypeError(message)
 
 
-_to_json = json.JSONEncoder(
+to_json = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
 ).encode
+"""Write JSON as outputs and messages have it: dataclasses, enums and times included."""
 
 
 def _encode(data: Any, media_type: str | None) -> tuple[bytes, str]:
     if isinstance(data, bytes):
         return data, media_type or "application/octet-stream"
-    return _to_json(data).encode(), media_type or ""
+    return to_json(data).encode(), media_type or ""

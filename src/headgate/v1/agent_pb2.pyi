@@ -150,7 +150,7 @@ class LogWindow(_message.Message):
     def __init__(self, length: _Optional[int] = ..., items: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class TurnRequest(_message.Message):
-    __slots__ = ("request_id", "agent_type", "key", "base", "turn", "attempt", "events", "state", "idempotency_key", "deadline_ms", "revision_pin", "traceparent")
+    __slots__ = ("request_id", "agent_type", "key", "base", "turn", "attempt", "events", "state", "idempotency_key", "deadline_ms", "revision_pin", "traceparent", "asked_us")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     AGENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
@@ -163,6 +163,7 @@ class TurnRequest(_message.Message):
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     REVISION_PIN_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    ASKED_US_FIELD_NUMBER: _ClassVar[int]
     request_id: bytes
     agent_type: str
     key: str
@@ -175,7 +176,8 @@ class TurnRequest(_message.Message):
     deadline_ms: int
     revision_pin: str
     traceparent: str
-    def __init__(self, request_id: _Optional[bytes] = ..., agent_type: _Optional[str] = ..., key: _Optional[str] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., attempt: _Optional[int] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., deadline_ms: _Optional[int] = ..., revision_pin: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
+    asked_us: int
+    def __init__(self, request_id: _Optional[bytes] = ..., agent_type: _Optional[str] = ..., key: _Optional[str] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., attempt: _Optional[int] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., deadline_ms: _Optional[int] = ..., revision_pin: _Optional[str] = ..., traceparent: _Optional[str] = ..., asked_us: _Optional[int] = ...) -> None: ...
 
 class TurnRequestBatch(_message.Message):
     __slots__ = ("requests",)
@@ -220,18 +222,20 @@ class Completed(_message.Message):
     def __init__(self) -> None: ...
 
 class Failure(_message.Message):
-    __slots__ = ("code", "message", "advice", "retry_after_ms", "event_id")
+    __slots__ = ("code", "message", "advice", "retry_after_ms", "event_id", "wants_whole_lists")
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     ADVICE_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    WANTS_WHOLE_LISTS_FIELD_NUMBER: _ClassVar[int]
     code: FailureCode
     message: str
     advice: Advice
     retry_after_ms: int
     event_id: str
-    def __init__(self, code: _Optional[_Union[FailureCode, str]] = ..., message: _Optional[str] = ..., advice: _Optional[_Union[Advice, str]] = ..., retry_after_ms: _Optional[int] = ..., event_id: _Optional[str] = ...) -> None: ...
+    wants_whole_lists: bool
+    def __init__(self, code: _Optional[_Union[FailureCode, str]] = ..., message: _Optional[str] = ..., advice: _Optional[_Union[Advice, str]] = ..., retry_after_ms: _Optional[int] = ..., event_id: _Optional[str] = ..., wants_whole_lists: bool = ...) -> None: ...
 
 class Mutation(_message.Message):
     __slots__ = ("name", "set", "delete", "append")
@@ -269,20 +273,29 @@ class Output(_message.Message):
     def __init__(self, type: _Optional[str] = ..., data: _Optional[bytes] = ..., datacontenttype: _Optional[str] = ..., subject: _Optional[str] = ..., extensions: _Optional[_Mapping[str, str]] = ..., cause: _Optional[int] = ...) -> None: ...
 
 class Message(_message.Message):
-    __slots__ = ("agent_type", "key", "type", "data", "datacontenttype", "cause")
+    __slots__ = ("agent_type", "key", "type", "data", "datacontenttype", "cause", "extensions")
+    class ExtensionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     AGENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     DATACONTENTTYPE_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
+    EXTENSIONS_FIELD_NUMBER: _ClassVar[int]
     agent_type: str
     key: str
     type: str
     data: bytes
     datacontenttype: str
     cause: int
-    def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., type: _Optional[str] = ..., data: _Optional[bytes] = ..., datacontenttype: _Optional[str] = ..., cause: _Optional[int] = ...) -> None: ...
+    extensions: _containers.ScalarMap[str, str]
+    def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., type: _Optional[str] = ..., data: _Optional[bytes] = ..., datacontenttype: _Optional[str] = ..., cause: _Optional[int] = ..., extensions: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class TimerChange(_message.Message):
     __slots__ = ("name", "after_ms", "at_us", "cancel", "data", "datacontenttype", "cause")

@@ -81,20 +81,22 @@ class GateInput(_message.Message):
     def __init__(self, address: _Optional[str] = ..., shard: _Optional[int] = ..., event: _Optional[_Union[_agent_pb2.Event, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., refused: _Optional[_Union[DeadLetter, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., message: _Optional[_Union[AgentMessage, _Mapping]] = ..., registry_position: _Optional[int] = ...) -> None: ...
 
 class Call(_message.Message):
-    __slots__ = ("request", "endpoint", "policy", "state_bytes", "partition", "service")
+    __slots__ = ("request", "endpoint", "policy", "state_bytes", "partition", "service", "whole_lists")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     STATE_BYTES_FIELD_NUMBER: _ClassVar[int]
     PARTITION_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_LISTS_FIELD_NUMBER: _ClassVar[int]
     request: _agent_pb2.TurnRequest
     endpoint: str
     policy: Policy
     state_bytes: int
     partition: int
     service: bytes
-    def __init__(self, request: _Optional[_Union[_agent_pb2.TurnRequest, _Mapping]] = ..., endpoint: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., state_bytes: _Optional[int] = ..., partition: _Optional[int] = ..., service: _Optional[bytes] = ...) -> None: ...
+    whole_lists: bool
+    def __init__(self, request: _Optional[_Union[_agent_pb2.TurnRequest, _Mapping]] = ..., endpoint: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., state_bytes: _Optional[int] = ..., partition: _Optional[int] = ..., service: _Optional[bytes] = ..., whole_lists: bool = ...) -> None: ...
 
 class Policy(_message.Message):
     __slots__ = ("deadline_ms", "max_attempts", "backoff_initial_ms", "backoff_max_ms", "backoff_multiplier", "backoff_jitter", "max_batch", "on_exhausted", "max_state_bytes", "log_window", "dedup_window_count", "dedup_window_ms", "state_ttl_ms", "mailbox_limit")
@@ -223,7 +225,7 @@ class EventRef(_message.Message):
     def __init__(self, fingerprint: _Optional[bytes] = ..., id: _Optional[str] = ..., source: _Optional[str] = ..., correlation_id: _Optional[str] = ..., origin: _Optional[_Union[_agent_pb2.Origin, _Mapping]] = ..., has_id: bool = ..., time_us: _Optional[int] = ...) -> None: ...
 
 class Failed(_message.Message):
-    __slots__ = ("code", "message", "retry_after_ms", "park", "dead_letter", "names_event", "batch", "blamed")
+    __slots__ = ("code", "message", "retry_after_ms", "park", "dead_letter", "names_event", "batch", "blamed", "wants_whole_lists")
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
@@ -232,6 +234,7 @@ class Failed(_message.Message):
     NAMES_EVENT_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
     BLAMED_FIELD_NUMBER: _ClassVar[int]
+    WANTS_WHOLE_LISTS_FIELD_NUMBER: _ClassVar[int]
     code: _agent_pb2.FailureCode
     message: str
     retry_after_ms: int
@@ -240,7 +243,8 @@ class Failed(_message.Message):
     names_event: bool
     batch: int
     blamed: bytes
-    def __init__(self, code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., message: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., park: bool = ..., dead_letter: _Optional[_Union[DeadLetter, _Mapping]] = ..., names_event: bool = ..., batch: _Optional[int] = ..., blamed: _Optional[bytes] = ...) -> None: ...
+    wants_whole_lists: bool
+    def __init__(self, code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., message: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., park: bool = ..., dead_letter: _Optional[_Union[DeadLetter, _Mapping]] = ..., names_event: bool = ..., batch: _Optional[int] = ..., blamed: _Optional[bytes] = ..., wants_whole_lists: bool = ...) -> None: ...
 
 class Controlled(_message.Message):
     __slots__ = ("verb", "control_id", "reason", "dead_letter")
@@ -525,7 +529,7 @@ class JobRecord(_message.Message):
     def __init__(self, name: _Optional[str] = ..., topics: _Optional[_Iterable[str]] = ..., started_ms: _Optional[int] = ..., schema_version: _Optional[int] = ...) -> None: ...
 
 class StoredControl(_message.Message):
-    __slots__ = ("schema_version", "base", "turn", "at_us", "mailbox_head", "mailbox_tail", "attempts", "not_before_us", "singles", "parked", "failure_code", "failure_message", "in_flight", "values", "logs", "window_oldest", "window_next", "window_ids", "ahead_head", "ahead_tail", "progress", "wake_ms", "controls", "pending_controls", "blamed", "kept", "timers")
+    __slots__ = ("schema_version", "base", "turn", "at_us", "mailbox_head", "mailbox_tail", "attempts", "not_before_us", "singles", "parked", "failure_code", "failure_message", "in_flight", "values", "logs", "window_oldest", "window_next", "window_ids", "ahead_head", "ahead_tail", "progress", "wake_ms", "controls", "pending_controls", "blamed", "kept", "timers", "whole_lists")
     class ValuesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -588,6 +592,7 @@ class StoredControl(_message.Message):
     BLAMED_FIELD_NUMBER: _ClassVar[int]
     KEPT_FIELD_NUMBER: _ClassVar[int]
     TIMERS_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_LISTS_FIELD_NUMBER: _ClassVar[int]
     schema_version: int
     base: bytes
     turn: int
@@ -615,7 +620,8 @@ class StoredControl(_message.Message):
     blamed: bytes
     kept: _containers.ScalarMap[str, bytes]
     timers: _containers.MessageMap[str, StoredTimer]
-    def __init__(self, schema_version: _Optional[int] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., at_us: _Optional[int] = ..., mailbox_head: _Optional[int] = ..., mailbox_tail: _Optional[int] = ..., attempts: _Optional[int] = ..., not_before_us: _Optional[int] = ..., singles: _Optional[int] = ..., parked: bool = ..., failure_code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., failure_message: _Optional[str] = ..., in_flight: _Optional[_Union[InFlight, _Mapping]] = ..., values: _Optional[_Mapping[str, int]] = ..., logs: _Optional[_Mapping[str, StoredLog]] = ..., window_oldest: _Optional[int] = ..., window_next: _Optional[int] = ..., window_ids: _Optional[int] = ..., ahead_head: _Optional[int] = ..., ahead_tail: _Optional[int] = ..., progress: _Optional[_Mapping[str, int]] = ..., wake_ms: _Optional[int] = ..., controls: _Optional[_Iterable[str]] = ..., pending_controls: _Optional[_Iterable[_Union[Control, _Mapping]]] = ..., blamed: _Optional[bytes] = ..., kept: _Optional[_Mapping[str, bytes]] = ..., timers: _Optional[_Mapping[str, StoredTimer]] = ...) -> None: ...
+    whole_lists: bool
+    def __init__(self, schema_version: _Optional[int] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., at_us: _Optional[int] = ..., mailbox_head: _Optional[int] = ..., mailbox_tail: _Optional[int] = ..., attempts: _Optional[int] = ..., not_before_us: _Optional[int] = ..., singles: _Optional[int] = ..., parked: bool = ..., failure_code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., failure_message: _Optional[str] = ..., in_flight: _Optional[_Union[InFlight, _Mapping]] = ..., values: _Optional[_Mapping[str, int]] = ..., logs: _Optional[_Mapping[str, StoredLog]] = ..., window_oldest: _Optional[int] = ..., window_next: _Optional[int] = ..., window_ids: _Optional[int] = ..., ahead_head: _Optional[int] = ..., ahead_tail: _Optional[int] = ..., progress: _Optional[_Mapping[str, int]] = ..., wake_ms: _Optional[int] = ..., controls: _Optional[_Iterable[str]] = ..., pending_controls: _Optional[_Iterable[_Union[Control, _Mapping]]] = ..., blamed: _Optional[bytes] = ..., kept: _Optional[_Mapping[str, bytes]] = ..., timers: _Optional[_Mapping[str, StoredTimer]] = ..., whole_lists: bool = ...) -> None: ...
 
 class StoredTimer(_message.Message):
     __slots__ = ("due_us", "fingerprint", "fired")

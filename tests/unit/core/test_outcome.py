@@ -143,6 +143,8 @@ GARBAGE: dict[str, Any] = {
             "no type": {"type": ""},
             "long type": {"type": "t" * 1_025},
             "a type of Headgate's": {"type": "headgate.signal"},
+            "odd extension": {"extensions": {"A": ""}},
+            "reserved": {"extensions": {"source": "me"}},
             "not JSON": {"data": b"{nope"},
         }.items()
     },
@@ -215,6 +217,19 @@ def test_messages_and_timers_are_journaled_with_what_caused_them() -> None:
     assert made.caused_at_us == 7
     failed = outcome(asked, reply(asked, 0, failed=Failure(code=FAILURE_CODE_TERMINAL)))
     assert failed.failed.HasField("dead_letter") == (failed.caused_at_us == 7)
+
+
+def test_whole_lists_are_asked_for_once_and_cost_nothing() -> None:
+    """Where they were sent already, it is a failure like any other."""
+    asked = call(1)
+    failure = Failure(message="older steps", wants_whole_lists=True)
+    made = outcome(asked, reply(asked, 0, failed=failure))
+    assert made.failed.wants_whole_lists
+    assert not (made.failed.names_event or made.taken or made.failed.WhichOneof("disposition"))
+    asked.whole_lists = True
+    again = outcome(asked, reply(asked, 0, failed=failure))
+    assert not again.failed.wants_whole_lists
+    assert again.failed.names_event
 
 
 def test_a_dead_letter_counts_towards_the_size() -> None:

@@ -492,3 +492,24 @@ def test_a_detached_agent_has_no_services() -> None:
     host = Host(spec=None)
     call = call_of(host.arrive(event(1)))
     assert (call.endpoint, call.service) == ("", b"")
+
+
+def test_whole_lists_are_sent_when_they_are_asked_for_until_a_turn_succeeds() -> None:
+    """No attempt is charged, and nothing waits."""
+    host = Host(spec=AgentSpec(type="orders", endpoints=["a:1"], policy=policy(log_window=2)))
+    outcome = completed(call_of(host.arrive(event(1))))
+    for number in range(40):
+        outcome.mutations.add(name="steps", append=b"%d" % number)
+    host.read(outcome)
+    call = call_of(host.arrive(event(2)))
+    assert len(call.request.state.logs["steps"].items) == 2
+    wanting = completed(call, take=0)
+    wanting.failed.wants_whole_lists = True
+    whole = call_of(host.read(wanting))
+    assert whole.whole_lists
+    assert [int(item) for item in whole.request.state.logs["steps"].items] == [*range(40)]
+    assert whole.request.attempt == 1
+    host.read(completed(whole))
+    after = call_of(host.arrive(event(4)))
+    assert not after.whole_lists
+    assert len(after.request.state.logs["steps"].items) == 2

@@ -1,0 +1,32 @@
+"""What is stored of a workflow: small values, and its steps as an appended list."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from headgate.sdk.log import Log, log
+
+NEW, RUNNING, COMPLETED, FAILED, CANCELLED = "new", "running", "completed", "failed", "cancelled"
+
+
+@dataclass
+class Progress:
+    """State of a workflow's instance.
+
+    ``steps`` are what it was told, in that order: what an activity, a sleep or a call came to, a
+    signal, a patch. Run over them again, its code comes to the same point. ``pending`` are the
+    steps that it waits for there: number to kind and name. ``tag`` names the turn that made this
+    state: the coroutine in memory goes on from it and no other.
+    """
+
+    status: str = NEW
+    run: int = 0
+    data: Any = None
+    started_us: int = 0
+    result: Any = None
+    error: str = ""
+    reply_to: str = ""
+    call_id: str = ""
+    pending: dict[str, str] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
+    tag: str = ""
+    steps: Log[Any] = log()  # noqa: RUF009 - declares a field, as field() does
