@@ -64,6 +64,7 @@ class Agent(Generic[S]):
         # Those for one timer or signal, by the event's type and subject.
         self._named: dict[tuple[str, str], Handler] = {}
         self._found: dict[str, Handler] = {}
+        self._is_workflow = False
         self.is_inline = True
 
     def on(self, pattern: str, *, threads: bool = False) -> Callable[[F], F]:
@@ -111,6 +112,7 @@ class Agent(Generic[S]):
         codec: Any = StateCodec(Progress)
         self.codec = codec
         self._add("*", Engine(function).take, threads=False)
+        self._is_workflow = True
         return function
 
     def on_timer(self, name: str, *, threads: bool = False) -> Callable[[F], F]:
@@ -168,6 +170,9 @@ class Agent(Generic[S]):
         self._found.clear()
 
     def _handler(self, text: str, function: Callable[..., Any], threads: bool) -> Handler:
+        if self._is_workflow:
+            message = f"agent {self.name!r}: a workflow takes every event; there is no {text!r}"
+            raise DefinitionError(message)
         given: Any = function
         faces = (given, given.__call__)  # an object may be callable by an async __call__
         is_async = any(map(inspect.iscoroutinefunction, faces))
