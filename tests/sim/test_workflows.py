@@ -201,6 +201,26 @@ def test_what_comes_too_late(headgate_sim: HeadgateSim) -> None:
     assert "has ended (completed)" in letter.message
 
 
+def test_signals_that_come_before_the_start_are_kept(headgate_sim: HeadgateSim) -> None:
+    agent, _ = flow()
+
+    @agent.workflow
+    async def order(ctx: Context, data: Any) -> Any:
+        return [data, await ctx.wait_signal("a"), await ctx.wait_signal("a")]
+
+    attach(headgate_sim, agent)
+    for number in (1, 2):
+        headgate_sim.signal("flow/1", "a", number)
+    headgate_sim.signal("flow/2", "headgate.cancel")
+    headgate_sim.run()
+    headgate_sim.crash()
+    for key in ("1", "2"):
+        headgate_sim.send(f"flow/{key}", "begin", "go")
+    assert headgate_sim.state("flow/1").result == ["go", 1, 2]
+    assert headgate_sim.state("flow/2").status == "cancelled"
+    assert headgate_sim.dead_letters == []
+
+
 def test_the_first_wins_and_the_others_are_cancelled(headgate_sim: HeadgateSim) -> None:
     agent, seen = flow()
 

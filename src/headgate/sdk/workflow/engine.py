@@ -50,6 +50,9 @@ class Engine:
         """Let a workflow know of an event, and run on until it waits again."""
         progress = turn.state
         if progress.status == NEW:
+            if event.type == SIGNAL:
+                progress.early.append(_step_of_signal(event))
+                return NO_REPLY
             run = self._begin(turn, event)
         elif progress.status != RUNNING:
             return _after_the_end(turn, event)
@@ -66,14 +69,15 @@ class Engine:
     # ------------------------------------------------------------------------------ runs in memory
 
     def _begin(self, turn: Turn[Progress], event: Event) -> Execution:
-        if event.type in {TIMER, SIGNAL, REPLY}:
+        if event.type in {TIMER, REPLY}:
             message = f"{turn.address} has not been started; send it an event of another type"
             raise TerminalError(message)
         progress = turn.state
         progress.reply_to = event.extensions.get("replyto", "")
         progress.call_id = event.extensions.get("callid", "")
         progress.status = RUNNING
-        return self._begin_run(turn, event.data, _now_us(turn), [])
+        early, progress.early = progress.early, []
+        return self._begin_run(turn, event.data, _now_us(turn), early)
 
     def _begin_run(
         self, turn: Turn[Progress], data: Any, now_us: int, signals: list[Step]
@@ -176,10 +180,8 @@ class Engine:
 
 def _step_of(event: Event, run: Execution, progress: Progress) -> Step | None:
     """Return the step that an event is; None for one that says nothing (any more)."""
-    if event.type == SIGNAL and event.subject == CANCEL:
-        return {"c": True}
     if event.type == SIGNAL:
-        return {"s": event.subject, "d": event.data}
+        return _step_of_signal(event)
     if event.type == TIMER:
         number = _number(event.subject.removeprefix("workflow/"), run)
         waiting = run.pending.get(number)
@@ -194,6 +196,10 @@ def _step_of(event: Event, run: Execution, progress: Progress) -> Step | None:
         refused = event.extensions.get("refused")
         return {"n": number, "k": label, **({"e": refused} if refused else {"r": event.data})}
     return {"s": event.type, "d": event.data}
+
+
+def _step_of_signal(event: Event) -> Step:
+    return {"c": True} if event.subject == CANCEL else {"s": event.subject, "d": event.data}
 
 
 def _number(text: str, run: Execution) -> int:

@@ -15,7 +15,8 @@ class Progress:
     ``steps`` are what it was told, in that order: what an activity, a sleep or a call came to, a
     signal, a patch. Run over them again, its code comes to the same point. ``pending`` are the
     steps that it waits for there: number to kind and name. ``tag`` names the turn that made this
-    state: the coroutine in memory goes on from it and no other.
+    state: the coroutine in memory goes on from it and no other. ``early`` are signals that came
+    before the start: they come by another topic, which no order binds to that of events.
     """
 
     status: str = NEW
@@ -29,4 +30,5 @@ class Progress:
     pending: dict[str, str] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
     tag: str = ""
+    early: list[Any] = field(default_factory=list)
     steps: Log[Any] = log()  # noqa: RUF009 - declares a field, as field() does
