@@ -74,6 +74,20 @@ def test_the_agent_that_waits_does_as_the_page_says(headgate_sim: HeadgateSim) -
     assert len(headgate_sim.outputs("ledger/1")) == 1
 
 
+def test_the_workflow_runs_as_its_page_says(headgate_sim: HeadgateSim) -> None:
+    """Approved it books both; after two days without a word it ends."""
+    words: dict[str, Any] = {"__name__": "page"}
+    page = ROOT / "docs" / "workflows.md"
+    exec(compile(blocks(page, "python")[0], "workflows.md", "exec"), words)  # noqa: S102
+    headgate_sim.attach(words["agent"])
+    for key in ("1", "2"):
+        headgate_sim.send(f"trip/{key}", "trip.asked")
+    headgate_sim.signal("trip/1", "approve", "ann")
+    assert headgate_sim.outputs("trip/1")[0].data == {"by": "ann", "booked": "hotel"}
+    headgate_sim.advance(timedelta(days=3))
+    assert headgate_sim.state("trip/2").result == {"trip": "not approved"}
+
+
 def test_the_configuration_loads_and_the_agent_is_attached(
     tmp_path: Path, order: ModuleType
 ) -> None:
