@@ -178,7 +178,8 @@ def _request(
     request.attempt = attempt
     request.idempotency_key = idempotency_key(address, base, attempt, fingerprints)
     request.deadline_ms = policy.deadline_ms
-    request.asked_us = around.now_ms * 1_000
+    # A re-send is the same request.
+    request.asked_us = (control.in_flight.sent_ms or around.now_ms) * 1_000
     request.traceparent = events[0].traceparent
     window = policy.log_window or DEFAULT_LOG_WINDOW
     if control.whole_lists:

@@ -65,7 +65,7 @@ class Turn(Generic[S]):
 
     @property
     def now(self) -> datetime:
-        """When Headgate asked for this turn; another time for a retry or a re-send."""
+        """When Headgate asked for this turn first; another time for a retry."""
         return _EPOCH + timedelta(microseconds=self._request.asked_us)
 
     @property
