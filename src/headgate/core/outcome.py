@@ -145,6 +145,10 @@ def fault_of(request: TurnRequest, reply: TurnReply) -> str:
                 f"failed reply blames event {reply.failed.event_id!r}, "
                 f"the first not taken is {asked[len(taken)]!r}"
             )
+    pin = request.revision_pin
+    if pin and reply.revision != pin and (result == "completed" or taken):
+        # An older service behind the same endpoint must not take a pinned instance's turn.
+        return f"reply is of revision {reply.revision!r}, the request is pinned to {pin!r}"
     return _fault_of_changes(reply) or plans.fault_of(reply)
 
 

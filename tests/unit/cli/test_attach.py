@@ -208,6 +208,9 @@ def test_a_canary_leaves_the_agent_as_it_is_until_it_is_promoted(held: Registry)
     assert spec.policy == before.policy or spec.policy.deadline_ms
     with pytest.raises(CanaryError, match="order has no canary"):
         headgate("promote", "order")
+    # Attached anew, the registry has no more to say against headgate.toml.
+    headgate("attach", "order", "--endpoint", "b:2")
+    assert not held.specs["order"].promoted
 
 
 def test_a_canary_is_rolled_back(held: Registry) -> None:

@@ -219,6 +219,24 @@ def test_messages_and_timers_are_journaled_with_what_caused_them() -> None:
     assert failed.failed.HasField("dead_letter") == (failed.caused_at_us == 7)
 
 
+@pytest.mark.parametrize(
+    ("revision", "taken", "is_refused"),
+    [("v2", 3, False), ("v1", 3, True), ("", 3, True), ("v1", 1, True), ("v1", 0, False)],
+)
+def test_a_pinned_turn_is_of_its_revision_or_takes_nothing(
+    revision: str, taken: int, is_refused: bool
+) -> None:
+    """An older service behind the same endpoint has no turn of a canary's."""
+    asked = call()
+    asked.request.revision_pin = "v2"
+    failed = {} if taken == 3 else {"failed": Failure(message="no")}
+    answer = reply(asked, taken, **failed)
+    answer.revision = revision
+    made = outcome(asked, answer)
+    assert (made.failed.code == FAILURE_CODE_BAD_REPLY) == is_refused
+    assert len(made.taken) == (0 if is_refused else taken)
+
+
 def test_whole_lists_are_asked_for_once_and_cost_nothing() -> None:
     """Where they were sent already, it is a failure like any other."""
     asked = call(1)

@@ -114,6 +114,8 @@ def _completed(
         base=request.base,
         taken_event_ids=[event.id for event in request.events],
         completed=Completed(),
+        # A2A knows no revisions: who attached the agent as this one is taken at their word.
+        revision=request.revision_pin,
     )
     for kind, content, attributes in outputs:
         try:
