@@ -15,9 +15,9 @@ from headgate.rpc.dispatcher import Dispatcher
 from headgate.rpc.health import ask
 from headgate.v1.agent_pb2 import (
     FAILURE_CODE_AGENT_ERROR,
-    FAILURE_CODE_DEADLINE_EXCEEDED,
     FAILURE_CODE_RPC_ERROR,
     FAILURE_CODE_TERMINAL,
+    TimerChange,
 )
 from headgate.v1.connection_pb2 import WIRE_A2A, Breaker, Connection, Service
 from headgate.v1.turn_pb2 import InvokeRequest, Outcome
@@ -65,14 +65,24 @@ def turn(
 class Instance:
     """Takes turns one after the other and keeps the state, as Gate does."""
 
-    def __init__(self, agent: A2aAgent) -> None:
-        self.state: dict[str, bytes] = {}
+    def __init__(self, agent: A2aAgent, state: dict[str, bytes] | None = None) -> None:
+        self.state: dict[str, bytes] = {} if state is None else state
         self.journal = ListJournal()
         self.dispatcher: Dispatcher = dispatcher(self.journal)
         self._agent = agent
 
     async def take(self, data: Any, **how: Any) -> Outcome:
-        self.dispatcher.take(turn(self._agent, data, state=self.state, **how))
+        return await self._take(turn(self._agent, data, state=self.state, **how))
+
+    async def look(self, timer: TimerChange, number: int) -> Outcome:
+        """Let a timer be due."""
+        made = turn(self._agent, None, number=number, state=self.state)
+        [event] = made.call.request.events
+        event.type, event.subject, event.data = "headgate.timer", timer.name, timer.data
+        return await self._take(made)
+
+    async def _take(self, made: InvokeRequest) -> Outcome:
+        self.dispatcher.take(made)
         before = len(self.journal.outcomes)
         await until(lambda: len(self.journal.outcomes) > before)
         outcome = self.journal.outcomes[-1]
@@ -174,22 +184,86 @@ async def test_an_agent_that_raises_costs_an_attempt(agent: A2aAgent) -> None:
     assert outcome.failed.retry_after_ms > 0
 
 
-async def test_the_second_attempt_adopts_the_task_of_the_first(agent: A2aAgent) -> None:
-    instance = Instance(agent)
-    first = await instance.take("wait done", deadline_ms=500)
-    assert first.failed.code == FAILURE_CODE_DEADLINE_EXCEEDED
+async def release(agent: A2aAgent) -> None:
+    """Let the tasks that wait be done, by a message of another instance."""
     other = ListJournal()
     releasing = dispatcher(other)
     released = turn(agent, "release")
     released.call.request.key = "another"
     releasing.take(released)
     await until(lambda: bool(other.outcomes))
+    await releasing.close()
+
+
+async def test_the_second_attempt_adopts_the_task_of_the_first(agent: A2aAgent) -> None:
+    """The first one's answer was lost: nothing in state tells of its task."""
+    lost = Instance(agent)
+    await lost.take("wait done", deadline_ms=500)
+    await lost.dispatcher.close()
+    await release(agent)
+    instance = Instance(agent)
     second = await instance.take("wait done", attempt=2)
     await instance.dispatcher.close()
-    await releasing.close()
     assert texts(second) == [("a2a.message", "done")]
     # The agent has worked once for two attempts.
     assert len(agent.executed("wait")) == 1
+
+
+async def test_a_task_longer_than_its_deadline_is_asked_for_by_timers(agent: A2aAgent) -> None:
+    """The event is taken, no attempt is charged, and each look may be another worker's."""
+    first = Instance(agent)
+    begun = await first.take("wait done", deadline_ms=500)
+    await first.dispatcher.close()
+    assert begun.HasField("completed")
+    assert not begun.outputs
+    assert json.loads(first.state[NAME])["running"]
+    [timer] = begun.timers
+    for number in (2, 3):
+        instance = Instance(agent, first.state)
+        looked = await instance.look(timer, number)
+        await instance.dispatcher.close()
+        assert looked.HasField("completed")
+        assert not looked.outputs
+        pause_ms, [timer] = timer.after_ms, looked.timers
+        assert timer.after_ms == 2 * pause_ms
+    await release(agent)
+    done = await (last := Instance(agent, first.state)).look(timer, 4)
+    await last.dispatcher.close()
+    assert texts(done) == [("a2a.message", "done")]
+    assert not done.timers
+    assert last.state == {}
+    assert len(agent.executed("wait")) == 1
+
+
+async def test_an_event_may_end_a_task_that_runs(agent: A2aAgent) -> None:
+    """Its look is cancelled; one that was under way already finds nothing to do."""
+    instance = Instance(agent)
+    begun = await instance.take("wait done", deadline_ms=500)
+    running = dict(instance.state)
+    task = json.loads(running[NAME])["id"]
+    await release(agent)
+    ended = await instance.take("wait done", attempt=2)
+    assert texts(ended) == [("a2a.message", "done")]
+    [cancelled] = ended.timers
+    assert (cancelled.name, cancelled.cancel) == (begun.timers[0].name, True)
+    assert ended.outputs[0].extensions["a2atask"] == task
+    late = await instance.look(begun.timers[0], 3)
+    await instance.dispatcher.close()
+    assert late.HasField("completed")
+    assert not (late.outputs or late.timers or late.mutations)
+
+
+async def test_a_running_task_that_is_lost_is_a_dead_letter(agent: A2aAgent) -> None:
+    """Nobody has its event any more: another attempt would have nothing to send."""
+    instance = Instance(agent)
+    begun = await instance.take("wait done", deadline_ms=500)
+    stored = json.loads(instance.state[NAME]) | {"id": "forgotten"}
+    instance.state[NAME] = json.dumps(stored).encode()
+    lost = await instance.look(begun.timers[0], 2)
+    await instance.dispatcher.close()
+    assert lost.failed.HasField("dead_letter")
+    assert "A2A task forgotten cannot be continued" in lost.failed.message
+    assert instance.state == {}
 
 
 async def test_a_task_that_takes_long_says_nothing_against_its_service(agent: A2aAgent) -> None:
@@ -203,8 +277,7 @@ async def test_a_task_that_takes_long_says_nothing_against_its_service(agent: A2
         mine.take(request)
         await until_outcomes(journal, number)
     await mine.close()
-    assert journal.outcomes[0].failed.code == FAILURE_CODE_DEADLINE_EXCEEDED
-    assert journal.outcomes[1].HasField("completed")
+    assert all(outcome.HasField("completed") for outcome in journal.outcomes)
 
 
 async def test_a_first_attempt_looks_for_nothing_and_a_failed_task_is_not_adopted(

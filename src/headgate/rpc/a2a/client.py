@@ -1,8 +1,5 @@
 """A turn as A2A calls: send the message, or find the task of an earlier try; then ask for the task
-until it ends or waits.
-
-There is no durable timer in the turn protocol yet, so a task is waited for within the call's
-deadline. What takes longer fails the attempt, goes on at the agent, and is found by the next one.
+until it ends or waits. What takes longer than half the deadline is left to a durable timer.
 """
 
 from __future__ import annotations
@@ -14,12 +11,15 @@ import grpc
 import grpc.aio
 
 from headgate.core.identity import address_of
+from headgate.rpc.a2a.long import PATIENCE, is_look, settle
 from headgate.rpc.a2a.memory import Memory
 from headgate.rpc.a2a.parts import CAUSE, cause_of, message_of
 from headgate.rpc.a2a.replies import (
     UNFINISHED,
     reply_of_lost_task,
     reply_of_message,
+    reply_of_nothing,
+    reply_of_running,
     reply_of_task,
 )
 from headgate.rpc.channel import Token
@@ -71,11 +71,25 @@ class A2aClient:
             CredentialError: the token cannot be read.
         """
         request = pending.request
+        reply = await self._ask(pending)
+        return settle(request, reply, Memory.of(request))
+
+    async def _ask(self, pending: Pending) -> TurnReply:
+        request = pending.request
+        # A look is one question; the next comes by its timer.
+        patience = 0 if is_look(request) else pending.deadline_seconds * PATIENCE
+        until = asyncio.get_running_loop().time() + patience
         async with asyncio.timeout(pending.deadline_seconds + 1):
             # Only a second try can have a first one's task. A crash of the caller's leaves no
             # trace in the request; its repeat is told by message_id alone.
             is_repeat = request.attempt > 1 or pending.tries > 1
-            task = await self._find(request) if is_repeat else None
+            if is_look(request):
+                found = await self._look(request)
+                if isinstance(found, TurnReply):
+                    return found
+                task: a2a.Task | None = found
+            else:
+                task = await self._find(request) if is_repeat else None
             if task is None:
                 sent = await self._begin(request)
                 if isinstance(sent, TurnReply):
@@ -83,7 +97,10 @@ class A2aClient:
                 task = sent
             # A task that takes longer than the deadline says nothing against its service.
             pending.is_heard = True
-            return reply_of_task(request, await self._end_of(task))
+            task = await self._end_of(task, until)
+            if task.status.state in UNFINISHED:
+                return reply_of_running(request, task)
+            return reply_of_task(request, task)
 
     async def _begin(self, request: TurnRequest) -> a2a.Task | TurnReply:
         known = Memory.of(request)
@@ -94,7 +111,9 @@ class A2aClient:
                 self._send, a2a.SendMessageRequest(message=message, configuration=configuration)
             )
         except grpc.aio.AioRpcError as error:
-            if known.task_id and error.code() in _CANNOT_CONTINUE:
+            # A task that runs is not lost because it takes no message now: the next try may find
+            # it done.
+            if known.task_id and not known.is_running and error.code() in _CANNOT_CONTINUE:
                 return reply_of_lost_task(request, f"{error.code().name}: {error.details()}")
             raise
         if answer.HasField("task"):
@@ -123,9 +142,25 @@ class A2aClient:
                 return adopted
         return None
 
-    async def _end_of(self, task: a2a.Task) -> a2a.Task:
-        pause = POLL_FIRST_SECONDS
-        while task.status.state in UNFINISHED:
+    async def _look(self, request: TurnRequest) -> a2a.Task | TurnReply:
+        """Ask for the task that a timer was set for."""
+        known = Memory.of(request)
+        if not known.is_running:
+            return reply_of_nothing(request)
+        try:
+            task: a2a.Task = await self._call(
+                self._get, a2a.GetTaskRequest(id=known.task_id, history_length=0)
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _CANNOT_CONTINUE:
+                return reply_of_lost_task(request, f"{error.code().name}: {error.details()}")
+            raise
+        return task
+
+    async def _end_of(self, task: a2a.Task, until: float) -> a2a.Task:
+        """Return the task when it has ended or waits, or as it is by then (the loop's clock)."""
+        pause, clock = POLL_FIRST_SECONDS, asyncio.get_running_loop().time
+        while task.status.state in UNFINISHED and clock() + pause < until:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, POLL_AT_MOST_SECONDS)
             task = await self._call(self._get, a2a.GetTaskRequest(id=task.id, history_length=0))

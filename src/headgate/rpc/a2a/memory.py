@@ -13,11 +13,13 @@ NAME = "a2a.task"
 @dataclass(frozen=True, slots=True)
 class Memory:
     """The task that the next message continues ("" if none), and its artifacts that were sent to
-    the outbox already: a task shows all of them in each answer.
+    the outbox already: a task shows all of them in each answer. ``is_running``: its end is still to
+    come, and a timer is set to ask for it.
     """
 
     task_id: str = ""
     artifacts: tuple[str, ...] = ()
+    is_running: bool = False
 
     @classmethod
     def of(cls, request: TurnRequest) -> Memory:
@@ -26,11 +28,11 @@ class Memory:
         if not raw:
             return cls()
         stored = json.loads(raw)
-        return cls(stored["id"], tuple(stored["artifacts"]))
+        return cls(stored["id"], tuple(stored["artifacts"]), stored.get("running", False))
 
     def mutation(self) -> Mutation:
         """Return the change of state that keeps it."""
         if not self.task_id:
             return Mutation(name=NAME, delete=True)
-        stored = {"id": self.task_id, "artifacts": self.artifacts}
+        stored = {"id": self.task_id, "artifacts": self.artifacts, "running": self.is_running}
         return Mutation(name=NAME, set=json.dumps(stored).encode())

@@ -9,6 +9,7 @@ from google.protobuf import json_format
 
 from headgate.core.identity import address_of
 from headgate.core.outcome import failed_reply
+from headgate.rpc.a2a.long import is_look, look_again
 from headgate.rpc.a2a.memory import Memory
 from headgate.v1 import a2a_pb2 as a2a
 from headgate.v1.agent_pb2 import (
@@ -67,7 +68,8 @@ def reply_of_task(request: TurnRequest, task: a2a.Task) -> TurnReply:
         reply = failed_reply(request, code, f"A2A task {task.id} is {name}: {said}")
         reply.failed.advice = advice
         keeps = state == a2a.TASK_STATE_AUTH_REQUIRED
-        after = Memory(task.id, _artifacts_of(known, task)) if keeps else Memory()
+        kept = Memory(task.id, _artifacts_of(known, task), is_running=is_look(request))
+        after = kept if keeps else Memory()
         _remember(reply, known, after)
         return reply
     if state not in {a2a.TASK_STATE_COMPLETED, a2a.TASK_STATE_INPUT_REQUIRED}:
@@ -87,6 +89,22 @@ def reply_of_task(request: TurnRequest, task: a2a.Task) -> TurnReply:
     return _completed(request, outputs, Memory(task.id, shown) if waits else Memory())
 
 
+def reply_of_running(request: TurnRequest, task: a2a.Task) -> TurnReply:
+    """Return the reply for a task that goes on beyond this turn: it is asked for again later."""
+    known = Memory.of(request)
+    if not task.id or task.context_id != address_of(request.agent_type, request.key):
+        return _bad(request, f"task {task.id!r} of context {task.context_id!r}")
+    after = Memory(task.id, _artifacts_of(known, task), is_running=True)
+    reply = _completed(request, [], after)
+    reply.timers.append(look_again(request))
+    return reply
+
+
+def reply_of_nothing(request: TurnRequest) -> TurnReply:
+    """Return the reply to a look for a task that has ended meanwhile."""
+    return _completed(request, [], Memory.of(request))
+
+
 def reply_of_lost_task(request: TurnRequest, why: str) -> TurnReply:
     """Return the reply where the agent no longer takes messages for the task that is remembered.
 
@@ -94,7 +112,9 @@ def reply_of_lost_task(request: TurnRequest, why: str) -> TurnReply:
     continued, and an instance that only fails helps nobody.
     """
     known = Memory.of(request)
-    message = f"A2A task {known.task_id} cannot be continued: {why}; the next attempt begins anew"
+    message = f"A2A task {known.task_id} cannot be continued: {why}"
+    if not is_look(request):
+        message += "; the next attempt begins anew"
     reply = failed_reply(request, FAILURE_CODE_RPC_ERROR, message)
     _remember(reply, known, Memory())
     return reply
