@@ -11,7 +11,6 @@ from headgate.cli.attach import UnfitServiceError
 from headgate.cli.job_topics import TopicNotReadError
 from headgate.cli.registered import UnknownAgentError
 from headgate.core.canary import is_canary
-from headgate.kafka.cloudevent import CONTENT_TYPE, structured
 from headgate.kafka.publish import Placed
 from headgate.kafka.registry import read_registry, write_specs
 from headgate.testing.serving import Serving
@@ -403,44 +402,3 @@ def test_beyond_its_limit_a_mailbox_gives_events_up(runtime: Runtime, name: str)
         answers = runtime.answers_of(f"{name}/{key}", 5)
         assert sorted(each["data"]["seen"]["n"] for each in answers) == [0, 1, 2, 3, 4]
     runtime.assert_unharmed()
-
-
-def test_a_full_mailbox_holds_the_source_back(runtime: Runtime, name: str) -> None:
-    """What is sent to it is not read while it is full, but for a trickle; nothing is given up."""
-    limit, more = 20, 300
-    key = runtime.fresh("full")
-    address = f"{name}/{key}"
-    with Serving(mirror(name)) as served:
-        policy = ("--mailbox-limit", str(limit), "--on-full", "hold_back")
-        where = ("--endpoint", served.endpoint, "--route", TOPIC)
-        runtime.headgate("agents", "attach", name, *where, *policy)
-        known = send_until(runtime, key, lambda _: runtime.records.outbox_of.get(address))
-        before = len(runtime.answers_of(address))
-        runtime.headgate("instances", "park", address)
-        publish_burst(runtime, key, range(limit))
-
-        def waiting() -> int:
-            return int(runtime.headgate("instances", "describe", address).get("waiting", 0))
-
-        await_true(runtime, "a full mailbox", lambda: waiting() == limit)
-        publish_burst(runtime, key, range(limit, limit + more))
-        assert waiting() < limit + more, "the source was not held back"
-        # Others go on, at the pace that is left, and the inbox is not held back.
-        runtime.headgate("instances", "resume", address)
-        answers = runtime.answers_of(address, before + limit + more)[before:]
-        assert [each["data"]["seen"]["n"] for each in answers] == list(range(limit + more))
-        full = [each for each in runtime.records.letter_records if each.reason == "mailbox_full"]
-        assert full == []
-        assert known
-    runtime.assert_unharmed()
-
-
-def publish_burst(runtime: Runtime, key: str, numbers: range) -> None:
-    """Publish numbered events at once, and wait until they are written."""
-    header = dict([CONTENT_TYPE])
-    values = [
-        structured({"n": number}, event_type="test", source="tests", event_id="")
-        for number in numbers
-    ]
-    for each in [runtime.publisher.send(TOPIC, key, value, header) for value in values]:
-        each.wait()

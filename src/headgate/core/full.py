@@ -1,5 +1,4 @@
-"""A mailbox that is full: what comes beyond its limit is a dead letter, not a turn; or, by policy,
-it joins, and the source is slowed until there is room.
+"""A mailbox that is full: what comes beyond its limit is a dead letter, not a turn.
 
 No outcome says so, for the events of an overload must not end the turn in flight by a new base. So
 a replay may decide otherwise, where the mailbox has room when the event comes the second time; what
@@ -13,20 +12,9 @@ from headgate.core.instance import Instance
 from headgate.core.letters import letter_for_event
 from headgate.core.model import DeadLettered
 from headgate.v1.agent_pb2 import Event
-from headgate.v1.turn_pb2 import Policy, StoredControl
+from headgate.v1.turn_pb2 import Policy
 
 REASON = "mailbox_full"
-
-
-def has_room(size: int, policy: Policy) -> bool:
-    """Tell whether a mailbox of that size takes one more event."""
-    return policy.holds_back or not policy.mailbox_limit or size < policy.mailbox_limit
-
-
-def holds_back(control: StoredControl, policy: Policy) -> bool:
-    """Tell whether an instance's mailbox is so full that the source is to be slowed."""
-    waiting = control.mailbox_tail - control.mailbox_head
-    return policy.holds_back and 0 < policy.mailbox_limit <= waiting
 
 
 def refuse(instance: Instance, event: Event, policy: Policy) -> None:

@@ -19,7 +19,6 @@ from pyflink.datastream.functions import KeyedCoProcessFunction
 from headgate.core.batch import records_in
 from headgate.core.codec import StateVersionError
 from headgate.core.dispatch import rests_until
-from headgate.core.full import holds_back
 from headgate.core.letters import part_id
 from headgate.core.machine import step
 from headgate.core.model import (
@@ -36,7 +35,6 @@ from headgate.core.model import (
 from headgate.core.patience import Patience
 from headgate.core.readiness import Readiness
 from headgate.core.report import report
-from headgate.flink import pressure
 from headgate.flink.outputs import Journaled, Output, Outputs, Topics
 from headgate.flink.refusal import letter_for_refused
 from headgate.flink.shard import Shard
@@ -44,7 +42,7 @@ from headgate.flink.shards import shards_of
 from headgate.flink.storage import StoredEntries
 from headgate.kafka.shared_table import SharedTable
 from headgate.v1 import turn_pb2
-from headgate.v1.turn_pb2 import GateInput, InstanceReport, JournalRecord, StoredControl
+from headgate.v1.turn_pb2 import GateInput, InstanceReport, JournalRecord
 
 SILENCE_SECONDS = 5.0
 """After this long without a tick Invoke, or the journal between, may be gone: requests are sent
@@ -101,10 +99,6 @@ class Gate(KeyedCoProcessFunction):
         self._numbers = {key: number for number, key in enumerate(keys)}
         self._shards: dict[int, Shard] = {}
         self._alarms: dict[int, int] = {}
-        # Instances whose full mailboxes hold the source back, and the name to tell of them by.
-        self._full: set[str] = set()
-        self._name = self._settings.bootstrap, self._settings.registry, subtask
-        pressure.OF_THE_PROCESS.tell(self._name, 0)
         # How far intake had read the registry when it sent what came here.
         self._routed_position = 0
         # Of the record at work: its time, which of its batch is read, and what steps see around
@@ -114,8 +108,7 @@ class Gate(KeyedCoProcessFunction):
         self._arounds: dict[str, Surroundings] = {}
 
     def close(self) -> None:
-        """Stop following the registry, and hold nothing back."""
-        pressure.OF_THE_PROCESS.tell(self._name, 0)
+        """Stop following the registry."""
         self._registry.close()
 
     # ----------------------------------------------------------------------------------- inputs
@@ -251,21 +244,10 @@ class Gate(KeyedCoProcessFunction):
             # The control record may have lost a rest that was never written (`_wake`), and take it
             # for the earlier wake-up that it had before.
             shard.wake_by(address, made.wake_ms)
-        if made.control is not None:
-            self._press(address, made.control)
         if made.note == "applied":
             self._outputs.answered(address)
         for effect in made.effects:
             self._outputs.carry_out(address, shard.number, effect)
-
-    def _press(self, address: str, control: StoredControl) -> None:
-        """Note whether an instance's mailbox holds the source back now."""
-        spec = self._around(address).spec
-        is_full = spec is not None and holds_back(control, spec.policy)
-        if is_full == (address in self._full):
-            return
-        (self._full.add if is_full else self._full.remove)(address)
-        pressure.OF_THE_PROCESS.tell(self._name, len(self._full))
 
     def _refuse(self, shard: Shard, address: str, given: Input, problem: str) -> None:
         """Set an input aside whose instance cannot be read; the instance stays as it is stored."""

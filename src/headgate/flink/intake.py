@@ -21,7 +21,6 @@ from headgate.core.letters import letter_for_record
 from headgate.core.model import ControlArrived, EventArrived, MessageArrived
 from headgate.core.replayed import read_again, refuse_again
 from headgate.core.routes import letter_for_nobody
-from headgate.flink import pressure
 from headgate.flink.router import Router
 from headgate.flink.rows import LightRow
 from headgate.kafka.shared_table import SharedTable
@@ -70,12 +69,7 @@ class Intake(ProcessFunction):
             value=None if payload is None else bytes(payload),
             headers={name: bytes(v or b"") for name, v in (headers or {}).items()},
         )
-        if topic == self._inbox:
-            # Never held back: what is said there may be what makes room.
-            made = self._inboxed(record)
-        else:
-            pressure.OF_THE_PROCESS.pause()
-            made = self._events(record)
+        made = self._inboxed(record) if topic == self._inbox else self._events(record)
         if isinstance(made, DeadLetter):
             return [self._row(GateInput(refused=made), record.key or b"")]
         return [self._row(each, each.address.encode()) for each in made]

@@ -67,9 +67,6 @@ def records(
     options["scan.startup.mode"] = "earliest-offset"
     # What a producer took back, a replay of dead letters that was killed among them, is no event.
     options["properties.isolation.level"] = "read_committed"
-    # What was fetched is read before anything else: while full mailboxes hold the source back, an
-    # operator's control in the inbox waits for that much, and no more.
-    options["properties.max.poll.records"] = "50"
     create_table(tables, "headgate_records", columns, options)
     selected = tables.sql_query(
         "SELECT topic, `partition`, `offset`, ms, k, v, headers FROM headgate_records"

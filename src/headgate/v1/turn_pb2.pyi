@@ -99,7 +99,7 @@ class Call(_message.Message):
     def __init__(self, request: _Optional[_Union[_agent_pb2.TurnRequest, _Mapping]] = ..., endpoint: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., state_bytes: _Optional[int] = ..., partition: _Optional[int] = ..., service: _Optional[bytes] = ..., whole_lists: bool = ...) -> None: ...
 
 class Policy(_message.Message):
-    __slots__ = ("deadline_ms", "max_attempts", "backoff_initial_ms", "backoff_max_ms", "backoff_multiplier", "backoff_jitter", "max_batch", "on_exhausted", "max_state_bytes", "log_window", "dedup_window_count", "dedup_window_ms", "state_ttl_ms", "mailbox_limit", "holds_back")
+    __slots__ = ("deadline_ms", "max_attempts", "backoff_initial_ms", "backoff_max_ms", "backoff_multiplier", "backoff_jitter", "max_batch", "on_exhausted", "max_state_bytes", "log_window", "dedup_window_count", "dedup_window_ms", "state_ttl_ms", "mailbox_limit")
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     BACKOFF_INITIAL_MS_FIELD_NUMBER: _ClassVar[int]
@@ -114,7 +114,6 @@ class Policy(_message.Message):
     DEDUP_WINDOW_MS_FIELD_NUMBER: _ClassVar[int]
     STATE_TTL_MS_FIELD_NUMBER: _ClassVar[int]
     MAILBOX_LIMIT_FIELD_NUMBER: _ClassVar[int]
-    HOLDS_BACK_FIELD_NUMBER: _ClassVar[int]
     deadline_ms: int
     max_attempts: int
     backoff_initial_ms: int
@@ -129,8 +128,7 @@ class Policy(_message.Message):
     dedup_window_ms: int
     state_ttl_ms: int
     mailbox_limit: int
-    holds_back: bool
-    def __init__(self, deadline_ms: _Optional[int] = ..., max_attempts: _Optional[int] = ..., backoff_initial_ms: _Optional[int] = ..., backoff_max_ms: _Optional[int] = ..., backoff_multiplier: _Optional[float] = ..., backoff_jitter: _Optional[float] = ..., max_batch: _Optional[int] = ..., on_exhausted: _Optional[_Union[_agent_pb2.Advice, str]] = ..., max_state_bytes: _Optional[int] = ..., log_window: _Optional[int] = ..., dedup_window_count: _Optional[int] = ..., dedup_window_ms: _Optional[int] = ..., state_ttl_ms: _Optional[int] = ..., mailbox_limit: _Optional[int] = ..., holds_back: bool = ...) -> None: ...
+    def __init__(self, deadline_ms: _Optional[int] = ..., max_attempts: _Optional[int] = ..., backoff_initial_ms: _Optional[int] = ..., backoff_max_ms: _Optional[int] = ..., backoff_multiplier: _Optional[float] = ..., backoff_jitter: _Optional[float] = ..., max_batch: _Optional[int] = ..., on_exhausted: _Optional[_Union[_agent_pb2.Advice, str]] = ..., max_state_bytes: _Optional[int] = ..., log_window: _Optional[int] = ..., dedup_window_count: _Optional[int] = ..., dedup_window_ms: _Optional[int] = ..., state_ttl_ms: _Optional[int] = ..., mailbox_limit: _Optional[int] = ...) -> None: ...
 
 class JournalRecord(_message.Message):
     __slots__ = ("outcome", "tick", "batch")

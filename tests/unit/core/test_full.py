@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from headgate.core.full import holds_back
 from headgate.core.model import DeadLettered
 from tests.unit.core.build import ADDRESS, Host, call_of, completed, event
 
@@ -64,16 +63,3 @@ def test_an_overload_does_not_fill_the_state() -> None:
     for number in range(2, 200):
         assert len(letters(host, number, f"e{number}")) == 1
     assert len(host.stored_items) < 40
-
-
-def test_where_it_holds_back_what_comes_beyond_the_limit_joins() -> None:
-    host = limited(2)
-    assert host.spec is not None
-    host.spec.policy.holds_back = True
-    full = []
-    for number in range(1, 5):
-        assert letters(host, number) == []
-        full.append(holds_back(host.state, host.spec.policy))
-    assert full == [False, True, True, True]
-    host.spec.policy.holds_back = False
-    assert not holds_back(host.state, host.spec.policy)
