@@ -377,7 +377,10 @@ type Event struct {
 	// offset and record timestamp. Set by Headgate.
 	Fingerprint []byte `protobuf:"bytes,13,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
 	// True if the record carried its own id (a producer's repeat can then be recognised).
-	HasId         bool `protobuf:"varint,14,opt,name=has_id,json=hasId,proto3" json:"has_id,omitempty"`
+	HasId bool `protobuf:"varint,14,opt,name=has_id,json=hasId,proto3" json:"has_id,omitempty"`
+	// Of a message the time of the sender's turn, of a timer when it was due, microseconds: the turn
+	// that takes it is dated no earlier. 0: nothing inside Headgate caused it.
+	AtUs          int64 `protobuf:"varint,15,opt,name=at_us,json=atUs,proto3" json:"at_us,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -508,6 +511,13 @@ func (x *Event) GetHasId() bool {
 		return x.HasId
 	}
 	return false
+}
+
+func (x *Event) GetAtUs() int64 {
+	if x != nil {
+		return x.AtUs
+	}
+	return 0
 }
 
 // A position in Kafka.
@@ -714,7 +724,9 @@ type TurnRequest struct {
 	// Revision this instance is pinned to; empty means any.
 	RevisionPin string `protobuf:"bytes,11,opt,name=revision_pin,json=revisionPin,proto3" json:"revision_pin,omitempty"`
 	// W3C trace context of the turn, may be empty.
-	Traceparent   string `protobuf:"bytes,12,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	Traceparent string `protobuf:"bytes,12,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	// Headgate's clock when it first asked, microseconds: what an agent may take for now.
+	AskedUs       int64 `protobuf:"varint,13,opt,name=asked_us,json=askedUs,proto3" json:"asked_us,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -833,6 +845,13 @@ func (x *TurnRequest) GetTraceparent() string {
 	return ""
 }
 
+func (x *TurnRequest) GetAskedUs() int64 {
+	if x != nil {
+		return x.AskedUs
+	}
+	return 0
+}
+
 type TurnRequestBatch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Requests      []*TurnRequest         `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
@@ -942,7 +961,8 @@ type TurnReply struct {
 	Messages  []*Message         `protobuf:"bytes,8,rep,name=messages,proto3" json:"messages,omitempty"`
 	Timers    []*TimerChange     `protobuf:"bytes,9,rep,name=timers,proto3" json:"timers,omitempty"`
 	Usage     []*Usage           `protobuf:"bytes,10,rep,name=usage,proto3" json:"usage,omitempty"`
-	// Revision that ran the turn.
+	// Revision that ran the turn. Where the request was pinned and events are taken it must be the
+	// pin; whoever is of another revision fails the turn, takes nothing and asks for a retry.
 	Revision      string `protobuf:"bytes,11,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1130,9 +1150,12 @@ type Failure struct {
 	RetryAfterMs int64 `protobuf:"varint,4,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
 	// Id of the event that failed: the first not taken. Empty if the service cannot tell; the events of
 	// the batch are then tried one by one.
-	EventId       string `protobuf:"bytes,5,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	EventId string `protobuf:"bytes,5,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// The newest items of the lists are not enough: try again, at once, with all of them. It costs no
+	// attempt, and is only heeded where they were not all sent.
+	WantsWholeLists bool `protobuf:"varint,6,opt,name=wants_whole_lists,json=wantsWholeLists,proto3" json:"wants_whole_lists,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Failure) Reset() {
@@ -1198,6 +1221,13 @@ func (x *Failure) GetEventId() string {
 		return x.EventId
 	}
 	return ""
+}
+
+func (x *Failure) GetWantsWholeLists() bool {
+	if x != nil {
+		return x.WantsWholeLists
+	}
+	return false
 }
 
 // One change of state. Mutations apply in order.
@@ -1401,18 +1431,22 @@ func (x *Output) GetCause() uint32 {
 	return 0
 }
 
-// An event for another instance.
+// An event for another instance, or for this one. Messages between two instances arrive in the order
+// in which they were sent, each once.
 type Message struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Receiver.
+	// Receiver; the key at most 1,024 characters.
 	AgentType string `protobuf:"bytes,1,opt,name=agent_type,json=agentType,proto3" json:"agent_type,omitempty"`
 	Key       string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// CloudEvents type, payload and its media type.
+	// CloudEvents type, at most 1,024 characters; payload and its media type (empty means
+	// application/json).
 	Type            string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
 	Data            []byte `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`
 	Datacontenttype string `protobuf:"bytes,5,opt,name=datacontenttype,proto3" json:"datacontenttype,omitempty"`
 	// Index in taken_event_ids of the event that caused it.
-	Cause         uint32 `protobuf:"varint,6,opt,name=cause,proto3" json:"cause,omitempty"`
+	Cause uint32 `protobuf:"varint,6,opt,name=cause,proto3" json:"cause,omitempty"`
+	// Further CloudEvents extension attributes: lower-case letters and digits.
+	Extensions    map[string]string `protobuf:"bytes,7,rep,name=extensions,proto3" json:"extensions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1489,10 +1523,19 @@ func (x *Message) GetCause() uint32 {
 	return 0
 }
 
-// Sets or cancels a durable timer of this instance.
+func (x *Message) GetExtensions() map[string]string {
+	if x != nil {
+		return x.Extensions
+	}
+	return nil
+}
+
+// Sets or cancels a durable timer of this instance. When it is due it becomes an event of type
+// "headgate.timer" whose subject is its name. A reset or an expiry of the instance cancels all.
 type TimerChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name, unique within the instance; setting it again replaces it.
+	// Name, unique within the instance, 1 to 255 characters; setting it again replaces it, even where
+	// it has become an event that no turn has taken yet.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Types that are valid to be assigned to Change:
 	//
@@ -1500,8 +1543,12 @@ type TimerChange struct {
 	//	*TimerChange_AtUs
 	//	*TimerChange_Cancel
 	Change isTimerChange_Change `protobuf_oneof:"change"`
-	// Handed back in the event that the timer becomes.
-	Data          []byte `protobuf:"bytes,5,opt,name=data,proto3" json:"data,omitempty"`
+	// Handed back in the event that the timer becomes, with its media type (empty means
+	// application/json).
+	Data            []byte `protobuf:"bytes,5,opt,name=data,proto3" json:"data,omitempty"`
+	Datacontenttype string `protobuf:"bytes,6,opt,name=datacontenttype,proto3" json:"datacontenttype,omitempty"`
+	// Index in taken_event_ids of the event that caused it.
+	Cause         uint32 `protobuf:"varint,7,opt,name=cause,proto3" json:"cause,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1584,17 +1631,31 @@ func (x *TimerChange) GetData() []byte {
 	return nil
 }
 
+func (x *TimerChange) GetDatacontenttype() string {
+	if x != nil {
+		return x.Datacontenttype
+	}
+	return ""
+}
+
+func (x *TimerChange) GetCause() uint32 {
+	if x != nil {
+		return x.Cause
+	}
+	return 0
+}
+
 type isTimerChange_Change interface {
 	isTimerChange_Change()
 }
 
 type TimerChange_AfterMs struct {
-	// Due this long after the turn's time, milliseconds.
+	// Due this long after the turn's time, milliseconds, at most 100 years.
 	AfterMs int64 `protobuf:"varint,2,opt,name=after_ms,json=afterMs,proto3,oneof"`
 }
 
 type TimerChange_AtUs struct {
-	// Due at, microseconds since the epoch.
+	// Due at, microseconds since the epoch, before the year 9000; one in the past is due at once.
 	AtUs int64 `protobuf:"varint,3,opt,name=at_us,json=atUs,proto3,oneof"`
 }
 
@@ -1712,7 +1773,7 @@ const file_headgate_v1_agent_proto_rawDesc = "" +
 	"\brevision\x18\x02 \x01(\tR\brevision\x12\x1f\n" +
 	"\vevent_types\x18\x03 \x03(\tR\n" +
 	"eventTypes\x12\x18\n" +
-	"\asummary\x18\x04 \x01(\tR\asummary\"\x86\x04\n" +
+	"\asummary\x18\x04 \x01(\tR\asummary\"\x9b\x04\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x12\n" +
@@ -1732,7 +1793,8 @@ const file_headgate_v1_agent_proto_rawDesc = "" +
 	"\x0ecorrelation_id\x18\v \x01(\tR\rcorrelationId\x12+\n" +
 	"\x06origin\x18\f \x01(\v2\x13.headgate.v1.OriginR\x06origin\x12 \n" +
 	"\vfingerprint\x18\r \x01(\fR\vfingerprint\x12\x15\n" +
-	"\x06has_id\x18\x0e \x01(\bR\x05hasId\x1a=\n" +
+	"\x06has_id\x18\x0e \x01(\bR\x05hasId\x12\x13\n" +
+	"\x05at_us\x18\x0f \x01(\x03R\x04atUs\x1a=\n" +
 	"\x0fExtensionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"w\n" +
@@ -1752,7 +1814,7 @@ const file_headgate_v1_agent_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x16.headgate.v1.LogWindowR\x05value:\x028\x01\"9\n" +
 	"\tLogWindow\x12\x16\n" +
 	"\x06length\x18\x01 \x01(\x04R\x06length\x12\x14\n" +
-	"\x05items\x18\x02 \x03(\fR\x05items\"\x84\x03\n" +
+	"\x05items\x18\x02 \x03(\fR\x05items\"\x9f\x03\n" +
 	"\vTurnRequest\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\fR\trequestId\x12\x1d\n" +
@@ -1769,7 +1831,8 @@ const file_headgate_v1_agent_proto_rawDesc = "" +
 	" \x01(\x03R\n" +
 	"deadlineMs\x12!\n" +
 	"\frevision_pin\x18\v \x01(\tR\vrevisionPin\x12 \n" +
-	"\vtraceparent\x18\f \x01(\tR\vtraceparent\"H\n" +
+	"\vtraceparent\x18\f \x01(\tR\vtraceparent\x12\x19\n" +
+	"\basked_us\x18\r \x01(\x03R\aaskedUs\"H\n" +
 	"\x10TurnRequestBatch\x124\n" +
 	"\brequests\x18\x01 \x03(\v2\x18.headgate.v1.TurnRequestR\brequests\"B\n" +
 	"\x0eTurnReplyBatch\x120\n" +
@@ -1789,13 +1852,14 @@ const file_headgate_v1_agent_proto_rawDesc = "" +
 	" \x03(\v2\x12.headgate.v1.UsageR\x05usage\x12\x1a\n" +
 	"\brevision\x18\v \x01(\tR\brevisionB\b\n" +
 	"\x06result\"\v\n" +
-	"\tCompleted\"\xbf\x01\n" +
+	"\tCompleted\"\xeb\x01\n" +
 	"\aFailure\x12,\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x18.headgate.v1.FailureCodeR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12+\n" +
 	"\x06advice\x18\x03 \x01(\x0e2\x13.headgate.v1.AdviceR\x06advice\x12$\n" +
 	"\x0eretry_after_ms\x18\x04 \x01(\x03R\fretryAfterMs\x12\x19\n" +
-	"\bevent_id\x18\x05 \x01(\tR\aeventId\"p\n" +
+	"\bevent_id\x18\x05 \x01(\tR\aeventId\x12*\n" +
+	"\x11wants_whole_lists\x18\x06 \x01(\bR\x0fwantsWholeLists\"p\n" +
 	"\bMutation\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x03set\x18\x02 \x01(\fH\x00R\x03set\x12\x18\n" +
@@ -1813,7 +1877,7 @@ const file_headgate_v1_agent_proto_rawDesc = "" +
 	"\x05cause\x18\x06 \x01(\rR\x05cause\x1a=\n" +
 	"\x0fExtensionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa2\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa7\x02\n" +
 	"\aMessage\x12\x1d\n" +
 	"\n" +
 	"agent_type\x18\x01 \x01(\tR\tagentType\x12\x10\n" +
@@ -1821,13 +1885,21 @@ const file_headgate_v1_agent_proto_rawDesc = "" +
 	"\x04type\x18\x03 \x01(\tR\x04type\x12\x12\n" +
 	"\x04data\x18\x04 \x01(\fR\x04data\x12(\n" +
 	"\x0fdatacontenttype\x18\x05 \x01(\tR\x0fdatacontenttype\x12\x14\n" +
-	"\x05cause\x18\x06 \x01(\rR\x05cause\"\x8d\x01\n" +
+	"\x05cause\x18\x06 \x01(\rR\x05cause\x12D\n" +
+	"\n" +
+	"extensions\x18\a \x03(\v2$.headgate.v1.Message.ExtensionsEntryR\n" +
+	"extensions\x1a=\n" +
+	"\x0fExtensionsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xcd\x01\n" +
 	"\vTimerChange\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1b\n" +
 	"\bafter_ms\x18\x02 \x01(\x03H\x00R\aafterMs\x12\x15\n" +
 	"\x05at_us\x18\x03 \x01(\x03H\x00R\x04atUs\x12\x18\n" +
 	"\x06cancel\x18\x04 \x01(\bH\x00R\x06cancel\x12\x12\n" +
-	"\x04data\x18\x05 \x01(\fR\x04dataB\b\n" +
+	"\x04data\x18\x05 \x01(\fR\x04data\x12(\n" +
+	"\x0fdatacontenttype\x18\x06 \x01(\tR\x0fdatacontenttype\x12\x14\n" +
+	"\x05cause\x18\a \x01(\rR\x05causeB\b\n" +
 	"\x06change\"\xc3\x01\n" +
 	"\x05Usage\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12!\n" +
@@ -1871,7 +1943,7 @@ func file_headgate_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_headgate_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_headgate_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_headgate_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_headgate_v1_agent_proto_goTypes = []any{
 	(FailureCode)(0),         // 0: headgate.v1.FailureCode
 	(Advice)(0),              // 1: headgate.v1.Advice
@@ -1897,6 +1969,7 @@ var file_headgate_v1_agent_proto_goTypes = []any{
 	nil,                      // 21: headgate.v1.State.ValuesEntry
 	nil,                      // 22: headgate.v1.State.LogsEntry
 	nil,                      // 23: headgate.v1.Output.ExtensionsEntry
+	nil,                      // 24: headgate.v1.Message.ExtensionsEntry
 }
 var file_headgate_v1_agent_proto_depIdxs = []int32{
 	4,  // 0: headgate.v1.DescribeResponse.agents:type_name -> headgate.v1.AgentDescription
@@ -1918,18 +1991,19 @@ var file_headgate_v1_agent_proto_depIdxs = []int32{
 	0,  // 16: headgate.v1.Failure.code:type_name -> headgate.v1.FailureCode
 	1,  // 17: headgate.v1.Failure.advice:type_name -> headgate.v1.Advice
 	23, // 18: headgate.v1.Output.extensions:type_name -> headgate.v1.Output.ExtensionsEntry
-	8,  // 19: headgate.v1.State.LogsEntry.value:type_name -> headgate.v1.LogWindow
-	2,  // 20: headgate.v1.AgentService.Describe:input_type -> headgate.v1.DescribeRequest
-	9,  // 21: headgate.v1.AgentService.Turn:input_type -> headgate.v1.TurnRequest
-	10, // 22: headgate.v1.AgentService.Turns:input_type -> headgate.v1.TurnRequestBatch
-	3,  // 23: headgate.v1.AgentService.Describe:output_type -> headgate.v1.DescribeResponse
-	12, // 24: headgate.v1.AgentService.Turn:output_type -> headgate.v1.TurnReply
-	11, // 25: headgate.v1.AgentService.Turns:output_type -> headgate.v1.TurnReplyBatch
-	23, // [23:26] is the sub-list for method output_type
-	20, // [20:23] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	24, // 19: headgate.v1.Message.extensions:type_name -> headgate.v1.Message.ExtensionsEntry
+	8,  // 20: headgate.v1.State.LogsEntry.value:type_name -> headgate.v1.LogWindow
+	2,  // 21: headgate.v1.AgentService.Describe:input_type -> headgate.v1.DescribeRequest
+	9,  // 22: headgate.v1.AgentService.Turn:input_type -> headgate.v1.TurnRequest
+	10, // 23: headgate.v1.AgentService.Turns:input_type -> headgate.v1.TurnRequestBatch
+	3,  // 24: headgate.v1.AgentService.Describe:output_type -> headgate.v1.DescribeResponse
+	12, // 25: headgate.v1.AgentService.Turn:output_type -> headgate.v1.TurnReply
+	11, // 26: headgate.v1.AgentService.Turns:output_type -> headgate.v1.TurnReplyBatch
+	24, // [24:27] is the sub-list for method output_type
+	21, // [21:24] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_headgate_v1_agent_proto_init() }
@@ -1957,7 +2031,7 @@ func file_headgate_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_headgate_v1_agent_proto_rawDesc), len(file_headgate_v1_agent_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -46,8 +46,8 @@ type AgentServiceClient interface {
 	// Says which agent types this service hosts. Called at attach and by health views; no side effects.
 	Describe(ctx context.Context, in *DescribeRequest, opts ...grpc.CallOption) (*DescribeResponse, error)
 	// Runs one turn. Errors of a turn are data (TurnReply.failed); a gRPC status other than OK means
-	// the service, not the turn: UNAVAILABLE costs the turn no attempt, any other status is a failed
-	// attempt.
+	// the service, not the turn: UNAVAILABLE and UNAUTHENTICATED cost the turn no attempt, any other
+	// status is a failed attempt.
 	Turn(ctx context.Context, in *TurnRequest, opts ...grpc.CallOption) (*TurnReply, error)
 	// Runs many turns over one stream. Requests are independent and answered in any order, each as
 	// soon as it is done, in batches of any size. The service must read on while turns run. When the
@@ -105,8 +105,8 @@ type AgentServiceServer interface {
 	// Says which agent types this service hosts. Called at attach and by health views; no side effects.
 	Describe(context.Context, *DescribeRequest) (*DescribeResponse, error)
 	// Runs one turn. Errors of a turn are data (TurnReply.failed); a gRPC status other than OK means
-	// the service, not the turn: UNAVAILABLE costs the turn no attempt, any other status is a failed
-	// attempt.
+	// the service, not the turn: UNAVAILABLE and UNAUTHENTICATED cost the turn no attempt, any other
+	// status is a failed attempt.
 	Turn(context.Context, *TurnRequest) (*TurnReply, error)
 	// Runs many turns over one stream. Requests are independent and answered in any order, each as
 	// soon as it is done, in batches of any size. The service must read on while turns run. When the
