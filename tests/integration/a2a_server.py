@@ -59,7 +59,7 @@ class Scripted(AgentExecutor):
                 id=context.task_id,
                 context_id=context.context_id,
                 status=submitted,
-                history=[message],
+                history=[] if word == "mute" else [message],
             )
             await event_queue.enqueue_event(task)
         await updater.start_work()
@@ -76,7 +76,7 @@ class Scripted(AgentExecutor):
                 await updater.cancel(said)
             case "login":
                 await updater.requires_auth(said)
-            case "wait":
+            case "wait" | "hold" | "mute":
                 await self.released.wait()
                 await updater.complete(said)
             case "release":
@@ -102,7 +102,14 @@ def _value() -> Any:
 
 
 class Counting(GrpcHandler):
-    """Tells of the calls that an executor does not see."""
+    """Tells of the calls that an executor does not see, and takes no message for a task that
+    is not to be continued."""
+
+    async def SendMessage(self, request: Any, context: Any) -> Any:  # noqa: N802
+        message = request.message
+        if message.task_id and message.parts[0].text.startswith(("hold", "new")):
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the task takes no message")
+        return await super().SendMessage(request, context)
 
     async def ListTasks(self, request: Any, context: Any) -> Any:  # noqa: N802
         say(did="ListTasks", context_id=request.context_id)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from headgate.core.identity import digest
-from headgate.rpc.a2a.memory import NAME
+from headgate.rpc.a2a.memory import NAME, Memory
 from headgate.rpc.dispatcher import Dispatcher
 from headgate.rpc.health import ask
 from headgate.v1.agent_pb2 import (
@@ -150,7 +150,7 @@ async def test_input_required_waits_for_the_next_event_of_the_same_task(agent: A
     await instance.dispatcher.close()
     # The artifact of the first turn is not sent a second time.
     assert texts(second) == [("a2a.artifact", "that"), ("a2a.message", "one")]
-    assert second.outputs[0].extensions["a2atask"] == task["id"]
+    assert second.outputs[0].extensions["a2atask"] == task["continues"]
     assert [seen["continues"] for seen in agent.executed()] == [False, True]
     assert instance.state == {}
 
@@ -216,7 +216,7 @@ async def test_a_task_longer_than_its_deadline_is_asked_for_by_timers(agent: A2a
     await first.dispatcher.close()
     assert begun.HasField("completed")
     assert not begun.outputs
-    assert json.loads(first.state[NAME])["running"]
+    assert len(json.loads(first.state[NAME])["running"]) == 1
     [timer] = begun.timers
     for number in (2, 3):
         instance = Instance(agent, first.state)
@@ -240,7 +240,7 @@ async def test_an_event_may_end_a_task_that_runs(agent: A2aAgent) -> None:
     instance = Instance(agent)
     begun = await instance.take("wait done", deadline_ms=500)
     running = dict(instance.state)
-    task = json.loads(running[NAME])["id"]
+    task = json.loads(running[NAME])["continues"]
     await release(agent)
     ended = await instance.take("wait done", attempt=2)
     assert texts(ended) == [("a2a.message", "done")]
@@ -257,13 +257,54 @@ async def test_a_running_task_that_is_lost_is_a_dead_letter(agent: A2aAgent) -> 
     """Nobody has its event any more: another attempt would have nothing to send."""
     instance = Instance(agent)
     begun = await instance.take("wait done", deadline_ms=500)
-    stored = json.loads(instance.state[NAME]) | {"id": "forgotten"}
-    instance.state[NAME] = json.dumps(stored).encode()
-    lost = await instance.look(begun.timers[0], 2)
+    [timer] = begun.timers
+    timer.data = json.dumps(json.loads(timer.data) | {"task": "forgotten"}).encode()
+    instance.state[NAME] = Memory().running_on("forgotten").mutation().set
+    lost = await instance.look(timer, 2)
     await instance.dispatcher.close()
     assert lost.failed.HasField("dead_letter")
     assert "A2A task forgotten cannot be continued" in lost.failed.message
     assert instance.state == {}
+
+
+async def test_an_event_does_not_wait_for_a_task_that_ended_between_two_looks(
+    agent: A2aAgent,
+) -> None:
+    """The agent takes no message for it: the event begins a task, the look tells of the end."""
+    instance = Instance(agent)
+    begun = await instance.take("wait done", deadline_ms=500)
+    await release(agent)
+    other = await instance.take("draw a house", number=2)
+    assert texts(other) == [("a2a.artifact", "draw"), ("a2a.message", "a house")]
+    assert not other.timers
+    told = await instance.look(begun.timers[0], 3)
+    await instance.dispatcher.close()
+    assert texts(told) == [("a2a.message", "done")]
+    assert instance.state == {}
+
+
+async def test_two_tasks_that_run_each_have_their_looks(agent: A2aAgent) -> None:
+    """And an agent that takes no message for a running task gets the event as another task."""
+    instance = Instance(agent)
+    first = await instance.take("hold one", deadline_ms=500)
+    second = await instance.take("hold two", number=2, deadline_ms=500)
+    timers = [first.timers[0], second.timers[0]]
+    assert len({timer.name for timer in timers}) == 2
+    assert len(json.loads(instance.state[NAME])["running"]) == 2
+    await release(agent)
+    looks = [await instance.look(timer, number) for number, timer in enumerate(timers, start=3)]
+    await instance.dispatcher.close()
+    assert [texts(look) for look in looks] == [[("a2a.message", "one")], [("a2a.message", "two")]]
+    assert instance.state == {}
+
+
+async def test_a_running_task_of_an_earlier_event_is_not_adopted(agent: A2aAgent) -> None:
+    """Even where the agent keeps no messages, and the task says nothing of its event."""
+    instance = Instance(agent)
+    await instance.take("mute one", deadline_ms=500)
+    other = await instance.take("new house", number=2, attempt=2)
+    await instance.dispatcher.close()
+    assert texts(other) == [("a2a.artifact", "new"), ("a2a.message", "house")]
 
 
 async def test_a_task_that_takes_long_says_nothing_against_its_service(agent: A2aAgent) -> None:
@@ -304,7 +345,7 @@ async def test_another_events_task_is_not_adopted(agent: A2aAgent) -> None:
 
 async def test_a_task_that_the_agent_has_forgotten_is_begun_anew(agent: A2aAgent) -> None:
     instance = Instance(agent)
-    instance.state[NAME] = json.dumps({"id": "forgotten", "artifacts": []}).encode()
+    instance.state[NAME] = Memory("forgotten").mutation().set
     first = await instance.take("draw a house")
     assert first.failed.code == FAILURE_CODE_RPC_ERROR
     assert instance.state == {}

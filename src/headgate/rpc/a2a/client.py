@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 
 from headgate.core.identity import address_of
-from headgate.rpc.a2a.long import PATIENCE, is_look, settle
+from headgate.rpc.a2a.long import PATIENCE, look_of, settle
 from headgate.rpc.a2a.memory import Memory
 from headgate.rpc.a2a.parts import CAUSE, cause_of, message_of
 from headgate.rpc.a2a.replies import (
@@ -72,19 +72,20 @@ class A2aClient:
         """
         request = pending.request
         reply = await self._ask(pending)
-        return settle(request, reply, Memory.of(request))
+        return settle(request, reply)
 
     async def _ask(self, pending: Pending) -> TurnReply:
         request = pending.request
         # A look is one question; the next comes by its timer.
-        patience = 0 if is_look(request) else pending.deadline_seconds * PATIENCE
+        looked_at = look_of(request)
+        patience = 0 if looked_at else pending.deadline_seconds * PATIENCE
         until = asyncio.get_running_loop().time() + patience
         async with asyncio.timeout(pending.deadline_seconds + 1):
             # Only a second try can have a first one's task. A crash of the caller's leaves no
             # trace in the request; its repeat is told by message_id alone.
             is_repeat = request.attempt > 1 or pending.tries > 1
-            if is_look(request):
-                found = await self._look(request)
+            if looked_at:
+                found = await self._look(request, looked_at)
                 if isinstance(found, TurnReply):
                     return found
                 task: a2a.Task | None = found
@@ -104,22 +105,27 @@ class A2aClient:
 
     async def _begin(self, request: TurnRequest) -> a2a.Task | TurnReply:
         known = Memory.of(request)
-        message = message_of(request, known.task_id)
-        configuration = a2a.SendMessageConfiguration(history_length=0, return_immediately=True)
         try:
-            answer = await self._call(
-                self._send, a2a.SendMessageRequest(message=message, configuration=configuration)
-            )
+            answer = await self._say(request, known.continues)
         except grpc.aio.AioRpcError as error:
-            # A task that runs is not lost because it takes no message now: the next try may find
-            # it done.
-            if known.task_id and not known.is_running and error.code() in _CANNOT_CONTINUE:
-                return reply_of_lost_task(request, f"{error.code().name}: {error.details()}")
-            raise
+            if not known.continues or error.code() not in _CANNOT_CONTINUE:
+                raise
+            if known.continues not in known.running:
+                return reply_of_lost_task(request, known.continues, _why(error))
+            # It takes no message while it runs, or has ended since the last look at it. That is
+            # the next look's to tell; the event need not wait for it.
+            answer = await self._say(request, "")
         if answer.HasField("task"):
             task: a2a.Task = answer.task
             return task
         return reply_of_message(request, answer.message)
+
+    async def _say(self, request: TurnRequest, task_id: str) -> a2a.SendMessageResponse:
+        configuration = a2a.SendMessageConfiguration(history_length=0, return_immediately=True)
+        message = message_of(request, task_id)
+        sent = a2a.SendMessageRequest(message=message, configuration=configuration)
+        answer: a2a.SendMessageResponse = await self._call(self._send, sent)
+        return answer
 
     async def _find(self, request: TurnRequest) -> a2a.Task | None:
         """Return the task that an earlier try of this turn began or continued, if there is one."""
@@ -132,28 +138,29 @@ class A2aClient:
                 include_artifacts=True,
             ),
         )
-        cause = cause_of(request)
+        cause, running = cause_of(request), Memory.of(request).running
         for task in found.tasks:
             causes = {_cause(message) for message in task.history} - {""}
-            # A turn at a time: what still runs is this one's, unless it says otherwise.
-            is_ours = cause in causes or (not causes and task.status.state in UNFINISHED)
+            # A turn at a time: what still runs is this one's, unless it says otherwise, or is
+            # known as an earlier event's.
+            is_new = task.status.state in UNFINISHED and task.id not in running
+            is_ours = cause in causes or (not causes and is_new)
             if is_ours and task.status.state in _ADOPTED:
                 adopted: a2a.Task = task
                 return adopted
         return None
 
-    async def _look(self, request: TurnRequest) -> a2a.Task | TurnReply:
+    async def _look(self, request: TurnRequest, task_id: str) -> a2a.Task | TurnReply:
         """Ask for the task that a timer was set for."""
-        known = Memory.of(request)
-        if not known.is_running:
+        if task_id not in Memory.of(request).running:
             return reply_of_nothing(request)
         try:
             task: a2a.Task = await self._call(
-                self._get, a2a.GetTaskRequest(id=known.task_id, history_length=0)
+                self._get, a2a.GetTaskRequest(id=task_id, history_length=0)
             )
         except grpc.aio.AioRpcError as error:
             if error.code() in _CANNOT_CONTINUE:
-                return reply_of_lost_task(request, f"{error.code().name}: {error.details()}")
+                return reply_of_lost_task(request, task_id, _why(error))
             raise
         return task
 
@@ -168,6 +175,10 @@ class A2aClient:
 
     async def _call(self, method: Any, request: Any) -> Any:
         return parsed(await method(request, metadata=(VERSION, *self._token.metadata())))
+
+
+def _why(error: grpc.aio.AioRpcError) -> str:
+    return f"{error.code().name}: {error.details()}"
 
 
 def _cause(message: a2a.Message) -> str:

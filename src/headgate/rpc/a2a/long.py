@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 
+from headgate.core.identity import digest
 from headgate.core.own_types import TIMER
 from headgate.rpc.a2a.memory import Memory
 from headgate.v1.agent_pb2 import ADVICE_DEAD_LETTER, TimerChange, TurnReply, TurnRequest
 
 NAME = "a2a.task"
-"""Of the timer."""
+"""How the names of the timers begin."""
 
 FIRST_LOOK_MS = 1_000
 LAST_LOOK_MS = 60_000
@@ -25,28 +26,44 @@ PATIENCE = 0.5
 so that a task that is only long never costs an attempt."""
 
 
-def is_look(request: TurnRequest) -> bool:
-    """Tell whether a turn is the timer's: it asks for the task, and sends nothing."""
+def look_of(request: TurnRequest) -> str:
+    """Return the id of the task that a turn only asks for: it is its timer's. "" of any other."""
     event = request.events[0]
-    return event.type == TIMER and event.subject == NAME
+    is_look = event.type == TIMER and event.subject.startswith(NAME)
+    return json.loads(event.data)["task"] if is_look else ""
 
 
-def look_again(request: TurnRequest) -> TimerChange:
-    """Return the timer of the next look."""
+def look_again(request: TurnRequest, task: str) -> TimerChange:
+    """Return the timer of the next look at a task."""
     pause_ms = FIRST_LOOK_MS
-    if is_look(request):
+    if look_of(request):
         pause_ms = min(2 * json.loads(request.events[0].data)["pause_ms"], LAST_LOOK_MS)
-    data = json.dumps({"pause_ms": pause_ms}).encode()
-    return TimerChange(name=NAME, after_ms=pause_ms, data=data)
+    data = json.dumps({"task": task, "pause_ms": pause_ms}).encode()
+    return TimerChange(name=_timer_of(task), after_ms=pause_ms, data=data)
 
 
-def settle(request: TurnRequest, reply: TurnReply, known: Memory) -> TurnReply:
-    """Let a reply end what was set for a running task, and give up what cannot be tried again."""
-    if is_look(request):
+def settle(request: TurnRequest, reply: TurnReply) -> TurnReply:
+    """Cancel the looks at tasks that the reply ends, and give up what cannot be tried again."""
+    if look_of(request):
         # Its timer ends with the turn that takes it.
         if reply.HasField("failed"):
             reply.failed.advice = reply.failed.advice or ADVICE_DEAD_LETTER
-    elif known.is_running and reply.mutations and not reply.timers:
+        return reply
+    before, after = Memory.of(request), _after(request, reply)
+    for task in sorted(before.running - after.running):
         # An event has brought the task to its end, before the look that was due.
-        reply.timers.add(name=NAME, cancel=True)
+        reply.timers.add(name=_timer_of(task), cancel=True)
     return reply
+
+
+def _after(request: TurnRequest, reply: TurnReply) -> Memory:
+    changed = TurnRequest()
+    changed.state.CopyFrom(request.state)
+    for mutation in reply.mutations:
+        changed.state.values[mutation.name] = mutation.set
+    return Memory.of(changed)
+
+
+def _timer_of(task: str) -> str:
+    # A foreign id may be longer than a timer's name, and hold any character.
+    return f"{NAME}.{digest('a2a-task', task).hex()[:32]}"

@@ -9,7 +9,7 @@ from google.protobuf import json_format
 
 from headgate.core.identity import address_of
 from headgate.core.outcome import failed_reply
-from headgate.rpc.a2a.long import is_look, look_again
+from headgate.rpc.a2a.long import look_again, look_of
 from headgate.rpc.a2a.memory import Memory
 from headgate.v1 import a2a_pb2 as a2a
 from headgate.v1.agent_pb2 import (
@@ -50,8 +50,10 @@ def reply_of_message(request: TurnRequest, message: a2a.Message) -> TurnReply:
         return _too_large(request, message.ByteSize())
     if message.context_id not in {"", address_of(request.agent_type, request.key)}:
         return _bad(request, f"message of context {message.context_id!r}")
-    said = json_format.MessageToDict(message)
-    return _completed(request, [("a2a.message", said, {})], Memory())
+    said, known = json_format.MessageToDict(message), Memory.of(request)
+    # What was asked for is answered; what runs on has its timer.
+    after = known if known.continues in known.running else known.without(known.continues)
+    return _completed(request, [("a2a.message", said, {})], after)
 
 
 def reply_of_task(request: TurnRequest, task: a2a.Task) -> TurnReply:
@@ -67,16 +69,16 @@ def reply_of_task(request: TurnRequest, task: a2a.Task) -> TurnReply:
         name = a2a.TaskState.Name(state).removeprefix("TASK_STATE_").lower()
         reply = failed_reply(request, code, f"A2A task {task.id} is {name}: {said}")
         reply.failed.advice = advice
-        keeps = state == a2a.TASK_STATE_AUTH_REQUIRED
-        kept = Memory(task.id, _artifacts_of(known, task), is_running=is_look(request))
-        after = kept if keeps else Memory()
-        _remember(reply, known, after)
+        if state != a2a.TASK_STATE_AUTH_REQUIRED:
+            _remember(reply, known, known.without(task.id))
+        elif not look_of(request):
+            _remember(reply, known, known.waiting(task.id, known.sent_of(task.id)))
         return reply
     if state not in {a2a.TASK_STATE_COMPLETED, a2a.TASK_STATE_INPUT_REQUIRED}:
         return _bad(request, f"task {task.id!r} in state {state}")
     waits = state == a2a.TASK_STATE_INPUT_REQUIRED
     attributes = {"a2atask": task.id, "a2astate": "input-required" if waits else "completed"}
-    emitted = _artifacts_of(known, task)
+    emitted = known.sent_of(task.id)
     outputs: list[tuple[str, dict[str, Any], dict[str, str]]] = [
         ("a2a.artifact", json_format.MessageToDict(artifact), attributes)
         for artifact in task.artifacts
@@ -86,7 +88,8 @@ def reply_of_task(request: TurnRequest, task: a2a.Task) -> TurnReply:
         kind = "a2a.input_required" if waits else "a2a.message"
         outputs.append((kind, json_format.MessageToDict(task.status.message), attributes))
     shown = tuple(dict.fromkeys(artifact.artifact_id for artifact in task.artifacts))
-    return _completed(request, outputs, Memory(task.id, shown) if waits else Memory())
+    after = known.waiting(task.id, shown) if waits else known.without(task.id)
+    return _completed(request, outputs, after)
 
 
 def reply_of_running(request: TurnRequest, task: a2a.Task) -> TurnReply:
@@ -94,9 +97,9 @@ def reply_of_running(request: TurnRequest, task: a2a.Task) -> TurnReply:
     known = Memory.of(request)
     if not task.id or task.context_id != address_of(request.agent_type, request.key):
         return _bad(request, f"task {task.id!r} of context {task.context_id!r}")
-    after = Memory(task.id, _artifacts_of(known, task), is_running=True)
-    reply = _completed(request, [], after)
-    reply.timers.append(look_again(request))
+    # A look changes nothing: which task the next message continues is for events to say.
+    reply = _completed(request, [], known if look_of(request) else known.running_on(task.id))
+    reply.timers.append(look_again(request, task.id))
     return reply
 
 
@@ -105,23 +108,19 @@ def reply_of_nothing(request: TurnRequest) -> TurnReply:
     return _completed(request, [], Memory.of(request))
 
 
-def reply_of_lost_task(request: TurnRequest, why: str) -> TurnReply:
-    """Return the reply where the agent no longer takes messages for the task that is remembered.
+def reply_of_lost_task(request: TurnRequest, task_id: str, why: str) -> TurnReply:
+    """Return the reply where the agent no longer knows a task, or takes no messages for it.
 
     The next attempt begins another one: a conversation that the agent has forgotten cannot be
     continued, and an instance that only fails helps nobody.
     """
     known = Memory.of(request)
-    message = f"A2A task {known.task_id} cannot be continued: {why}"
-    if not is_look(request):
+    message = f"A2A task {task_id} cannot be continued: {why}"
+    if not look_of(request):
         message += "; the next attempt begins anew"
     reply = failed_reply(request, FAILURE_CODE_RPC_ERROR, message)
-    _remember(reply, known, Memory())
+    _remember(reply, known, known.without(task_id))
     return reply
-
-
-def _artifacts_of(known: Memory, task: a2a.Task) -> tuple[str, ...]:
-    return known.artifacts if known.task_id == task.id else ()
 
 
 def _completed(
