@@ -99,7 +99,7 @@ def test_what_was_for_nobody_goes_where_the_routes_lead_now(runtime: Runtime) ->
     second = runtime.records.await_found(again, "the letter of the replay")
     said = runtime.headgate("dead-letters", "discard", second, "--why", "enough")
     assert said["discarded"] == [second]
-    assert listed(runtime, "--topic", runtime.config.topic_names.inbox) == []
+    assert second not in listed(runtime, "--topic", runtime.config.topic_names.inbox)
 
 
 def original(runtime: Runtime, name: str) -> ReplayedRecord:

@@ -15,7 +15,7 @@ from headgate.core.identity import event_fingerprint, record_fingerprint
 from headgate.core.letters import letter_for_record
 from headgate.core.own_types import OWN_TYPES
 from headgate.core.render import is_json
-from headgate.v1.agent_pb2 import Event
+from headgate.v1.agent_pb2 import Event, Origin
 from headgate.v1.turn_pb2 import DeadLetter
 
 STRUCTURED = "application/cloudevents+json"
@@ -46,6 +46,15 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: Mapping[str, bytes | None]
+
+    def origin(self) -> Origin:
+        """Return where it stands."""
+        return Origin(
+            topic=self.topic,
+            partition=self.partition,
+            offset=self.offset,
+            timestamp_ms=self.timestamp_ms,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from headgate.core.decode import Decoded, Record, TopicRule, decode
 from headgate.core.identity import digest, split_address
 from headgate.core.letters import letter_for_record
-from headgate.v1.agent_pb2 import Event
 from headgate.v1.turn_pb2 import DeadLetter, ReplayedRecord
 
 
@@ -20,8 +19,21 @@ def read_again(
     given: ReplayedRecord, brought: Record, rules: Mapping[str, TopicRule]
 ) -> Decoded | DeadLetter:
     """Read a replayed record by its topic's rule; ``brought`` is the inbox's record around it."""
+    made = _read(given, brought, rules)
+    if isinstance(made, Decoded):
+        event = made.event
+        event.has_id = True
+        event.fingerprint = digest("replayed", given.letter_id)
+        event.origin.CopyFrom(brought.origin())
+    return made
+
+
+def _read(
+    given: ReplayedRecord, brought: Record, rules: Mapping[str, TopicRule]
+) -> Decoded | DeadLetter:
     if given.HasField("event"):
-        return _as_event(given, brought)
+        # It had been a message or a signal: no rule says how to read it, for it was read.
+        return Decoded(split_address(given.address)[1], given.event)
     rule = rules.get(given.topic)
     if rule is None:
         message = f"{given.topic} is no topic of this job; add it to [[topics]], then replay again"
@@ -38,23 +50,7 @@ def read_again(
     made = decode(record, rule)
     if isinstance(made, DeadLetter):
         return refuse_again(given, brought, reason=made.reason, message=made.message)
-    event = made.event
-    event.has_id = True
-    event.fingerprint = digest("replayed", given.letter_id)
-    event.origin.topic, event.origin.timestamp_ms = brought.topic, brought.timestamp_ms
     return made
-
-
-def _as_event(given: ReplayedRecord, brought: Record) -> Decoded:
-    """Return what a message or a signal had been; no rule says how to read it, for it was read."""
-    event = Event()
-    event.CopyFrom(given.event)
-    event.has_id = True
-    event.fingerprint = digest("replayed", given.letter_id)
-    origin = event.origin
-    origin.topic, origin.partition = brought.topic, brought.partition
-    origin.offset, origin.timestamp_ms = brought.offset, brought.timestamp_ms
-    return Decoded(split_address(given.address)[1], event)
 
 
 def refuse_again(

@@ -1,4 +1,4 @@
-"""The job's graph: sources -> intake -> Gate -> Invoke, Gate -> sinks. See
+"""The job's graph: sources -> intake and inbox -> Gate -> Invoke, Gate -> sinks. See
 `docs/architecture.md`.
 """
 
@@ -17,8 +17,10 @@ from pyflink.table import StreamTableEnvironment
 from headgate.config import Config
 from headgate.core.decode import TopicRule
 from headgate.flink import settings, sinks, sources
+from headgate.flink.arrivals import Arrivals, ArrivalSettings
 from headgate.flink.gate import Gate, GateSettings
-from headgate.flink.intake import Intake, IntakeSettings
+from headgate.flink.inbox import Inbox
+from headgate.flink.intake import Intake
 from headgate.flink.invoke import Invoke, InvokeSettings
 from headgate.flink.outputs import Topics
 from headgate.flink.rows import BYTES, KEY_TYPE, KEYED_ROW, OUTPUT
@@ -49,20 +51,7 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
     group = config.job.name
 
     keys = shard_keys(config.kafka.partitions)
-    records = sources.records(
-        tables,
-        bootstrap=bootstrap,
-        topics=[*(topic.name for topic in config.topics), names.inbox],
-        group=group,
-    )
-    intake = (
-        records.process(
-            Intake(IntakeSettings(bootstrap, names.registry, names.inbox, _rules(config), keys)),
-            output_type=KEYED_ROW,
-        )
-        .name("intake")
-        .uid("intake")
-    )
+    arrivals = _arrivals(tables, config, keys)
     journal = sources.journal(
         tables,
         bootstrap=bootstrap,
@@ -79,7 +68,7 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         inbox=names.inbox,
     )
     gate = (
-        _by_shard(intake)
+        _by_shard(arrivals)
         .connect(_by_shard(journal))
         .process(Gate(GateSettings(bootstrap, names.registry, topics, keys)), output_type=OUTPUT)
         .name("gate")
@@ -105,6 +94,25 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         topic=names.inbox,
     )
     statements.attach_as_datastream()
+
+
+def _arrivals(tables: StreamTableEnvironment, config: Config, keys: tuple[str, ...]) -> DataStream:
+    """What arrives for instances: users' events, and what the inbox has for them."""
+    bootstrap, names = config.kafka.bootstrap, config.topic_names
+    arriving = ArrivalSettings(bootstrap, names.registry, _rules(config), keys)
+    readers: dict[str, tuple[Arrivals, list[str]]] = {}
+    readers["inbox"] = Inbox(arriving), [names.inbox]
+    if config.topics:
+        # A Kafka source must have a topic; agents may live on messages and signals alone.
+        readers["intake"] = Intake(arriving), [topic.name for topic in config.topics]
+    streams = []
+    for name, (reader, topics) in readers.items():
+        records = sources.records(
+            tables, f"{name}_records", bootstrap=bootstrap, topics=topics, group=config.job.name
+        )
+        streams.append(records.process(reader, output_type=KEYED_ROW).name(name).uid(name))
+    first, *others = streams
+    return first.union(*others) if others else first
 
 
 def _invoke(env: StreamExecutionEnvironment, requests: DataStream, config: Config) -> None:

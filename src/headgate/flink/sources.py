@@ -24,6 +24,8 @@ MILLISECONDS = (
 in Python. The session's zone must be UTC.
 """
 
+_RECORDS = "SELECT topic, `partition`, `offset`, ms, k, v, headers FROM headgate_{name}"
+
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
@@ -55,9 +57,12 @@ def _options(bootstrap: str, topics: list[str], group: str) -> dict[str, str]:
 
 
 def records(
-    tables: StreamTableEnvironment, *, bootstrap: str, topics: list[str], group: str
+    tables: StreamTableEnvironment, name: str, *, bootstrap: str, topics: list[str], group: str
 ) -> DataStream:
-    """Rows `(topic, partition, offset, ms, key, value, headers)` of users' topics and the inbox."""
+    """Rows `(topic, partition, offset, ms, key, value, headers)` of topics.
+
+    name: the source's, for savepoints: it must stay the same for as long as they are kept.
+    """
     columns = (
         "k BYTES, v BYTES, topic STRING METADATA VIRTUAL, `partition` INT METADATA VIRTUAL, "
         "`offset` BIGINT METADATA VIRTUAL, ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL, "
@@ -67,12 +72,10 @@ def records(
     options["scan.startup.mode"] = "earliest-offset"
     # What a producer took back, a replay of dead letters that was killed among them, is no event.
     options["properties.isolation.level"] = "read_committed"
-    create_table(tables, "headgate_records", columns, options)
-    selected = tables.sql_query(
-        "SELECT topic, `partition`, `offset`, ms, k, v, headers FROM headgate_records"
-    )
+    create_table(tables, f"headgate_{name}", columns, options)
+    selected = tables.sql_query(_RECORDS.format(name=name))
     stream = tables.to_data_stream(selected)
-    _source_of(stream, uid="records")
+    _source_of(stream, uid=name)
     return stream
 
 
