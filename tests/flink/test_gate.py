@@ -31,7 +31,9 @@ from headgate.v1.turn_pb2 import (
 ORIGIN = Origin(topic="events", partition=2, offset=40, timestamp_ms=1_000)
 NEWER = StoredControl(schema_version=CONTROL_VERSION + 1).SerializeToString()
 KEYS = ("shard-a", "shard-b")
-TOPICS = Topics("journal", "outbox", "history", "dead-letters", "parked", "inbox")
+TOPICS = Topics(
+    "journal", "outbox", "history", "dead-letters", "parked", "inbox", "answers", "pressure"
+)
 
 
 class Stored(dict[str, bytes]):

@@ -56,7 +56,7 @@ class ListJournal:
         assert key == KEYS[partition]
         self.records.extend(JournalRecord.FromString(each) for each in records_in(value))
 
-    def answer(self, key: bytes, value: bytes) -> None:
+    def note(self, topic: str, key: bytes, value: bytes) -> None:
         raise AssertionError
 
     def is_full(self) -> bool:

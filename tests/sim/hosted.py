@@ -41,7 +41,9 @@ from headgate.v1.turn_pb2 import (
 from tests.flink.test_gate import Stored
 
 KEYS = ("shard-a", "shard-b")
-TOPICS = Topics("journal", "outbox", "history", "dead-letters", "parked", "inbox")
+TOPICS = Topics(
+    "journal", "outbox", "history", "dead-letters", "parked", "inbox", "answers", "pressure"
+)
 
 
 class HostedStore:

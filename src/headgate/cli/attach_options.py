@@ -30,6 +30,10 @@ StateTtl = Annotated[
 MailboxLimit = Annotated[
     int | None, _option("--mailbox-limit", "N", "Events that wait for one instance.", _POLICY)
 ]
+OnFull = Annotated[
+    str | None,
+    _option("--on-full", "dead_letter | hold_back", "What an event beyond it leads to.", _POLICY),
+]
 Concurrency = Annotated[
     int | None, _option("--concurrency", "N", "Calls in flight, per subtask.", _POLICY)
 ]

@@ -78,7 +78,7 @@ class PolicyConfig(Section):
     max_state: an instance's state, encoded. log_window: newest items of each appended list that
         a request carries.
     state_ttl: an instance that has been idle for so long loses its state. mailbox_limit: events
-        that may wait for one instance.
+        that may wait for one instance. on_full: what becomes of one beyond it.
     """
 
     deadline: Duration = timedelta(seconds=30)
@@ -89,7 +89,8 @@ class PolicyConfig(Section):
     max_state: Size = 4_000_000
     log_window: CountOrZero = 1_000
     state_ttl: Annotated[Duration, Field(ge=timedelta(seconds=1))] | None = None
-    mailbox_limit: Annotated[Count, Field(le=2**32 - 1)] | None = None
+    mailbox_limit: Annotated[Count, Field(le=2**31 - 1)] | None = None
+    on_full: Literal["dead_letter", "hold_back"] = "dead_letter"
     concurrency: Concurrency | None = None
     rate: Rate | None = None
     burst: Burst | None = None
@@ -99,6 +100,13 @@ class PolicyConfig(Section):
     def _check_burst(self) -> Self:
         if self.burst is not None and self.rate is None:
             message = "burst without rate bounds nothing: name both"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _check_full(self) -> Self:
+        if self.on_full == "hold_back" and self.mailbox_limit is None:
+            message = "on_full = 'hold_back' without mailbox_limit never holds back: name both"
             raise ValueError(message)
         return self
 

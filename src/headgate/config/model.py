@@ -62,6 +62,7 @@ class TopicNames(NamedTuple):
     settled: str
     parked: str
     answers: str
+    pressure: str
 
 
 class KafkaConfig(Section):

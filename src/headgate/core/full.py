@@ -1,4 +1,5 @@
-"""A mailbox that is full: what comes beyond its limit is a dead letter, not a turn.
+"""A mailbox that is full: what comes beyond its limit is a dead letter, not a turn; or, by policy,
+it joins, and intake holds back what comes next until there is room.
 
 No outcome says so, for the events of an overload must not end the turn in flight by a new base. So
 a replay may decide otherwise, where the mailbox has room when the event comes the second time; what
@@ -12,9 +13,29 @@ from headgate.core.instance import Instance
 from headgate.core.letters import letter_for_event
 from headgate.core.model import DeadLettered
 from headgate.v1.agent_pb2 import Event
-from headgate.v1.turn_pb2 import Policy
+from headgate.v1.turn_pb2 import Policy, StoredControl
 
 REASON = "mailbox_full"
+
+
+def has_room(size: int, policy: Policy) -> bool:
+    """Tell whether a mailbox of that size takes one more event."""
+    return policy.holds_back or not policy.mailbox_limit or size < policy.mailbox_limit
+
+
+def holds_back(control: StoredControl, policy: Policy, *, was_full: bool) -> bool:
+    """Tell whether an instance's mailbox is so full that what comes next is to be held back.
+
+    It has room again when half of it is empty: a mailbox that turns take by the dozen would be
+    full and not full many times a second.
+
+    A parked instance waits for a person. Nobody knows for how long, and those whose events come by
+    the same way would wait with it; so its mailbox grows as one without a limit does.
+    """
+    if not policy.holds_back or not policy.mailbox_limit or control.parked:
+        return False
+    waiting = control.mailbox_tail - control.mailbox_head
+    return waiting > policy.mailbox_limit // 2 if was_full else waiting >= policy.mailbox_limit
 
 
 def refuse(instance: Instance, event: Event, policy: Policy) -> None:

@@ -28,7 +28,7 @@ from headgate.core import dedup, messages
 from headgate.core.apply import apply
 from headgate.core.codec import compact
 from headgate.core.dispatch import dispatch
-from headgate.core.full import refuse
+from headgate.core.full import has_room, refuse
 from headgate.core.instance import Instance
 from headgate.core.model import (
     ControlArrived,
@@ -90,7 +90,7 @@ def _store(instance: Instance) -> None:
 def _arrived(instance: Instance, event: Event, around: Surroundings, *, is_new: bool) -> None:
     if is_new:
         policy = around.spec.policy if around.spec is not None else None
-        if policy and policy.mailbox_limit and instance.mailbox_size >= policy.mailbox_limit:
+        if policy and not has_room(instance.mailbox_size, policy):
             refuse(instance, event, policy)
             _store(instance)
             return

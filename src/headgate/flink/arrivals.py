@@ -23,10 +23,13 @@ from headgate.v1.turn_pb2 import DeadLetter, GateInput
 
 @dataclass(frozen=True, slots=True)
 class ArrivalSettings:
-    """What reading needs to know. ``rules`` says how the records of each topic are read."""
+    """What reading needs to know. ``rules`` says how the records of each topic are read;
+    ``pressure`` is the topic in which Gate tells of full mailboxes.
+    """
 
     bootstrap: str
     registry: str
+    pressure: str
     rules: dict[str, TopicRule]
     shard_keys: tuple[str, ...]
 

@@ -19,6 +19,7 @@ from pyflink.datastream.functions import KeyedCoProcessFunction
 from headgate.core.batch import records_in
 from headgate.core.codec import StateVersionError
 from headgate.core.dispatch import rests_until
+from headgate.core.full import holds_back
 from headgate.core.letters import part_id
 from headgate.core.machine import step
 from headgate.core.model import (
@@ -33,6 +34,7 @@ from headgate.core.model import (
     TimerFired,
 )
 from headgate.core.patience import Patience
+from headgate.core.pressure import Pressure
 from headgate.core.readiness import Readiness
 from headgate.core.report import report
 from headgate.flink.outputs import Journaled, Output, Outputs, Topics
@@ -42,7 +44,7 @@ from headgate.flink.shards import shards_of
 from headgate.flink.storage import StoredEntries
 from headgate.kafka.shared_table import SharedTable
 from headgate.v1 import turn_pb2
-from headgate.v1.turn_pb2 import GateInput, InstanceReport, JournalRecord
+from headgate.v1.turn_pb2 import GateInput, InstanceReport, JournalRecord, StoredControl
 
 SILENCE_SECONDS = 5.0
 """After this long without a tick Invoke, or the journal between, may be gone: requests are sent
@@ -96,6 +98,7 @@ class Gate(KeyedCoProcessFunction):
         self._outputs = Outputs(self._settings.topics, self._readiness, own)
         self._ticked_at = time.monotonic()
         self._patience = Patience()
+        self._pressure = Pressure()
         self._numbers = {key: number for number, key in enumerate(keys)}
         self._shards: dict[int, Shard] = {}
         self._alarms: dict[int, int] = {}
@@ -244,10 +247,20 @@ class Gate(KeyedCoProcessFunction):
             # The control record may have lost a rest that was never written (`_wake`), and take it
             # for the earlier wake-up that it had before.
             shard.wake_by(address, made.wake_ms)
+        if made.control is not None:
+            self._press(address, made.control)
         if made.note == "applied":
             self._outputs.answered(address)
         for effect in made.effects:
             self._outputs.carry_out(address, shard.number, effect)
+
+    def _press(self, address: str, control: StoredControl) -> None:
+        """Tell intake where a mailbox has become full, or has room again."""
+        spec, pressure = self._around(address).spec, self._pressure
+        was_full = pressure.was_full(address)
+        is_full = spec is not None and holds_back(control, spec.policy, was_full=was_full)
+        if (is_full or was_full) and pressure.is_news(address, self._now_ms, is_full=is_full):
+            self._outputs.press(address, is_full=is_full)
 
     def _refuse(self, shard: Shard, address: str, given: Input, problem: str) -> None:
         """Set an input aside whose instance cannot be read; the instance stays as it is stored."""

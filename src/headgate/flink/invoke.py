@@ -33,7 +33,6 @@ class InvokeSettings:
 
     bootstrap: str
     journal: str
-    answers: str
     gather_seconds: float
     concurrency: int
     queue_bytes: int
@@ -52,7 +51,7 @@ class Invoke(AsyncFunction):
     def open(self, runtime_context: RuntimeContext) -> None:
         """Connect the journal's producer."""
         s = self._settings
-        self._journal = KafkaJournal(s.bootstrap, s.journal, s.answers)
+        self._journal = KafkaJournal(s.bootstrap, s.journal)
         self._dispatcher = Dispatcher(
             self._journal,
             DispatcherLimits(

@@ -66,6 +66,8 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         dead_letters=names.dead_letters,
         parked=names.parked,
         inbox=names.inbox,
+        answers=names.answers,
+        pressure=names.pressure,
     )
     gate = (
         _by_shard(arrivals)
@@ -99,7 +101,7 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
 def _arrivals(tables: StreamTableEnvironment, config: Config, keys: tuple[str, ...]) -> DataStream:
     """What arrives for instances: users' events, and what the inbox has for them."""
     bootstrap, names = config.kafka.bootstrap, config.topic_names
-    arriving = ArrivalSettings(bootstrap, names.registry, _rules(config), keys)
+    arriving = ArrivalSettings(bootstrap, names.registry, names.pressure, _rules(config), keys)
     readers: dict[str, tuple[Arrivals, list[str]]] = {}
     readers["inbox"] = Inbox(arriving), [names.inbox]
     if config.topics:
@@ -119,7 +121,6 @@ def _invoke(env: StreamExecutionEnvironment, requests: DataStream, config: Confi
     invoke = InvokeSettings(
         bootstrap=config.kafka.bootstrap,
         journal=config.topic_names.journal,
-        answers=config.topic_names.answers,
         gather_seconds=config.job.gather_ms / 1000,
         concurrency=config.limits.endpoint_concurrency,
         queue_bytes=config.limits.endpoint_queue,

@@ -25,12 +25,12 @@ from headgate.core.model import (
 )
 from headgate.core.readiness import Readiness
 from headgate.v1.turn_pb2 import (
-    Answer,
     DeadLetter,
     Decision,
     Hello,
     InstanceReport,
     InvokeRequest,
+    Note,
     Shard,
     Tick,
 )
@@ -58,6 +58,8 @@ class Topics:
     dead_letters: str
     parked: str
     inbox: str
+    answers: str
+    pressure: str
 
 
 class Outputs:
@@ -100,8 +102,11 @@ class Outputs:
 
     def answer(self, request_id: str, report: InstanceReport) -> None:
         """Tell whoever asked, through Invoke. It waits for no start tick: nothing comes of it."""
-        answer = Answer(request_id=request_id, report=report.SerializeToString())
-        self._requests.append(InvokeRequest(answer=answer).SerializeToString())
+        self._note(self._topics.answers, request_id, report.SerializeToString())
+
+    def press(self, address: str, *, is_full: bool) -> None:
+        """Tell intake, wherever it runs, that a mailbox is full or has room again."""
+        self._note(self._topics.pressure, address, b"full" if is_full else b"")
 
     def set_aside(self, key: bytes, letter: DeadLetter) -> None:
         """Write a dead letter."""
@@ -149,6 +154,10 @@ class Outputs:
             out += [("", b"", each) for each in pack_requests(self._requests)]
             self._requests = []
         return out
+
+    def _note(self, topic: str, key: str, value: bytes) -> None:
+        note = Note(topic=topic, key=key.encode(), value=value)
+        self._requests.append(InvokeRequest(note=note).SerializeToString())
 
     def _request(self, address: str, request: InvokeRequest) -> None:
         raw = request.SerializeToString()

@@ -35,6 +35,8 @@ class Router:
         self._seen: Shown | None = None
         self._routes = Routes({})
         self.position = 0
+        # The agent types whose full mailboxes hold events back.
+        self.holding: frozenset[str] = frozenset()
 
     @property
     def latest(self) -> int:
@@ -61,4 +63,7 @@ class Router:
             raise RegistryUnreadError(message)
         self._seen = table.shown
         self._routes = Routes(self._seen.specs)
+        self.holding = frozenset(
+            name for name, spec in self._seen.specs.items() if spec.policy.holds_back
+        )
         self.position = self._seen.position

@@ -34,9 +34,8 @@ class JournalLostError(HeadgateError):
 class KafkaJournal:
     """Appends records to the journal topic. Written to from one thread; closed from any."""
 
-    def __init__(self, bootstrap: str, topic: str, answers: str) -> None:
+    def __init__(self, bootstrap: str, topic: str) -> None:
         self._topic = topic
-        self._answers = answers
         # Each counts up in one thread alone. One number that writing adds to and delivery takes
         # from lost what was done between its reading and its writing, and in the end was full.
         self._taken_bytes = 0
@@ -84,14 +83,14 @@ class KafkaJournal:
             msg = f"journal {self._topic}: {error}"
             raise JournalLostError(msg) from error
 
-    def answer(self, key: bytes, value: bytes) -> None:
-        """Write an answer beside the journal; one that finds the queue full is asked for again."""
+    def note(self, topic: str, key: bytes, value: bytes) -> None:
+        """Write a record beside the journal; one that finds the queue full is let go."""
         self._taken_bytes += len(value)
         try:
-            self._producer.produce(self._answers, value, key, on_delivery=self._delivered)
+            self._producer.produce(topic, value, key, on_delivery=self._delivered)
         except (BufferError, KafkaException) as error:
             self._delivered_bytes += len(value)
-            log.warning("no answer was written to %s: %s", self._answers, error)
+            log.warning("nothing was written to %s: %s", topic, error)
 
     def raise_if_lost(self) -> None:
         """Raise JournalLostError if the producer is beyond repair."""

@@ -68,6 +68,7 @@ def policy_of(policy: PolicyConfig, limits: LimitsConfig) -> Policy:
         dedup_window_ms=_ms(limits.dedup_window),
         state_ttl_ms=_ms(policy.state_ttl) if policy.state_ttl else 0,
         mailbox_limit=policy.mailbox_limit or 0,
+        holds_back=policy.on_full == "hold_back",
     )
 
 

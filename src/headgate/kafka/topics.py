@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from kafka import KafkaAdminClient
 
 DAY_MS = 24 * 60 * 60 * 1_000
-# Whoever asked has gone on by then.
-ANSWERS_MS = 10 * 60 * 1_000
+# Whoever asked has gone on by then, and a mailbox's fullness is believed for half a minute.
+NOTES_MS = 10 * 60 * 1_000
 # Key, headers and the batch around a record of limits.max_record.
 ROOM_BYTES = 64 * 1024
 # Kafka's default. Clients gather batches of up to 1 MB: a topic with less refuses them even where
@@ -78,7 +78,8 @@ def plan_topics(config: Config) -> list[TopicPlan]:
         TopicPlan(names.dead_letters, partitions, True, log, month),
         TopicPlan(names.settled, 1, True, compacted, table),
         TopicPlan(names.parked, partitions, True, compacted, table),
-        TopicPlan(names.answers, 1, True, log, {**size, "retention.ms": str(ANSWERS_MS)}),
+        TopicPlan(names.answers, 1, True, log, {**size, "retention.ms": str(NOTES_MS)}),
+        TopicPlan(names.pressure, 1, True, log, {**size, "retention.ms": str(NOTES_MS)}),
     ]
     users = [TopicPlan(topic.name, partitions, False, {}, size) for topic in config.topics]
     return own + users

@@ -44,8 +44,8 @@ class Journal(Protocol):
     def write(self, partition: int, key: bytes, value: bytes) -> None:
         """Append a record. Raises if the journal can take no more, ever."""
 
-    def answer(self, key: bytes, value: bytes) -> None:
-        """Write an answer to a question, which nobody waits for to be there."""
+    def note(self, topic: str, key: bytes, value: bytes) -> None:
+        """Write a record to another topic, which nobody waits for to be there."""
 
     def is_full(self) -> bool:
         """Tell whether so much waits to be written that no new call should be made."""
@@ -122,8 +122,9 @@ class Dispatcher:
                 self._decide(request.decide)
             case "hello":
                 self._greet(request.hello)
-            case "answer":
-                self._journal.answer(request.answer.request_id.encode(), request.answer.report)
+            case "note":
+                note = request.note
+                self._journal.note(note.topic, note.key, note.value)
 
     async def close(self) -> None:
         """Stop ticking and close every connection. Calls under way are left unanswered."""

@@ -9,26 +9,28 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class InvokeRequest(_message.Message):
-    __slots__ = ("call", "hello", "decide", "batch", "answer")
+    __slots__ = ("call", "hello", "decide", "batch", "note")
     CALL_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     DECIDE_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
-    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     call: Call
     hello: Hello
     decide: Decision
     batch: InvokeBatch
-    answer: Answer
-    def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., decide: _Optional[_Union[Decision, _Mapping]] = ..., batch: _Optional[_Union[InvokeBatch, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ...) -> None: ...
+    note: Note
+    def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., decide: _Optional[_Union[Decision, _Mapping]] = ..., batch: _Optional[_Union[InvokeBatch, _Mapping]] = ..., note: _Optional[_Union[Note, _Mapping]] = ...) -> None: ...
 
-class Answer(_message.Message):
-    __slots__ = ("request_id", "report")
-    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
-    REPORT_FIELD_NUMBER: _ClassVar[int]
-    request_id: str
-    report: bytes
-    def __init__(self, request_id: _Optional[str] = ..., report: _Optional[bytes] = ...) -> None: ...
+class Note(_message.Message):
+    __slots__ = ("topic", "key", "value")
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    topic: str
+    key: bytes
+    value: bytes
+    def __init__(self, topic: _Optional[str] = ..., key: _Optional[bytes] = ..., value: _Optional[bytes] = ...) -> None: ...
 
 class Decision(_message.Message):
     __slots__ = ("outcome", "partition")
@@ -99,7 +101,7 @@ class Call(_message.Message):
     def __init__(self, request: _Optional[_Union[_agent_pb2.TurnRequest, _Mapping]] = ..., endpoint: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., state_bytes: _Optional[int] = ..., partition: _Optional[int] = ..., service: _Optional[bytes] = ..., whole_lists: bool = ...) -> None: ...
 
 class Policy(_message.Message):
-    __slots__ = ("deadline_ms", "max_attempts", "backoff_initial_ms", "backoff_max_ms", "backoff_multiplier", "backoff_jitter", "max_batch", "on_exhausted", "max_state_bytes", "log_window", "dedup_window_count", "dedup_window_ms", "state_ttl_ms", "mailbox_limit")
+    __slots__ = ("deadline_ms", "max_attempts", "backoff_initial_ms", "backoff_max_ms", "backoff_multiplier", "backoff_jitter", "max_batch", "on_exhausted", "max_state_bytes", "log_window", "dedup_window_count", "dedup_window_ms", "state_ttl_ms", "mailbox_limit", "holds_back")
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     MAX_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     BACKOFF_INITIAL_MS_FIELD_NUMBER: _ClassVar[int]
@@ -114,6 +116,7 @@ class Policy(_message.Message):
     DEDUP_WINDOW_MS_FIELD_NUMBER: _ClassVar[int]
     STATE_TTL_MS_FIELD_NUMBER: _ClassVar[int]
     MAILBOX_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    HOLDS_BACK_FIELD_NUMBER: _ClassVar[int]
     deadline_ms: int
     max_attempts: int
     backoff_initial_ms: int
@@ -128,7 +131,8 @@ class Policy(_message.Message):
     dedup_window_ms: int
     state_ttl_ms: int
     mailbox_limit: int
-    def __init__(self, deadline_ms: _Optional[int] = ..., max_attempts: _Optional[int] = ..., backoff_initial_ms: _Optional[int] = ..., backoff_max_ms: _Optional[int] = ..., backoff_multiplier: _Optional[float] = ..., backoff_jitter: _Optional[float] = ..., max_batch: _Optional[int] = ..., on_exhausted: _Optional[_Union[_agent_pb2.Advice, str]] = ..., max_state_bytes: _Optional[int] = ..., log_window: _Optional[int] = ..., dedup_window_count: _Optional[int] = ..., dedup_window_ms: _Optional[int] = ..., state_ttl_ms: _Optional[int] = ..., mailbox_limit: _Optional[int] = ...) -> None: ...
+    holds_back: bool
+    def __init__(self, deadline_ms: _Optional[int] = ..., max_attempts: _Optional[int] = ..., backoff_initial_ms: _Optional[int] = ..., backoff_max_ms: _Optional[int] = ..., backoff_multiplier: _Optional[float] = ..., backoff_jitter: _Optional[float] = ..., max_batch: _Optional[int] = ..., on_exhausted: _Optional[_Union[_agent_pb2.Advice, str]] = ..., max_state_bytes: _Optional[int] = ..., log_window: _Optional[int] = ..., dedup_window_count: _Optional[int] = ..., dedup_window_ms: _Optional[int] = ..., state_ttl_ms: _Optional[int] = ..., mailbox_limit: _Optional[int] = ..., holds_back: bool = ...) -> None: ...
 
 class JournalRecord(_message.Message):
     __slots__ = ("outcome", "tick", "batch")

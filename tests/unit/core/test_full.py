@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from headgate.core.full import holds_back
 from headgate.core.model import DeadLettered
+from headgate.v1.turn_pb2 import Policy, StoredControl
 from tests.unit.core.build import ADDRESS, Host, call_of, completed, event
 
 
@@ -63,3 +65,38 @@ def test_an_overload_does_not_fill_the_state() -> None:
     for number in range(2, 200):
         assert len(letters(host, number, f"e{number}")) == 1
     assert len(host.stored_items) < 40
+
+
+def test_where_it_holds_back_what_comes_beyond_the_limit_joins() -> None:
+    host = limited(2)
+    assert host.spec is not None
+    host.spec.policy.holds_back = True
+    full = []
+    for number in range(1, 5):
+        assert letters(host, number) == []
+        full.append(holds_back(host.state, host.spec.policy, was_full=False))
+    assert full == [False, True, True, True]
+    host.spec.policy.holds_back = False
+    assert not holds_back(host.state, host.spec.policy, was_full=False)
+
+
+def test_what_is_full_has_room_again_when_half_is_empty() -> None:
+    policy = Policy(mailbox_limit=4, holds_back=True)
+    control = StoredControl(mailbox_head=10)
+
+    def full(waiting: int, *, was_full: bool) -> bool:
+        control.mailbox_tail = control.mailbox_head + waiting
+        return holds_back(control, policy, was_full=was_full)
+
+    assert [full(waiting, was_full=False) for waiting in range(6)] == [False] * 4 + [True] * 2
+    assert [full(waiting, was_full=True) for waiting in range(6)] == [False] * 3 + [True] * 3
+    policy.mailbox_limit = 1
+    assert not full(0, was_full=True)
+
+
+def test_a_parked_instance_holds_nobody_back() -> None:
+    policy = Policy(mailbox_limit=1, holds_back=True)
+    control = StoredControl(mailbox_tail=5)
+    assert holds_back(control, policy, was_full=True)
+    control.parked = True
+    assert not holds_back(control, policy, was_full=True)

@@ -43,7 +43,7 @@ def readers() -> Readers:
     agents = (spec("order", "shop.*"), spec("audit", ""), spec("lost", "shop.*.lost"))
     shown = Shown({each.type: each for each in agents}, position=9)
     table: Any = SimpleNamespace(shown=shown, trouble="", await_complete=lambda _: True)
-    settings = ArrivalSettings("a:1", "registry", RULES, KEYS)
+    settings = ArrivalSettings("a:1", "registry", "pressure", RULES, KEYS)
     made: Readers = {"intake": Intake(settings), "inbox": Inbox(settings)}
     for each in made.values():
         each._router = Router(table)

@@ -38,7 +38,7 @@ def test_an_outcome_that_is_not_taken_ends_the_journal(monkeypatch: pytest.Monke
     must, or they would pass for journaled and never be asked for again.
     """
     monkeypatch.setattr(module, "Producer", FullProducer)
-    journal = KafkaJournal("127.0.0.1:9", "journal", "answers")
+    journal = KafkaJournal("127.0.0.1:9", "journal")
     try:
         with pytest.raises(JournalLostError, match="Queue full"):
             journal.write(0, b"shard-0", b"outcome")
@@ -64,7 +64,7 @@ def test_no_delivery_is_forgotten_while_another_record_is_counted(
     """A count that only grows ends in a journal that is full for ever, and so without a call."""
     monkeypatch.setattr(module, "WAITING_BYTES", 15)
     monkeypatch.setattr(module, "Producer", Mock(spec_set=Producer))
-    journal = KafkaJournal("127.0.0.1:9", "journal", "answers")
+    journal = KafkaJournal("127.0.0.1:9", "journal")
     try:
         journal.write(0, b"shard-0", bytes(10))
         assert not journal.is_full()

@@ -25,6 +25,7 @@ max_state = "5KB"
 log_window = 11
 state_ttl = "90s"
 mailbox_limit = 12
+on_full = "hold_back"
 """
 
 
@@ -49,6 +50,7 @@ def test_a_policy_is_carried_whole_in_milliseconds() -> None:
             dedup_window_ms=3_000,
             state_ttl_ms=90_000,
             mailbox_limit=12,
+            holds_back=True,
         ),
     )
 

@@ -28,7 +28,7 @@ class Written:
         assert key == KEYS[partition]
         self.records.append((partition, value))
 
-    def answer(self, key: bytes, value: bytes) -> None:
+    def note(self, topic: str, key: bytes, value: bytes) -> None:
         raise AssertionError
 
     def is_full(self) -> bool:
