@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from headgate.cli.typed import json_of
 from headgate.config import LimitsConfig, TopicConfig
 from headgate.core.decode import Record, TopicRule, decode
 from headgate.errors import HeadgateError
@@ -53,7 +54,7 @@ def prepare(raw: str, draft: Draft) -> Prepared:
     """
     headers: dict[str, bytes] = {}
     if draft.topic.format == "cloudevents":
-        value = _cloudevent(_parsed(raw), draft)
+        value = _cloudevent(json_of(raw), draft)
         headers = dict([CONTENT_TYPE])
     else:
         _refuse_attributes(draft)
@@ -109,15 +110,6 @@ def documents(text: str) -> Iterator[str]:
             raise EventError(message) from error
         yield text[at:end]
         at = end
-
-
-def _parsed(raw: str) -> Any:
-    try:
-        return json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        hint = "" if raw.lstrip().startswith(("{", "[", '"')) else "; text goes in quotes: '\"hi\"'"
-        message = f"not JSON: {error}{hint}"
-        raise EventError(message) from error
 
 
 def _cloudevent(document: Any, draft: Draft) -> bytes:

@@ -13,6 +13,7 @@ import typer
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
 from headgate.cli.look import Output
 from headgate.cli.stream import Cell, Lines, quiet_end, say, say_json
+from headgate.cli.typed import TypedError, text_of
 from headgate.config import Config, TopicConfig
 from headgate.errors import HeadgateError
 
@@ -169,7 +170,7 @@ def _prepared(data: str | None, draft: Draft) -> Iterator[Prepared]:
             is_empty = False
             try:
                 yield prepare(line.rstrip("\r\n"), draft)
-            except EventError as error:
+            except (EventError, TypedError) as error:
                 message = (
                     f"standard input, line {number}: {error}; neither it nor what follows was sent"
                 )
@@ -178,18 +179,8 @@ def _prepared(data: str | None, draft: Draft) -> Iterator[Prepared]:
             message = "no data, and no events on standard input: give JSON, @FILE, or lines of them"
             raise EventError(message)
     elif data.startswith("@"):
-        text = _file(Path(data[1:]))
+        text = text_of(Path(data[1:]))
         for raw in [text] if draft.topic.format == "bytes" else documents(text):
             yield prepare(raw, draft)
     else:
         yield prepare(data, draft)
-
-
-def _file(path: Path) -> str:
-    from headgate.cli.events import EventError
-
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path} cannot be read: {error}"
-        raise EventError(message) from error

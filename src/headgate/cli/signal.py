@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
 from headgate.cli.control import read_address
 from headgate.cli.look import Output, OutputOption, answers, as_json, plain
+from headgate.cli.typed import json_bytes, text_of
 from headgate.errors import HeadgateError
 
 NAME_CHARS = 255
@@ -94,20 +94,7 @@ def _bounded(text: str, what: str, most: int) -> str:
 def _data(text: str | None, most: int) -> bytes:
     if text is None:
         return b""
-    if text.startswith("@"):
-        try:
-            text = Path(text[1:]).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            message = f"{text[1:]} cannot be read: {error}"
-            raise SignalError(message) from error
-    try:
-        raw = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")).encode()
-    except (ValueError, RecursionError) as error:
-        hint = (
-            "" if text.lstrip().startswith(("{", "[", '"')) else "; text goes in quotes: '\"hi\"'"
-        )
-        message = f"data is not JSON: {error}{hint}"
-        raise SignalError(message) from error
+    raw = json_bytes(text_of(Path(text[1:])) if text.startswith("@") else text)
     if len(raw) > most:
         message = f"data has {len(raw)} bytes, limits.max_record allows {most}; send less"
         raise SignalError(message)

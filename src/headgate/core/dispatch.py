@@ -183,10 +183,8 @@ def _request(
     request.traceparent = events[0].traceparent
     window = policy.log_window or DEFAULT_LOG_WINDOW
     if control.whole_lists:
-        call.whole_lists, window = (
-            True,
-            max((log.length for log in control.logs.values()), default=0),
-        )
+        call.whole_lists = True
+        window = max((log.length for log in control.logs.values()), default=0)
     call.state_bytes = _add_state(instance, request, window)
     return SendRequest(call, raw_request), fingerprints
 

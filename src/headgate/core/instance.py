@@ -66,10 +66,10 @@ class Instance:
         """Number of events that no turn has taken."""
         return self.control.mailbox_tail - self.control.mailbox_head
 
-    def push(self, event: Event) -> None:
-        """Add an event at the mailbox's end."""
+    def push(self, raw: bytes) -> None:
+        """Add an event, serialized, at the mailbox's end."""
         control = self.control
-        name, raw = f"m{control.mailbox_tail}", event.SerializeToString()
+        name = f"m{control.mailbox_tail}"
         if control.mailbox_head == control.mailbox_tail and len(raw) <= KEPT_EVENT_BYTES:
             control.kept[name] = raw
         else:

@@ -95,7 +95,7 @@ def _arrived(instance: Instance, event: Event, around: Surroundings, *, is_new: 
             _store(instance)
             return
         instance.transition.note = "joined"
-        instance.push(event)
+        instance.push(event.SerializeToString())
         if not instance.control.HasField("in_flight"):
             dispatch(instance, around)
         else:

@@ -6,11 +6,11 @@ turn, code BAD_REPLY, and is treated by policy like any other.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from json import JSONDecoder
 
 from headgate.core import plans, render
+from headgate.core.extensions import fault_of_extensions
 from headgate.core.identity import address_of, digest
 from headgate.core.letters import LETTER_BYTES, letter_for_event
 from headgate.core.reference import refer, reference_to
@@ -32,7 +32,6 @@ from headgate.v1.agent_pb2 import (
 )
 from headgate.v1.turn_pb2 import Call, Failed, Outcome
 
-NAME_CHARS = 255
 MESSAGE_CHARS = 4_096
 ATTRIBUTE_GROWTH = 6
 """JSON writes one control character of an attribute as six."""
@@ -40,15 +39,6 @@ ATTRIBUTE_GROWTH = 6
 ENVELOPE_BYTES = 32_768
 """Room left for what a record holds besides payloads: ids of 1,024 characters at most, each perhaps
 escaped sixfold in JSON, positions, CloudEvents attributes."""
-
-_EXTENSION = re.compile(r"[a-z0-9]{1,64}")
-_RESERVED = frozenset(
-    [
-        *("id", "source", "specversion", "type", "subject", "time", "datacontenttype"),
-        *("dataschema", "data", "data_base64"),
-        *("recordedtime", "sequence", "correlationid", "causationid"),
-    ]
-)
 
 
 def _refuse(constant: str) -> None:
@@ -155,20 +145,16 @@ def fault_of(request: TurnRequest, reply: TurnReply) -> str:
 def _fault_of_changes(reply: TurnReply) -> str:
     for mutation in reply.mutations[:]:
         name = mutation.name
-        if not 1 <= len(name) <= NAME_CHARS:
-            return f"mutation name of {len(name)} characters; 1 to {NAME_CHARS} are allowed"
+        if not 1 <= len(name) <= plans.NAME_CHARS:
+            return f"mutation name of {len(name)} characters; 1 to {plans.NAME_CHARS} are allowed"
         if mutation.WhichOneof("change") is None:
             return f"mutation of {name!r} says neither set, delete nor append"
     for number, output in enumerate(reply.outputs[:]):
         if not output.type:
             return f"output {number} has no type"
-        for name in output.extensions:
-            if name in _RESERVED or not _EXTENSION.fullmatch(name):
-                return f"output {number} has an extension attribute {name!r}, which is not allowed"
-    for number, message in enumerate(reply.messages[:]):
-        for name in message.extensions:
-            if name in _RESERVED or not _EXTENSION.fullmatch(name):
-                return f"message {number} has an extension attribute {name!r}, which is not allowed"
+        wrong = fault_of_extensions(output.extensions)
+        if wrong:
+            return f"output {number} {wrong}"
     return ""
 
 

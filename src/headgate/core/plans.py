@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 
 from headgate.core.decode import MAX_ATTRIBUTE_CHARS, MAX_KEY_CHARS
+from headgate.core.extensions import fault_of_extensions
 from headgate.core.own_types import OWN_TYPES
 from headgate.v1.agent_pb2 import Message, TimerChange, TurnReply
 
 AGENT_TYPE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 NAME_CHARS = 255
+"""Of a name that an agent gives: a timer's, a value's, a list's."""
 
 LONGEST_MS = 100 * 366 * 86_400_000
 LATEST_US = 221_845_392_000_000_000
@@ -44,7 +46,7 @@ def _fault_of_message(message: Message) -> str:
         )
     if message.type in OWN_TYPES:
         return f"has the type {message.type!r}, which Headgate alone gives"
-    return ""
+    return fault_of_extensions(message.extensions)
 
 
 def _fault_of_timer(change: TimerChange) -> str:

@@ -83,7 +83,7 @@ def fire(instance: Instance, now_ms: int) -> None:
         if not timers[name].fired and timers[name].due_us <= now_us
     ]
     for _, name in sorted(due):
-        instance.push(Event.FromString(instance.get(f"t{name}") or b""))
+        instance.push(instance.get(f"t{name}") or b"")
         timers[name].fired = True
 
 

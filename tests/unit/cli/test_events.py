@@ -6,6 +6,7 @@ from typing import Any, Literal
 import pytest
 
 from headgate.cli.events import Draft, EventError, documents, prepare
+from headgate.cli.typed import TypedError
 from headgate.config import LimitsConfig, TopicConfig
 
 Format = Literal["cloudevents", "json", "bytes"]
@@ -77,7 +78,7 @@ def test_json_and_bytes_are_published_as_they_are() -> None:
     ],
 )
 def test_what_the_job_could_not_read_is_refused(raw: str, options: Draft, said: str) -> None:
-    with pytest.raises(EventError, match=r"\S") as refused:
+    with pytest.raises((EventError, TypedError), match=r"\S") as refused:
         prepare(raw, options)
     assert said in str(refused.value)
     assert "messages/0@0" not in str(refused.value)  # it stands nowhere

@@ -35,6 +35,11 @@ class Pending:
     backoff: timedelta = timedelta(0)
 
     @property
+    def has_timer(self) -> bool:
+        """Whether a durable timer may be set for it."""
+        return self.kind in {"sleep", "activity"}
+
+    @property
     def label(self) -> str:
         """Kind and name, as steps bear them."""
         return f"{self.kind} {self.name}"
@@ -75,13 +80,22 @@ class Execution:
         """Name the timer of a step."""
         return f"workflow/{self.run}/{number}"
 
+    def number_of_timer(self, name: str) -> int:
+        """Return the step whose timer has that name; 0 if it is none of this run's."""
+        return self.number_of(name.removeprefix("workflow/"))
+
+    def number_of(self, text: str) -> int:
+        """Return the step that a run and a number name, `2/17`; 0 if it is none of this run's."""
+        run, _, number = text.partition("/")
+        return int(number) if run == str(self.run) and number.isdecimal() else 0
+
     def _forget(self, number: int) -> None:
         gone = self.pending.pop(number, None)
         if gone is None:
             return
         if gone.kind == "signal":
             self.listeners[gone.name].remove(number)
-        elif gone.kind in {"sleep", "activity"} and self.effects is not None:
+        elif gone.has_timer and self.effects is not None:
             self.effects.cancel_timer(self.timer_name(number))
 
     def listen(self, name: str) -> Future:
