@@ -14,6 +14,7 @@ from headgate.core.codec import CONTROL_VERSION
 from headgate.core.identity import genesis_base, partition_of
 from headgate.flink.gate import Gate, GateSettings
 from headgate.flink.outputs import Output, Topics
+from headgate.kafka.inspect import shard_keys
 from headgate.kafka.table import Shown
 from headgate.v1.agent_pb2 import Event, Origin
 from headgate.v1.turn_pb2 import (
@@ -21,6 +22,8 @@ from headgate.v1.turn_pb2 import (
     DeadLetter,
     GateInput,
     HistoryRecord,
+    Inspect,
+    InstanceReport,
     InvokeRequest,
     JournalRecord,
     Outcome,
@@ -308,6 +311,36 @@ def show(gate: Any, *, position: int, paused: bool | None = None) -> None:
     spec = AgentSpec(type="order", endpoints=["127.0.0.1:9"], paused=bool(paused))
     specs = {} if paused is None else {"order": spec}
     gate._table.shown = Shown(specs, position, frozenset(["order"] if paused else []))
+
+
+def busy(gate: Any, agent_type: str) -> int:
+    """Ask all shards how many instances of a type have work to do."""
+    found = 0
+    for key in shard_keys(agent_type, len(KEYS)):
+        question = Inspect(request_id="q", agent_type=agent_type)
+        given = GateInput(address=key, shard=shard_of(key), inspect=question)
+        [asked] = requests_of(gate.process_element1(given.SerializeToString(), Context()))
+        assert (asked.note.topic, asked.note.key) == ("answers", b"q")
+        found += InstanceReport.FromString(asked.note.value).busy_instances
+    return found
+
+
+def test_it_tells_how_many_instances_of_a_type_have_work(gate: Any) -> None:
+    """Of all shards: in flight, or waiting for their agent; not parked, and not another type's."""
+    make_ready(gate)
+    show(gate, position=8, paused=True)
+    for number in range(5):
+        give(gate, f"order/{number}")
+    give(gate, "other/1")
+    assert busy(gate, "order") == 5
+    assert busy(gate, "another") == 0
+    shard = gate._shards[shard_of("order/1")]
+    control = shard.control_of("order/1")
+    control.parked = True
+    assert busy(gate, "order") == 4
+    control.parked = False
+    control.mailbox_head = control.mailbox_tail
+    assert busy(gate, "order") == 4, "one that only waits for a timer"
 
 
 def test_an_agent_that_only_intake_knows_yet_is_waited_for(gate: Any) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from headgate.cli.agent_views import registered
 from headgate.cli.broker import BootstrapOption, Broker, ConfigOption, find_broker
+from headgate.cli.draining import await_drained
 from headgate.cli.look import Output, OutputOption, answers, as_json
 from headgate.cli.registered import find_agent, read, write
 
@@ -19,12 +20,23 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Agent type.", show_de
 
 def detach(
     name: Name,
+    *,
     now: Annotated[
         bool,
         typer.Option(
             "--now", help="Take it out: what waits for it goes to the dead letters (unknown_agent)."
         ),
     ] = False,
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            "--wait",
+            metavar="SECONDS",
+            min=0,
+            help="Wait until nothing waits for it any more, so long at most.",
+            show_default=False,
+        ),
+    ] = None,
     output: OutputOption = Output.TABLE,
     config: ConfigOption = None,
     bootstrap: BootstrapOption = None,
@@ -39,8 +51,11 @@ def detach(
     [bold]Examples[/]
 
       headgate agents detach order
-      headgate agents detach order --now
+      headgate agents detach order --wait 60 && headgate agents detach order --now
     """
+    if now and wait is not None:
+        message = "--now waits for nothing: first --wait, then --now"
+        raise typer.BadParameter(message)
     broker = find_broker(config, bootstrap)
     spec = find_agent(read(broker), name)
     if now:
@@ -52,10 +67,27 @@ def detach(
         spec.draining = True
         write(broker, name, spec)
         said = f"{name} drains: it gets no new events; once nothing waits, --now takes it out"
+    state = "detached" if now else "draining"
+    if wait is not None:
+        await_drained(broker, name, wait)
+        parked = _parked_of(broker, name)
+        state, said = "drained", f"{name} has drained: nothing waits for it, --now takes it out"
+        if parked:
+            said = (
+                f"{name} has drained but for {parked} parked instances (`headgate instances list "
+                "--parked`); what waits for them becomes dead letters with --now"
+            )
     if output is Output.JSON:
-        as_json({"type": name, "state": "detached" if now else "draining"})
+        as_json({"type": name, "state": state})
     else:
         answers.print(said)
+
+
+def _parked_of(broker: Broker, name: str) -> int:
+    from headgate.kafka.parked import read_parked
+
+    parked = read_parked(broker.bootstrap, broker.config.topic_names)
+    return sum(address.startswith(f"{name}/") for address in parked)
 
 
 def pause(

@@ -37,6 +37,7 @@ from headgate.core.patience import Patience
 from headgate.core.pressure import Pressure
 from headgate.core.readiness import Readiness
 from headgate.core.report import report
+from headgate.flink.busy import count_busy
 from headgate.flink.outputs import Journaled, Output, Outputs, Topics
 from headgate.flink.refusal import letter_for_refused
 from headgate.flink.shard import Shard
@@ -129,7 +130,7 @@ class Gate(KeyedCoProcessFunction):
             case "control":
                 self._step(shard, given.address, ControlArrived(given.control))
             case "inspect":
-                self._outputs.answer(given.inspect.request_id, self._look(shard, given.address))
+                self._outputs.answer(given.inspect.request_id, self._told(shard, given))
             case _:
                 self._outputs.set_aside(given.refused.record_key, given.refused)
         return self._finish(shard, ctx)
@@ -269,6 +270,12 @@ class Gate(KeyedCoProcessFunction):
         if letter is not None:
             letter.id = part_id(letter.id, self._part)
             self._outputs.carry_out(address, shard.number, DeadLettered(letter))
+
+    def _told(self, shard: Shard, given: GateInput) -> InstanceReport:
+        agent_type = given.inspect.agent_type
+        if agent_type:
+            return count_busy(shard, agent_type, self._now_ms)
+        return self._look(shard, given.address)
 
     def _look(self, shard: Shard, address: str) -> InstanceReport:
         try:

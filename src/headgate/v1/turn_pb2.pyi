@@ -305,10 +305,12 @@ class Signal(_message.Message):
     def __init__(self, signal_id: _Optional[str] = ..., name: _Optional[str] = ..., data: _Optional[bytes] = ..., datacontenttype: _Optional[str] = ...) -> None: ...
 
 class Inspect(_message.Message):
-    __slots__ = ("request_id",)
+    __slots__ = ("request_id", "agent_type")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    AGENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     request_id: str
-    def __init__(self, request_id: _Optional[str] = ...) -> None: ...
+    agent_type: str
+    def __init__(self, request_id: _Optional[str] = ..., agent_type: _Optional[str] = ...) -> None: ...
 
 class ReplayedRecord(_message.Message):
     __slots__ = ("letter_id", "address", "topic", "key", "value", "headers", "timestamp_ms", "event")
@@ -435,7 +437,7 @@ class ParkedInstance(_message.Message):
     def __init__(self, turn: _Optional[int] = ..., at_us: _Optional[int] = ..., code: _Optional[_Union[_agent_pb2.FailureCode, str]] = ..., message: _Optional[str] = ..., event_id: _Optional[str] = ..., schema_version: _Optional[int] = ...) -> None: ...
 
 class InstanceReport(_message.Message):
-    __slots__ = ("address", "now_ms", "control", "problem", "state", "truncated", "waiting")
+    __slots__ = ("address", "now_ms", "control", "problem", "state", "truncated", "waiting", "busy_instances")
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     NOW_MS_FIELD_NUMBER: _ClassVar[int]
     CONTROL_FIELD_NUMBER: _ClassVar[int]
@@ -443,6 +445,7 @@ class InstanceReport(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     WAITING_FIELD_NUMBER: _ClassVar[int]
+    BUSY_INSTANCES_FIELD_NUMBER: _ClassVar[int]
     address: str
     now_ms: int
     control: StoredControl
@@ -450,7 +453,8 @@ class InstanceReport(_message.Message):
     state: _agent_pb2.State
     truncated: bool
     waiting: _containers.RepeatedCompositeFieldContainer[_agent_pb2.Event]
-    def __init__(self, address: _Optional[str] = ..., now_ms: _Optional[int] = ..., control: _Optional[_Union[StoredControl, _Mapping]] = ..., problem: _Optional[str] = ..., state: _Optional[_Union[_agent_pb2.State, _Mapping]] = ..., truncated: bool = ..., waiting: _Optional[_Iterable[_Union[_agent_pb2.Event, _Mapping]]] = ...) -> None: ...
+    busy_instances: int
+    def __init__(self, address: _Optional[str] = ..., now_ms: _Optional[int] = ..., control: _Optional[_Union[StoredControl, _Mapping]] = ..., problem: _Optional[str] = ..., state: _Optional[_Union[_agent_pb2.State, _Mapping]] = ..., truncated: bool = ..., waiting: _Optional[_Iterable[_Union[_agent_pb2.Event, _Mapping]]] = ..., busy_instances: _Optional[int] = ...) -> None: ...
 
 class SettledLetter(_message.Message):
     __slots__ = ("fate", "at_ms", "reason", "schema_version")
