@@ -192,7 +192,11 @@ class Runtime:
 
     def headgate(self, *arguments: str) -> Any:
         """Run a command as one would type it; return what it says as JSON."""
-        given = [*arguments, "--config", str(self.path), "-o", "json"]
+        return self.headgate_plain(*arguments, "-o", "json")
+
+    def headgate_plain(self, *arguments: str) -> Any:
+        """Run a command whose answer is JSON in any case."""
+        given = [*arguments, "--config", str(self.path)]
         ran = CliRunner().invoke(app.app, given)
         if ran.exception is not None:
             raise ran.exception

@@ -100,6 +100,32 @@ def test_a_workflow_waits_for_activities_sleeps_and_signals(
     assert set(seen) == {30}
 
 
+def test_the_signal_that_starts_does_so_once(headgate_sim: HeadgateSim) -> None:
+    """What was told before waits for it; a second start is nothing, before the end and after it."""
+    agent, seen = flow()
+
+    @agent.workflow
+    async def order(ctx: Context, data: Any) -> Any:
+        seen.append(data)
+        return [data, await ctx.wait_signal("approve"), await ctx.wait_signal("approve")]
+
+    attach(headgate_sim, agent)
+    headgate_sim.signal("flow/1", "approve", "early")
+    headgate_sim.run()
+    assert seen == []
+    headgate_sim.signal("flow/1", "headgate.start", {"n": 1})
+    headgate_sim.signal("flow/1", "headgate.start", {"n": 2})
+    headgate_sim.run()
+    assert headgate_sim.state("flow/1").status == "running"
+    headgate_sim.signal("flow/1", "approve", "late")
+    headgate_sim.run()
+    headgate_sim.signal("flow/1", "headgate.start", {"n": 3})
+    headgate_sim.run()
+    state = headgate_sim.state("flow/1")
+    assert (state.status, state.result) == ("completed", [{"n": 1}, "early", "late"])
+    assert headgate_sim.dead_letters == []
+
+
 def test_a_result_is_journaled_before_the_next_activity_begins(
     headgate_sim: HeadgateSim, outside: World
 ) -> None:

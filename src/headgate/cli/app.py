@@ -17,6 +17,7 @@ from headgate.cli import (
     send,
     signal,
     tail,
+    workflows,
 )
 from headgate.cli.look import problems
 from headgate.errors import HeadgateError
@@ -39,6 +40,7 @@ app.command()(tail.tail)
 app.command()(repair.repair)
 app.add_typer(agents.agents, name="agents")
 app.add_typer(instances.instances, name="instances")
+app.add_typer(workflows.workflows, name="workflows")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")
 app.add_typer(job.job, name="job")
 

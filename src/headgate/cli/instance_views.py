@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
+from headgate.cli.broker import BootstrapOption, Broker, ConfigOption, find_broker
 from headgate.cli.control import read_address
 from headgate.cli.look import Output, OutputOption, answers, as_json, plain, table
 from headgate.errors import HeadgateError
+
+if TYPE_CHECKING:
+    from headgate.v1.turn_pb2 import InstanceReport
 
 # The answer comes within a second; a job that fails over takes half a minute on a busy machine.
 WAIT_SECONDS = 40.0
@@ -29,6 +32,21 @@ class NoAnswerError(HeadgateError):
 
     Operator action: see that the job runs (`headgate status`).
     """
+
+
+def ask(broker: Broker, address: str) -> InstanceReport:
+    """Return what the job knows of an instance.
+
+    Raises:
+        NoAnswerError: nobody has answered.
+    """
+    from headgate.kafka.inspect import inspect
+
+    found = inspect(broker.bootstrap, broker.config, address, wait_seconds=WAIT_SECONDS)
+    if found is None:
+        message = f"nobody answered how {address} is within {WAIT_SECONDS:.0f} s; does the job run?"
+        raise NoAnswerError(message)
+    return found
 
 
 def list_instances(
@@ -94,14 +112,9 @@ def describe(
     """
     read_address(address)
     broker = find_broker(config, bootstrap)
-    from headgate.kafka.inspect import inspect
     from headgate.kafka.reports import report_view
 
-    found = inspect(broker.bootstrap, broker.config, address, wait_seconds=WAIT_SECONDS)
-    if found is None:
-        message = f"nobody answered how {address} is within {WAIT_SECONDS:.0f} s; does the job run?"
-        raise NoAnswerError(message)
-    seen = report_view(found)
+    seen = report_view(ask(broker, address))
     if output is Output.JSON:
         as_json(seen)
         return

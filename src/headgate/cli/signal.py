@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from headgate.cli.control import read_address
 from headgate.cli.look import Output, OutputOption, answers, as_json, plain
 from headgate.cli.typed import json_bytes, text_of
 from headgate.errors import HeadgateError
+
+if TYPE_CHECKING:
+    from headgate.v1.turn_pb2 import Signal
 
 NAME_CHARS = 255
 ID_CHARS = 1_024
@@ -57,13 +60,8 @@ def signal(
     read_address(address)
     broker = find_broker(config, bootstrap)
     from headgate.kafka.signals import send_signal
-    from headgate.v1.turn_pb2 import Signal
 
-    given = Signal(
-        signal_id=_bounded(signal_id, "--id", ID_CHARS) if signal_id is not None else _new_id(),
-        name=_bounded(name, "the signal's name", NAME_CHARS),
-        data=_data(data, broker.config.limits.max_record),
-    )
+    given = made(name, data, signal_id, broker.config.limits.max_record)
     placed = send_signal(broker.bootstrap, broker.config, address, given)
     if output is Output.JSON:
         as_json(
@@ -80,8 +78,19 @@ def signal(
         answers.print(f"{plain(name)} is on its way to {plain(address)} (id {given.signal_id})")
 
 
-def _new_id() -> str:
-    return str(uuid.uuid4())
+def made(name: str, data: str | None, signal_id: str | None, most: int) -> Signal:
+    """Return the signal that was typed; a new id if none was.
+
+    Raises:
+        SignalError, TypedError: it is none.
+    """
+    from headgate.v1.turn_pb2 import Signal
+
+    return Signal(
+        signal_id=str(uuid.uuid4()) if signal_id is None else _bounded(signal_id, "--id", ID_CHARS),
+        name=_bounded(name, "the signal's name", NAME_CHARS),
+        data=_data(data, most),
+    )
 
 
 def _bounded(text: str, what: str, most: int) -> str:

@@ -20,7 +20,7 @@ from headgate.sdk.workflow.ends import after_the_end, cancel_timers, end, go_on
 from headgate.sdk.workflow.errors import ContinueAsNew
 from headgate.sdk.workflow.execution import Execution, Step
 from headgate.sdk.workflow.progress import NEW, RUNNING, Progress
-from headgate.sdk.workflow.steps import step_of, step_of_signal
+from headgate.sdk.workflow.steps import is_start, step_of, step_of_signal
 
 REMEMBERED_RUNS = 1_000
 """Runs kept in memory, used longest ago forgotten first. Each costs what its variables hold; one
@@ -42,10 +42,13 @@ class Engine:
         """Let a workflow know of an event, and run on until it waits again."""
         progress = turn.state
         if progress.status == NEW:
-            if event.type == SIGNAL:
+            if event.type == SIGNAL and not is_start(event):
                 progress.early.append(step_of_signal(event))
                 return NO_REPLY
             run = self._begin(turn, event)
+        elif is_start(event):
+            # Its id is taken: whoever starts it again gets to the same workflow.
+            return NO_REPLY
         elif progress.status != RUNNING:
             return after_the_end(turn, event)
         else:

@@ -10,6 +10,15 @@ from headgate.sdk.workflow.execution import Execution, Step
 CANCEL = "headgate.cancel"
 """Name of the signal that cancels a workflow."""
 
+START = "headgate.start"
+"""Name of the signal that starts a workflow with its data; one that was started before ignores it.
+Events of any other kind start it too."""
+
+
+def is_start(event: Event) -> bool:
+    """Tell whether an event is the signal that starts."""
+    return event.type == SIGNAL and event.subject == START
+
 
 def step_of(event: Event, run: Execution) -> Step | None:
     """Return the step that an event is; None for one that says nothing (any more)."""

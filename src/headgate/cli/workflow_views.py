@@ -1,0 +1,55 @@
+"""A workflow's state, for people and programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headgate.v1.turn_pb2 import InstanceReport
+
+ENDED = frozenset(("completed", "failed", "cancelled"))
+
+
+def workflow_view(found: InstanceReport) -> dict[str, Any]:
+    """Return how far a workflow is; parts that there are none of are left out.
+
+    status: `not started`, `running`, `parked` (somebody must look: see the instance's failure),
+    `completed`, `failed` or `cancelled`.
+    """
+    from headgate.core.render import rfc3339
+    from headgate.kafka.reports import report_view
+
+    report = report_view(found)
+    values = report.get("values", {})
+    steps = report.get("lists", {}).get("steps", {})
+    status = values.get("status", "new")
+    shown: dict[str, Any] = {"address": report["address"]}
+    if status == "running" and report["status"] == "parked":
+        shown |= {"status": "parked", "failure": report.get("failure")}
+    else:
+        shown["status"] = "not started" if status == "new" else status
+    if status in ENDED and not values.get("error"):
+        shown["result"] = values.get("result")
+    parts: dict[str, Any] = {
+        "problem": report.get("problem"),
+        "error": values.get("error"),
+        "started": rfc3339(values["started_us"]) if values.get("started_us") else "",
+        "run": values.get("run"),
+        "waits_for": sorted(values.get("pending", {}).values()),
+        "taken_steps": steps.get("length"),
+        "steps": [_step(each, rfc3339) for each in steps.get("newest", [])],
+    }
+    return shown | {name: part for name, part in parts.items() if part}
+
+
+def _step(step: dict[str, Any], rfc3339: Any) -> dict[str, Any]:
+    """A step as `sdk.workflow.execution` stores it."""
+    shown = {"at": rfc3339(step["t"])}
+    if "s" in step:
+        return shown | {"step": f"signal {step['s']}", "came to": step["d"]}
+    if "c" in step:
+        return shown | {"step": "cancel", "came to": None}
+    if "p" in step:
+        return shown | {"step": f"patch {step['p']}", "came to": None}
+    came_to = {"error": step["e"]} if "e" in step else step.get("r")
+    return shown | {"step": step["k"], "came to": came_to}
