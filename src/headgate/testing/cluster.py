@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -206,28 +206,33 @@ class Cluster:
         are taken, refused or behind a parked one, and all is out. Timers are not waited for.
         """
         posted = self._records.posted if self._records else {}
-        return all(self._is_through(address, each) for address, each in sent.items()) and all(
-            self._is_through(address, sent.get(address, ())) for address in list(posted)
+        letters = self.letters()
+        return all(
+            self._is_through(address, sent.get(address, ()), posted.get(address, ()), letters)
+            for address in {*sent, *list(posted)}
         )
 
-    def _is_through(self, address: str, sent: Sequence[Sent]) -> bool:
+    def _is_through(
+        self,
+        address: str,
+        sent: Sequence[Sent],
+        posted: Iterable[str],
+        letters: Sequence[DeadLetter],
+    ) -> bool:
         history = self.history(address)
         # By id: of two events with the same id only one is taken.
         taken = {(ref.source, ref.id) for record in history for ref in record.outcome.taken}
         refused = {
             (letter.origin.topic, letter.origin.partition, letter.origin.offset)
-            for letter in self.letters()
+            for letter in letters
         }
-        waiting = [
-            each
-            for each in sent
-            if (each.source, each.id) not in taken
+        is_waiting = any(
+            (each.source, each.id) not in taken
             and (each.place.topic, each.place.partition, each.place.offset) not in refused
-        ]
-        posted = self._records.posted.get(address, ()) if self._records else ()
-        known = {name for _, name in taken} | {letter.event_id for letter in self.letters()}
-        untaken = any(name not in known for name in posted)
-        if (waiting or untaken) and not self.is_parked(address):
+            for each in sent
+        )
+        known = {name for _, name in taken} | {letter.event_id for letter in letters}
+        if (is_waiting or not known.issuperset(posted)) and not self.is_parked(address):
             return False
         # One checkpoint commits all three topics, but not at the same moment.
         outputs = {str(each["id"]) for each in self.outbox(address)}

@@ -216,4 +216,6 @@ class HeadgateStack:
     def _await_idle(self) -> None:
         # All others too: what they were sent may make them send messages to this one.
         sent = dict(self._sent)
-        self.cluster.await_found(lambda: self.cluster.is_through(sent), f"the rest of {sent}")
+        self.cluster.await_found(
+            lambda: self.cluster.is_through(sent), f"the rest of {sorted(sent)}"
+        )
