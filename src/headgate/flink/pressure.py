@@ -27,6 +27,10 @@ BELIEVED_SECONDS = 30.0
 """For how long a mailbox is full after somebody said so. A life of Gate that ended takes nothing
 back; its successor says it again when the next event comes."""
 
+LOOKED_THROUGH_AT = 10_000
+"""From how many on those that nobody says again are looked for and forgotten. One whose events
+stopped coming while it was full is never asked for again."""
+
 
 class FullMailboxes:
     """Follows a topic of them in the background. `close` it."""
@@ -34,6 +38,7 @@ class FullMailboxes:
     def __init__(self, bootstrap: str, topic: str) -> None:
         """Start following what is said from now on; returns at once."""
         self._until: dict[str, float] = {}
+        self._looked_through_at = LOOKED_THROUGH_AT
         self._changed = threading.Condition()
         self._following = Following(bootstrap, [topic], self.hear)
 
@@ -47,6 +52,8 @@ class FullMailboxes:
         with self._changed:
             if record.value:
                 self._until[address] = time.monotonic() + BELIEVED_SECONDS
+                if len(self._until) > self._looked_through_at:
+                    self._forget_unsaid()
                 return
             self._until.pop(address, None)
             self._changed.notify_all()
@@ -63,3 +70,10 @@ class FullMailboxes:
                 return
             if time.monotonic() >= until:
                 del self._until[address]
+
+    def _forget_unsaid(self) -> None:
+        now = time.monotonic()
+        for address in [each for each, until in self._until.items() if until <= now]:
+            del self._until[address]
+        # Twice as many: else each further one would look through all of them.
+        self._looked_through_at = max(LOOKED_THROUGH_AT, 2 * len(self._until))

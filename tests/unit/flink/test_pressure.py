@@ -70,6 +70,22 @@ def test_what_nobody_says_again_is_believed_for_a_while(
     assert not waits(full, "a/1"), "it is to be forgotten, not only passed over"
 
 
+def test_those_that_nobody_says_again_do_not_fill_the_memory(
+    full: FullMailboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = SimpleNamespace(monotonic=lambda: 0.0)
+    monkeypatch.setattr(pressure, "time", now)
+    for number in range(pressure.LOOKED_THROUGH_AT):
+        say(full, f"a/{number}", b"full")
+    now.monotonic = lambda: pressure.BELIEVED_SECONDS
+    say(full, "a/new", b"full")
+    assert set(full._until) == {"a/new"}
+    # All of these are still believed: none is forgotten, however many they are.
+    for number in range(3 * pressure.LOOKED_THROUGH_AT):
+        say(full, f"b/{number}", b"full")
+    assert len(full._until) == 3 * pressure.LOOKED_THROUGH_AT + 1
+
+
 def test_an_event_goes_on_at_last(full: FullMailboxes) -> None:
     say(full, "a/1", b"full")
     full.await_room("a/1", 0.01)
