@@ -12,8 +12,8 @@ from headgate.demo.kills import Victim
 from headgate.local.rest import FlinkUnreachableError
 from headgate.local.stack import LocalStack
 
-# A worker that dies between its two connections to the TaskManager, a hundredth of a second after it
-# came up, is missed only when Beam has waited three minutes for the second. A kill did hit that.
+# A worker that dies between its two connections to the TaskManager, a hundredth of a second apart,
+# is missed only when Beam has waited three minutes for the second. A kill did hit that.
 BACK_SECONDS = 240.0
 POLL_SECONDS = 0.05
 # Between "everyone is back" and the next kill: some strike before anything is read again, some in

@@ -35,7 +35,15 @@ ORIGIN = Origin(topic="events", partition=2, offset=40, timestamp_ms=1_000)
 NEWER = StoredControl(schema_version=CONTROL_VERSION + 1).SerializeToString()
 KEYS = ("shard-a", "shard-b")
 TOPICS = Topics(
-    "journal", "outbox", "history", "dead-letters", "parked", "inbox", "answers", "pressure"
+    "journal",
+    "outbox",
+    "history",
+    "dead-letters",
+    "parked",
+    "inbox",
+    "answers",
+    "pressure",
+    "replies",
 )
 
 

@@ -4,7 +4,6 @@ forgets: each refund ends as it should, and each payment is made once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,6 @@ Bank = reference_agents.load("refund", "bank").Bank
 
 REFUNDS = 40
 ENDED = ("completed", "failed")
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeadgateStack]:
-    """Kafka and Flink of their own: others do not like what is killed here."""
-    made = HeadgateStack(tmp_path_factory.mktemp("refund"))
-    try:
-        yield made.start()
-    finally:
-        made.close()
 
 
 def order(number: int) -> dict[str, Any]:
@@ -55,7 +44,8 @@ def predicted(number: int) -> tuple[str, Any]:
     ][number % 4]
 
 
-def test_refunds_under_kills(stack: HeadgateStack, tmp_path: Path) -> None:
+def test_refunds_under_kills(killed_stack: HeadgateStack, tmp_path: Path) -> None:
+    stack = killed_stack
     bank = Bank(tmp_path / "bank.sqlite")
     stack.attach(refund.make_classifier())
     stack.attach(refund.make_workflow(bank))

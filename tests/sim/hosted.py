@@ -42,7 +42,15 @@ from tests.flink.test_gate import Stored
 
 KEYS = ("shard-a", "shard-b")
 TOPICS = Topics(
-    "journal", "outbox", "history", "dead-letters", "parked", "inbox", "answers", "pressure"
+    "journal",
+    "outbox",
+    "history",
+    "dead-letters",
+    "parked",
+    "inbox",
+    "answers",
+    "pressure",
+    "replies",
 )
 
 

@@ -95,7 +95,7 @@ def test_own_topics_are_named_after_the_prefix() -> None:
     names = loads('[kafka]\nprefix = "team.a"').topic_names
     assert names.journal == "team.a.journal"
     assert names.dead_letters == "team.a.dead-letters"
-    assert len(set(names)) == len(names) == 10
+    assert len(set(names)) == len(names) == 11
 
 
 @pytest.mark.parametrize(("profile", "ms"), [("low-latency", 1), ("balanced", 5), ("frugal", 20)])

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+SERVICES = {"agent_pb2_grpc.py", "door_pb2_grpc.py"}
 COMMITTED = ROOT / "src" / "headgate" / "v1"
 
 
@@ -29,7 +30,8 @@ def test_stubs_are_up_to_date(tmp_path: Path) -> None:
     made = {
         path.name: path.read_text()
         for path in (tmp_path / "headgate" / "v1").iterdir()
-        if path.name == "agent_pb2_grpc.py" or not path.name.endswith("_grpc.py")
+        if path.name in {"agent_pb2_grpc.py", "door_pb2_grpc.py"}
+        or not path.name.endswith("_grpc.py")
     }
     committed = {path.name: path.read_text() for path in COMMITTED.glob("*_pb2*")}
     assert made.keys() == committed.keys()

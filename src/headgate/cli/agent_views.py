@@ -89,24 +89,23 @@ def routes_summary(routes: list[dict[str, str]]) -> str:
 
 
 def rows_of(described: list[dict[str, Any]]) -> list[list[object]]:
-    """Return a row for each endpoint: agent, routes, endpoint, health, revision, policy."""
+    """Return a row for each endpoint: agent, routes, endpoint, health, revision."""
     from rich.markup import escape
 
     rows: list[list[object]] = []
     for agent in described:
         state = "" if agent["state"] == "attached" else f" ({agent['state']})"
         first = (agent["type"] + state, routes_summary(agent["routes"]))
-        policy = policy_summary(agent["policy"])
         for number, endpoint in enumerate(agent["endpoints"] or [_NO_ENDPOINT]):
-            name, routes, last = (*first, policy) if number == 0 else ("", "", "")
+            name, routes = first if number == 0 else ("", "")
             said = health_text(endpoint["health"])
             if endpoint["problem"]:
                 said += f" [dim]{escape(endpoint['problem'])}[/]"
-            rows.append([name, routes, endpoint["endpoint"], said, endpoint["revision"], last])
+            rows.append([name, routes, endpoint["endpoint"], said, endpoint["revision"]])
         canary = agent.get("canary", {"endpoints": []})
         for endpoint in canary["endpoints"]:
             said, share = health_text(endpoint["health"]), f"canary, {canary['percent']:g} %"
-            rows.append(["", share, endpoint["endpoint"], said, canary["revision"], ""])
+            rows.append(["", share, endpoint["endpoint"], said, canary["revision"]])
     return rows
 
 

@@ -36,7 +36,7 @@ def list_agents(
     config: ConfigOption = None,
     bootstrap: BootstrapOption = None,
 ) -> None:
-    """List the agents of the registry with routes, endpoints, health, revision and policy.
+    """List the agents of the registry with routes, endpoints, health and revision.
 
     Every endpoint is asked for its health and its revision; one that is
     silent for a second is unreachable.
@@ -59,7 +59,7 @@ def list_agents(
             "headgate.toml as [bold]\\[agents.NAME][/]."
         )
     else:
-        columns = ("agent", "routes", "endpoint", "health", "revision", "policy")
+        columns = ("agent", "routes", "endpoint", "health", "revision")
         table(columns, rows_of(described))
 
 
@@ -94,8 +94,11 @@ def describe_agent(
         canary = described["canary"]
         rows.append(("canary", f"{canary['revision']}, {canary['percent']:g} % of instances"))
         rows += [("canary.endpoint", _endpoint_text(each)) for each in canary["endpoints"]]
+    if described["revision_pin"]:
+        rows.append(("pinned to revision", described["revision_pin"]))
     rows.append(("policy", policy_summary(described["policy"])))
-    rows += [(f"policy.{field}", value) for field, value in described["policy"].items()]
+    # What is zero or off is no limit.
+    rows += [(f"policy.{field}", value) for field, value in described["policy"].items() if value]
     for section in ("connection", "limits"):
         rows += [(f"{section}.{key}", value) for key, value in described.get(section, {}).items()]
     table((name, ""), rows)

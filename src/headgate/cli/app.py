@@ -8,9 +8,11 @@ import typer
 
 from headgate.cli import (
     agents,
+    ask,
     dead_letters,
     demo,
     dev,
+    door,
     instances,
     job,
     repair,
@@ -35,8 +37,10 @@ app.command()(demo.demo)
 app.command()(dev.down)
 app.command()(dev.status)
 app.command()(send.send)
+app.command()(ask.ask)
 app.command()(signal.signal)
 app.command()(tail.tail)
+app.command()(door.door)
 app.command()(repair.repair)
 app.add_typer(agents.agents, name="agents")
 app.add_typer(instances.instances, name="instances")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headgate.cli.agent_views import registered, routes_summary
+from headgate.cli.agent_views import policy_summary, registered, routes_summary
 from headgate.cli.attach_options import (
     Attempts,
     Batch,
@@ -46,6 +46,13 @@ class UnfitServiceError(HeadgateError):
 
     Operator action: put right what the message says, or attach with --force, and the calls wait
     until the service is there.
+    """
+
+
+class NoEndpointError(HeadgateError):
+    """Nothing says where the agent's service listens.
+
+    Operator action: give --endpoint HOST:PORT, or a --file that names one.
     """
 
 
@@ -102,8 +109,8 @@ def attach(
     events that the job reads from now on, within a second. Topics are fixed
     when the job starts: only those that it reads can be routed.
 
-    What is not named is as by default, not as it was before; only routes,
-    pauses, revision pins and a canary stay.
+    What is not named is as by default, not as it was before, policy
+    included; only routes, pauses, revision pins and a canary stay.
 
     With --canary a newer revision gets so many of the instances, each always
     the same one, until it is promoted or rolled back.
@@ -140,6 +147,9 @@ def attach(
         },
         token={"file": token_file, "env": token_env},
     )
+    if not given.get("endpoint") and file is None and share is None:
+        message = f"where is {name}? Give --endpoint HOST:PORT, or --file"
+        raise NoEndpointError(message)
     from headgate.config.attached import read_attached
     from headgate.kafka.specs import specs_of
     from headgate.rpc.fitness import examine
@@ -165,6 +175,11 @@ def attach(
     ]
     if problems and not force:
         advice = "Put that right, or give --force to attach it all the same."
+        if spec.revision and revision is None:
+            advice += (
+                f" It is pinned to revision {spec.revision} since before: --revision R pins it to "
+                "another, --revision '' to none."
+            )
         message = "\n".join([f"{name} is not attached:", *problems, advice])
         raise UnfitServiceError(message)
     write(broker, name, spec)
@@ -177,11 +192,16 @@ def attach(
 def _say(spec: AgentSpec, problems: list[str]) -> None:
     for problem in problems:
         answers.print(f"[yellow]although[/] {problem}", highlight=False)
-    routes = routes_summary(registered(spec)["routes"])
-    answers.print(f"{spec.type} is attached at {', '.join(spec.endpoints)}; routes: {routes}")
-    if spec.HasField("canary"):
-        percent, revision = spec.canary.share / 100, spec.canary.revision
-        answers.print(f"{percent:g} % of its instances go to revision {revision}", highlight=False)
+    shown = registered(spec)
+    where, routes = ", ".join(spec.endpoints), routes_summary(shown["routes"])
+    pinned = f" in revision {spec.revision}" if spec.revision else ""
+    answers.print(f"{spec.type} is attached at {where}{pinned}; routes: {routes}", highlight=False)
+    answers.print(f"Its policy: {policy_summary(shown['policy'])}", highlight=False)
+    if "canary" in shown:
+        canary = shown["canary"]
+        where = ", ".join(canary["endpoints"])
+        said = f"{canary['percent']:g} % of its instances go to {where}, {canary['revision']}"
+        answers.print(said, highlight=False)
     if not spec.routes:
         answers.print("It has no route, so it gets no events: attach it again with --route TOPIC.")
     if spec.paused:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from headgate.cli.look import Output, answers, as_json, table
+from headgate.cli.look import Output, answers, as_json, plain, table
 from headgate.config import Config, load
 from headgate.errors import ConfigError, HeadgateError
 from headgate.local import state_file
@@ -139,7 +139,6 @@ def _detach(home: Path, config: Path, task_managers: int, *flags: str) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "headgate.cli.app", "dev", "--home", str(home)]
     command += ["--config", str(config), "--task-managers", str(task_managers), *flags]
-    answers.print("starting Kafka and Flink")
     with log.open("wb") as output:
         owner = subprocess.Popen(
             command,
@@ -148,7 +147,13 @@ def _detach(home: Path, config: Path, task_managers: int, *flags: str) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,  # the terminal may close
         )
+    told = 0
     for _ in range(int(DETACH_SECONDS / 0.1)):
+        # What the stack says of its start, as it says it.
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+        for line in lines[told:]:
+            answers.print(plain(line), highlight=False)
+        told = len(lines)
         state = state_file.read(home)
         # The file of a killed stack may still be there: only this owner's word counts.
         if state and state.owner_pid == owner.pid and state.phase == "running":

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from headgate.cli.broker import Broker
-from headgate.config.spelling import did_you_mean, listed
+from headgate.config.spelling import did_you_mean
 from headgate.errors import HeadgateError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def check_topics(topics: Iterable[str], contents: Contents, broker: Broker) -> N
         if topic not in known:
             message = (
                 f"topic {topic!r} is not read{did_you_mean(topic, known)}; {whose} "
-                f"{listed(known) if known else 'no topic'}. Topics are fixed when the job starts: "
-                "declare it in headgate.toml and submit the job again"
+                f"{', '.join(map(repr, known)) or 'no topic'}. Topics are fixed when the job "
+                "starts: declare it in headgate.toml and submit the job again"
             )
             raise TopicNotReadError(message)

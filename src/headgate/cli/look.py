@@ -10,6 +10,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+PIPE_COLUMNS = 10_000
+"""Who reads a pipe by line wants each row on one, however long."""
+
 answers = Console(soft_wrap=True)
 problems = Console(stderr=True, soft_wrap=True)
 
@@ -40,11 +43,13 @@ def plain(text: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows below headings."""
-    shown = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
+    """Print rows below headings: folded to the width, never cut; in a pipe each on a line."""
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        shown.add_column(column, overflow="fold")
     for row in rows:
         shown.add_row(*("" if cell is None else str(cell) for cell in row))
-    answers.print(shown)
+    answers.print(shown, width=None if answers.is_terminal else PIPE_COLUMNS)
 
 
 def as_json(value: Mapping[str, Any] | Sequence[Any]) -> None:

@@ -13,8 +13,8 @@ from headgate.cli.broker import BootstrapOption, Broker, ConfigOption, find_brok
 from headgate.cli.control import read_address
 from headgate.cli.instance_views import ask
 from headgate.cli.look import Output, OutputOption, answers, as_json, plain, table
-from headgate.cli.workflow_views import ENDED, workflow_view
 from headgate.errors import HeadgateError
+from headgate.kafka.workflow_views import ENDED, workflow_view
 
 if TYPE_CHECKING:
     from headgate.v1.turn_pb2 import Signal

@@ -38,6 +38,13 @@ def read_attached(
     """
     text = "" if file is None else read_text(file)
     agent = parse(text, str(file))
+    if isinstance(agent.get("agents"), dict):
+        message = (
+            f"{file}: an agent's own file has its keys at the top, as they stand below "
+            f"[agents.{name}] in headgate.toml: leave [agents.{name}] out, and write "
+            f"[agents.{name}.policy] as [policy]"
+        )
+        raise ConfigError(message)
     led = agent.pop("routes", [])
     if routes:
         led = [_route(each) for each in routes]

@@ -63,6 +63,7 @@ class TopicNames(NamedTuple):
     parked: str
     answers: str
     pressure: str
+    replies: str
 
 
 class KafkaConfig(Section):

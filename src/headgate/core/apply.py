@@ -7,7 +7,7 @@ the same chain of bases, the same turns, the same outputs.
 
 from __future__ import annotations
 
-from headgate.core import dedup, messages, render, timers
+from headgate.core import asked, dedup, messages, render, timers
 from headgate.core.identity import next_base
 from headgate.core.instance import Instance
 from headgate.core.model import DeadLettered, Emit, OutcomeRead, Parking, RecordHistory
@@ -51,6 +51,8 @@ def apply(instance: Instance, read: OutcomeRead) -> bool:
     _record(instance, read)
     if outcome.messages:
         messages.post(instance, outcome)
+    if taken:
+        asked.reply(instance, outcome)
     if not outcome.HasField("completed"):
         parking = parking_of(outcome, turn=control.turn, at_us=control.at_us)
         if parking is not None:

@@ -8,6 +8,7 @@ was written of the first time was aborted with its transaction.
 
 from __future__ import annotations
 
+from headgate.core.asked import reply_refused
 from headgate.core.dedup import forget_by, remember
 from headgate.core.instance import Instance
 from headgate.core.letters import letter_for_event
@@ -59,3 +60,4 @@ def refuse(instance: Instance, event: Event, policy: Policy) -> None:
     letter.id = f"{instance.address}/{origin.topic}/{origin.partition}/{origin.offset}"
     letter.at_ms = origin.timestamp_ms
     transition.effects.append(DeadLettered(letter))
+    reply_refused(instance, event, letter)

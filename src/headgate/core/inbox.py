@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headgate.core import asked
 from headgate.core.model import ControlArrived, EventArrived, MessageArrived
 from headgate.core.signals import event_of
 from headgate.v1.agent_pb2 import Origin
@@ -26,6 +27,12 @@ def arrived(
             if not (found.signal.signal_id and found.signal.name):
                 return None
             event = event_of(found.signal)
+            event.origin.CopyFrom(place)
+            return EventArrived(event)
+        case "asked":
+            if asked.fault_of(found.asked):
+                return None
+            event = asked.event_of(found.asked)
             event.origin.CopyFrom(place)
             return EventArrived(event)
         case "control":

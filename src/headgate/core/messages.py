@@ -9,6 +9,7 @@ is not later than the last is a repeat, were it years old: no window forgets it.
 from __future__ import annotations
 
 from headgate.core import dedup
+from headgate.core.asked import is_answer
 from headgate.core.identity import address_of, digest
 from headgate.core.instance import Instance
 from headgate.core.model import Post
@@ -21,6 +22,8 @@ def post(instance: Instance, outcome: Outcome) -> None:
     """Send the messages of an outcome that has just been applied."""
     address, control = instance.address, instance.control
     for index, message in enumerate(outcome.messages[:]):
+        if is_answer(message):
+            continue
         record = InboxRecord()
         posted = record.message
         posted.sender, posted.turn, posted.index = address, control.turn, index

@@ -165,7 +165,15 @@ class Post:
     value: bytes
 
 
-Effect = SendRequest | Decide | Emit | RecordHistory | DeadLettered | Parking | Post
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """Write to the replies: Reply bytes, under the request's id, at least once."""
+
+    request_id: str
+    value: bytes
+
+
+Effect = SendRequest | Decide | Emit | RecordHistory | DeadLettered | Parking | Post | Replied
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from headgate.core.asked import REPLY_BYTES, is_answer
 from headgate.core.decode import MAX_ATTRIBUTE_CHARS, MAX_KEY_CHARS
 from headgate.core.extensions import fault_of_extensions
 from headgate.core.own_types import OWN_TYPES
@@ -36,7 +37,7 @@ def fault_of(reply: TurnReply) -> str:
 
 
 def _fault_of_message(message: Message) -> str:
-    if not AGENT_TYPE.fullmatch(message.agent_type):
+    if not (is_answer(message) or AGENT_TYPE.fullmatch(message.agent_type)):
         return f"is for agent type {message.agent_type!r}: a-z, 0-9, _ and -, at most 63 characters"
     if not 1 <= len(message.key) <= MAX_KEY_CHARS:
         return f"has a key of {len(message.key)} characters; 1 to {MAX_KEY_CHARS} are allowed"
@@ -46,6 +47,11 @@ def _fault_of_message(message: Message) -> str:
         )
     if message.type in OWN_TYPES:
         return f"has the type {message.type!r}, which Headgate alone gives"
+    if is_answer(message) and len(message.data) > REPLY_BYTES:
+        return (
+            f"answers a front door with {len(message.data)} bytes; at most {REPLY_BYTES} are "
+            "allowed, emit what is larger"
+        )
     return fault_of_extensions(message.extensions)
 
 

@@ -39,7 +39,10 @@ class Inbox(Arrivals):
                     return [self._addressed(GateInput(address=address, message=message))]
                 case ControlArrived(control):
                     return [GateInput(address=address, control=control)]
-        problem = "its key is no address, it is of no known kind, or a signal without id or name"
+        problem = (
+            "its key is no address, it is of no known kind, or a signal or a request without "
+            "id or name"
+        )
         return _bad(record, problem)
 
     def _addressed(self, given: GateInput) -> GateInput:

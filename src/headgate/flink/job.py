@@ -29,13 +29,15 @@ from headgate.kafka.transactions import transactional_id_prefix
 
 REQUESTS = "SELECT f2 FROM headgate_gate WHERE f0 = ''"
 
-RECORDS = "SELECT f0, f1, NULLIF(f2, X'') FROM headgate_gate WHERE f0 NOT IN ('', '{inbox}')"
+RECORDS = (
+    "SELECT f0, f1, NULLIF(f2, X'') FROM headgate_gate WHERE f0 NOT IN ('', '{inbox}', '{replies}')"
+)
 """Topic, key and value of what the exactly-once sink writes. No record has an empty value: that
 stands for null, which takes a key out of a compacted topic.
 """
 
-MESSAGES = "SELECT f1, f2 FROM headgate_gate WHERE f0 = '{inbox}'"
-"""Key and value of what goes to the inbox. Kafka's names of topics hold no quote."""
+MESSAGES = "SELECT f0, f1, f2 FROM headgate_gate WHERE f0 IN ('{inbox}', '{replies}')"
+"""Topic, key and value of what goes out at once. Kafka's names of topics hold no quote."""
 
 
 def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
@@ -68,6 +70,7 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         inbox=names.inbox,
         answers=names.answers,
         pressure=names.pressure,
+        replies=names.replies,
     )
     gate = (
         _by_shard(arrivals)
@@ -82,7 +85,7 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
     sinks.exactly_once(
         tables,
         statements,
-        tables.sql_query(RECORDS.format(inbox=names.inbox)),
+        tables.sql_query(RECORDS.format(inbox=names.inbox, replies=names.replies)),
         bootstrap=bootstrap,
         topics=[names.outbox, names.history, names.dead_letters, names.parked],
         prefix=transactional_id_prefix(config.job.name),
@@ -91,9 +94,9 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
     sinks.at_least_once(
         tables,
         statements,
-        tables.sql_query(MESSAGES.format(inbox=names.inbox)),
+        tables.sql_query(MESSAGES.format(inbox=names.inbox, replies=names.replies)),
         bootstrap=bootstrap,
-        topic=names.inbox,
+        topics=[names.inbox, names.replies],
     )
     statements.attach_as_datastream()
 

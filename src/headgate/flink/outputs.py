@@ -21,6 +21,7 @@ from headgate.core.model import (
     Parking,
     Post,
     RecordHistory,
+    Replied,
     SendRequest,
 )
 from headgate.core.readiness import Readiness
@@ -60,6 +61,7 @@ class Topics:
     inbox: str
     answers: str
     pressure: str
+    replies: str
 
 
 class Outputs:
@@ -97,6 +99,8 @@ class Outputs:
                 self._records.append((self._topics.parked, address.encode(), value))
             case Post(receiver, value):
                 self._records.append((self._topics.inbox, receiver.encode(), value))
+            case Replied(request_id, value):
+                self._records.append((self._topics.replies, request_id.encode(), value))
             case _ as never:
                 assert_never(never)
 

@@ -1,5 +1,5 @@
 """The sinks. Outbox, history, dead letters and parked instances share Kafka transactions, exactly
-once; the inbox is written at least once and at once, for its readers know repeats.
+once; inbox and replies are written at least once and at once, for their readers know repeats.
 
 Table sinks, because the topic is then a column: one producer writes all four, and one transaction
 commits a checkpoint's outputs together.
@@ -53,22 +53,24 @@ def at_least_once(
     records: Table,
     *,
     bootstrap: str,
-    topic: str,
+    topics: list[str],
 ) -> None:
-    """Write rows (key, value) to the inbox as they come: a message waits for no checkpoint.
+    """Write rows (topic, key, value) to inbox and replies as they come: neither messages nor front
+    doors wait for a checkpoint.
 
     Idempotent, so that none overtakes another; flushed before a checkpoint is done. The sink must
     be as parallel as Gate and forward from it: two writers would mix up the order of a sender's
     messages.
     """
-    options = _options(bootstrap, [topic]) | {
+    options = _options(bootstrap, topics) | {
         "sink.delivery-guarantee": "at-least-once",
         "properties.acks": "all",
         "properties.enable.idempotence": "true",
         "properties.delivery.timeout.ms": str(ENDLESS_MS),
         "properties.linger.ms": "1",
     }
-    create_table(tables, "headgate_inbox_out", "k BYTES, v BYTES", options)
+    columns = "topic STRING NOT NULL METADATA, k BYTES, v BYTES"
+    create_table(tables, "headgate_inbox_out", columns, options)
     statements.add_insert("headgate_inbox_out", records)
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from headgate.config import Config
 from headgate.core.identity import partition_of
@@ -20,34 +20,114 @@ from headgate.v1.turn_pb2 import InboxRecord, Inspect, InstanceReport
 AGAIN_SECONDS = 3.0
 
 
+class Inspector:
+    """Asks questions of Gate over connections that it keeps. Threads may share one.
+
+    >>> with Inspector("127.0.0.1:9092", Config()) as inspector:  # doctest: +SKIP
+    ...     inspector.report("order/17", wait_seconds=40)
+    """
+
+    def __init__(self, bootstrap: str, config: Config) -> None:
+        """Connect.
+
+        Raises:
+            HeadgateError: the answers cannot be read.
+        """
+        self._config = config
+        self._found: dict[str, InstanceReport | None] = {}
+        self._changed = threading.Condition()
+        self._following = Following(bootstrap, [config.topic_names.answers], self._take)
+        self._following.await_ready(CONNECT_SECONDS)
+        self._inbox = Publisher(bootstrap)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._following.close()
+        self._inbox.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def report(self, address: str, *, wait_seconds: float) -> InstanceReport | None:
+        """Return what Gate knows of an instance, None if nobody answers in time.
+
+        Raises:
+            HeadgateError: the inbox was not written.
+        """
+        found = self._ask({address: Inspect()}, wait_seconds)
+        return found[0] if found else None
+
+    def count_busy(self, agent_type: str, *, wait_seconds: float) -> int | None:
+        """Return how many instances of a type have work to do, None if not all of Gate answers in
+        time.
+
+        Where there are very many it is a smaller number, but never 0.
+
+        Raises:
+            HeadgateError: the inbox was not written.
+        """
+        keys = shard_keys(agent_type, self._config.kafka.partitions)
+        questions = {key: Inspect(agent_type=agent_type) for key in keys}
+        found = self._ask(questions, wait_seconds)
+        if found is None:
+            return None
+        return sum(max(each.busy_instances, each.truncated) for each in found)
+
+    def _take(self, record: Any) -> None:
+        request_id = (record.key or b"").decode(errors="replace")
+        with self._changed:
+            if request_id in self._found:
+                self._found[request_id] = InstanceReport.FromString(record.value or b"")
+                self._changed.notify_all()
+
+    def _ask(
+        self, questions: Mapping[str, Inspect], wait_seconds: float
+    ) -> list[InstanceReport] | None:
+        """Ask each question at its address; return all answers, None if one is missing in time."""
+        asked = {str(uuid.uuid4()): address for address in questions}
+        deadline = time.monotonic() + wait_seconds
+        with self._changed:
+            self._found |= dict.fromkeys(asked)
+        try:
+            while True:
+                for request_id, address in asked.items():
+                    if self._found[request_id] is None:
+                        question = Inspect(request_id=request_id)
+                        question.MergeFrom(questions[address])
+                        record = InboxRecord(inspect=question).SerializeToString()
+                        self._inbox.send(self._config.topic_names.inbox, address, record).wait()
+                left = deadline - time.monotonic()
+                with self._changed:
+                    if self._changed.wait_for(lambda: self._has(asked), min(AGAIN_SECONDS, left)):
+                        return [report for each in asked if (report := self._found[each])]
+                if left <= AGAIN_SECONDS:
+                    return None
+        finally:
+            with self._changed:
+                for request_id in asked:
+                    del self._found[request_id]
+
+    def _has(self, asked: Mapping[str, str]) -> bool:
+        return all(self._found[each] is not None for each in asked)
+
+
 def inspect(
     bootstrap: str, config: Config, address: str, *, wait_seconds: float
 ) -> InstanceReport | None:
-    """Return what Gate knows of an instance, None if nobody answers in time.
-
-    Raises:
-        HeadgateError: the inbox was not written, or the answers cannot be read.
-    """
-    found = _ask(bootstrap, config, {address: Inspect()}, wait_seconds)
-    return found[address] if found else None
+    """Ask one question: see `Inspector.report`."""
+    with Inspector(bootstrap, config) as inspector:
+        return inspector.report(address, wait_seconds=wait_seconds)
 
 
 def count_busy(
     bootstrap: str, config: Config, agent_type: str, *, wait_seconds: float
 ) -> int | None:
-    """Return how many instances of a type have work to do, None if not all of Gate answers in time.
-
-    Where there are very many it is a smaller number, but never 0.
-
-    Raises:
-        HeadgateError: the inbox was not written, or the answers cannot be read.
-    """
-    keys = shard_keys(agent_type, config.kafka.partitions)
-    questions = {key: Inspect(agent_type=agent_type) for key in keys}
-    found = _ask(bootstrap, config, questions, wait_seconds)
-    if found is None:
-        return None
-    return sum(max(each.busy_instances, each.truncated) for each in found.values())
+    """Ask one question: see `Inspector.count_busy`."""
+    with Inspector(bootstrap, config) as inspector:
+        return inspector.count_busy(agent_type, wait_seconds=wait_seconds)
 
 
 def shard_keys(agent_type: str, shards: int) -> list[str]:
@@ -59,33 +139,3 @@ def shard_keys(agent_type: str, shards: int) -> list[str]:
         if len(found) == shards:
             return [found[shard] for shard in range(shards)]
     raise AssertionError  # counting never ends
-
-
-def _ask(
-    bootstrap: str, config: Config, questions: Mapping[str, Inspect], wait_seconds: float
-) -> dict[str, InstanceReport] | None:
-    """Ask each question at its address; return all answers, None if one is missing in time."""
-    names = config.topic_names
-    asked = {str(uuid.uuid4()): address for address in questions}
-    found: dict[str, InstanceReport] = {}
-    is_complete = threading.Event()
-
-    def look(record: Any) -> None:
-        address = asked.get((record.key or b"").decode(errors="replace"))
-        if address is not None:
-            found[address] = InstanceReport.FromString(record.value or b"")
-            if len(found) == len(asked):
-                is_complete.set()
-
-    deadline = time.monotonic() + wait_seconds
-    with Following(bootstrap, [names.answers], look) as following, Publisher(bootstrap) as inbox:
-        following.await_ready(CONNECT_SECONDS)
-        while not is_complete.is_set() and time.monotonic() < deadline:
-            for request_id, address in asked.items():
-                if address not in found:
-                    question = Inspect(request_id=request_id)
-                    question.MergeFrom(questions[address])
-                    record = InboxRecord(inspect=question)
-                    inbox.send(names.inbox, address, record.SerializeToString()).wait()
-            is_complete.wait(min(AGAIN_SECONDS, max(0.0, deadline - time.monotonic())))
-    return found if is_complete.is_set() else None

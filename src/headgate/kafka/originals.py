@@ -5,6 +5,7 @@ from __future__ import annotations
 from google.protobuf.message import DecodeError
 
 from headgate.config import TopicNames
+from headgate.core import asked
 from headgate.core.signals import event_of
 from headgate.kafka.span import Spans
 from headgate.v1.turn_pb2 import DeadLetter, InboxRecord, ReplayedRecord
@@ -62,5 +63,7 @@ def _inner(value: bytes | None) -> ReplayedRecord | None:
             return ReplayedRecord(event=found.message.event)
         case "signal":
             return ReplayedRecord(event=event_of(found.signal))
+        case "asked":
+            return ReplayedRecord(event=asked.event_of(found.asked))
         case _:
             return None

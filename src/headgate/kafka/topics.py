@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 DAY_MS = 24 * 60 * 60 * 1_000
 # Whoever asked has gone on by then, and a mailbox's fullness is believed for half a minute.
 NOTES_MS = 10 * 60 * 1_000
+# A door that starts anew still has the replies to what was asked within the default dedup window,
+# ten minutes, and a reader that fell behind has time to catch up.
+REPLIES_MS = 60 * 60 * 1_000
 # Key, headers and the batch around a record of limits.max_record.
 ROOM_BYTES = 64 * 1024
 # Kafka's default. Clients gather batches of up to 1 MB: a topic with less refuses them even where
@@ -80,6 +83,7 @@ def plan_topics(config: Config) -> list[TopicPlan]:
         TopicPlan(names.parked, partitions, True, compacted, table),
         TopicPlan(names.answers, 1, True, log, {**size, "retention.ms": str(NOTES_MS)}),
         TopicPlan(names.pressure, 1, True, log, {**size, "retention.ms": str(NOTES_MS)}),
+        TopicPlan(names.replies, 1, True, log, {**size, "retention.ms": str(REPLIES_MS)}),
     ]
     users = [TopicPlan(topic.name, partitions, False, {}, size) for topic in config.topics]
     return own + users

@@ -53,6 +53,12 @@ class Agent(Generic[S]):
     def __init__(
         self, name: str, state: type[Any] = NoState, *, revision: str = "1", summary: str = ""
     ) -> None:
+        """Name an agent type.
+
+        state: the dataclass that each instance has one of.
+        revision: of the code, chosen by you; raise it with each release that a canary is to try.
+        summary: a line for people.
+        """
         if not _NAME.fullmatch(name):
             message = f"agent name {name!r}: use a-z, 0-9, _ and -, at most 63 characters"
             raise DefinitionError(message)

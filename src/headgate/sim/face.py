@@ -17,7 +17,7 @@ from headgate.sim.agents import SimAgent
 from headgate.sim.driver import run_until, settle
 from headgate.sim.sdk import SdkAgent
 from headgate.sim.world import World
-from headgate.v1.agent_pb2 import ADVICE_DEAD_LETTER, LogWindow, State
+from headgate.v1.agent_pb2 import ADVICE_DEAD_LETTER, Event, LogWindow, State
 from headgate.v1.turn_pb2 import (
     AgentSpec,
     Control,
@@ -25,6 +25,7 @@ from headgate.v1.turn_pb2 import (
     DeadLetter,
     HistoryRecord,
     Policy,
+    Reply,
     Signal,
     StoredChunk,
 )
@@ -178,6 +179,25 @@ class HeadgateSim:
         self._sent += 1
         self.world.signal(address, signal_of(name, data, id or f"signal-{self._sent}"))
 
+    def ask(
+        self,
+        address: str,
+        type: str,  # noqa: A002 - CloudEvents calls it so
+        data: Any = None,
+        *,
+        id: str | None = None,  # noqa: A002 - CloudEvents calls it so
+    ) -> Reply | None:
+        """Ask as a front door does; return the reply, None while there is none.
+
+        The same id again asks for the reply to the same request.
+        """
+        self._sent += 1
+        asked = asked_of(type, data, id or f"asked-{self._sent}")
+        self.world.ask(address, asked)
+        self.run()
+        value = self.world.sinks.replies.get((address, asked.id))
+        return None if value is None else Reply.FromString(value)
+
     # ---------------------------------------------------------------------------- time and faults
 
     def run(self) -> None:
@@ -280,6 +300,16 @@ def signal_of(name: str, data: Any, signal_id: str) -> Signal:
     elif data is not None:
         signal.data = json.dumps(data).encode()
     return signal
+
+
+def asked_of(event_type: str, data: Any, request_id: str) -> Event:
+    """Return what a front door is asked: data as JSON, or bytes."""
+    event = Event(id=request_id, type=event_type)
+    if isinstance(data, bytes):
+        event.data, event.datacontenttype = data, "application/octet-stream"
+    elif data is not None:
+        event.data = json.dumps(data).encode()
+    return event
 
 
 def decoded(raw: bytes) -> Any:

@@ -15,6 +15,7 @@ from headgate.core.model import (
     Parking,
     Post,
     RecordHistory,
+    Replied,
     SendRequest,
     Surroundings,
     TimerFired,
@@ -46,6 +47,8 @@ class Sinks:
     history: Sink[Emitted] = field(default_factory=Sink)
     letters: Sink[DeadLetter] = field(default_factory=Sink)
     parked: Sink[Emitted] = field(default_factory=Sink)
+    # By address and request; replies wait for no checkpoint, and are the same each time.
+    replies: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def commit(self) -> None:
         """Commit all, as one checkpoint does."""
@@ -103,6 +106,8 @@ class Gate:
                     self.sinks.parked.write(Emitted(address, value))
                 case Post(receiver, value):
                     self.post(receiver, value)
+                case Replied(request_id, value):
+                    self.sinks.replies[address, request_id] = value
                 case _ as never:
                     assert_never(never)
         self._pass_on(address, requests, is_turn=transition.note == "applied")

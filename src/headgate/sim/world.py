@@ -190,6 +190,10 @@ class World:
         """Append a signal to the inbox."""
         self._put(address, InboxRecord(signal=signal).SerializeToString())
 
+    def ask(self, address: str, asked: Event) -> None:
+        """Append to the inbox what a front door is asked."""
+        self._put(address, InboxRecord(asked=asked).SerializeToString())
+
     def deliver(self) -> bool:
         """Let the inbox take the next message that was posted; False if there is none."""
         return self._take(self.posted)

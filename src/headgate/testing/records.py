@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
 from headgate.config import Config
+from headgate.core.asked import is_answer
 from headgate.core.identity import address_of
 from headgate.core.messages import message_id
 from headgate.kafka.follow import Following
@@ -108,6 +109,8 @@ class Records:
 
     def _note_messages(self, address: str, outcome: Outcome) -> None:
         for index, message in enumerate(outcome.messages):
+            if is_answer(message):
+                continue
             receiver = address_of(message.agent_type, message.key)
             name = message_id(address, outcome.turn, index)
             self.posted.setdefault(receiver, []).append(name)

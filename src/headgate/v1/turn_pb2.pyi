@@ -279,18 +279,20 @@ class Controlled(_message.Message):
     def __init__(self, verb: _Optional[_Union[Controlled.Verb, str]] = ..., control_id: _Optional[str] = ..., reason: _Optional[str] = ..., dead_letter: _Optional[_Union[DeadLetter, _Mapping]] = ...) -> None: ...
 
 class InboxRecord(_message.Message):
-    __slots__ = ("message", "control", "replayed", "inspect", "signal")
+    __slots__ = ("message", "control", "replayed", "inspect", "signal", "asked")
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     CONTROL_FIELD_NUMBER: _ClassVar[int]
     REPLAYED_FIELD_NUMBER: _ClassVar[int]
     INSPECT_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    ASKED_FIELD_NUMBER: _ClassVar[int]
     message: AgentMessage
     control: Control
     replayed: ReplayedRecord
     inspect: Inspect
     signal: Signal
-    def __init__(self, message: _Optional[_Union[AgentMessage, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., replayed: _Optional[_Union[ReplayedRecord, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ...) -> None: ...
+    asked: _agent_pb2.Event
+    def __init__(self, message: _Optional[_Union[AgentMessage, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., replayed: _Optional[_Union[ReplayedRecord, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., asked: _Optional[_Union[_agent_pb2.Event, _Mapping]] = ...) -> None: ...
 
 class Signal(_message.Message):
     __slots__ = ("signal_id", "name", "data", "datacontenttype")
@@ -455,6 +457,40 @@ class InstanceReport(_message.Message):
     waiting: _containers.RepeatedCompositeFieldContainer[_agent_pb2.Event]
     busy_instances: int
     def __init__(self, address: _Optional[str] = ..., now_ms: _Optional[int] = ..., control: _Optional[_Union[StoredControl, _Mapping]] = ..., problem: _Optional[str] = ..., state: _Optional[_Union[_agent_pb2.State, _Mapping]] = ..., truncated: bool = ..., waiting: _Optional[_Iterable[_Union[_agent_pb2.Event, _Mapping]]] = ..., busy_instances: _Optional[int] = ...) -> None: ...
+
+class Reply(_message.Message):
+    __slots__ = ("address", "request_id", "turn", "at_us", "answer", "given_up", "message", "outputs", "truncated", "schema_version")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TURN_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    GIVEN_UP_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    request_id: str
+    turn: int
+    at_us: int
+    answer: Answer
+    given_up: str
+    message: str
+    outputs: _containers.RepeatedScalarFieldContainer[bytes]
+    truncated: bool
+    schema_version: int
+    def __init__(self, address: _Optional[str] = ..., request_id: _Optional[str] = ..., turn: _Optional[int] = ..., at_us: _Optional[int] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., given_up: _Optional[str] = ..., message: _Optional[str] = ..., outputs: _Optional[_Iterable[bytes]] = ..., truncated: bool = ..., schema_version: _Optional[int] = ...) -> None: ...
+
+class Answer(_message.Message):
+    __slots__ = ("data", "datacontenttype", "refused")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    DATACONTENTTYPE_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    datacontenttype: str
+    refused: str
+    def __init__(self, data: _Optional[bytes] = ..., datacontenttype: _Optional[str] = ..., refused: _Optional[str] = ...) -> None: ...
 
 class SettledLetter(_message.Message):
     __slots__ = ("fate", "at_ms", "reason", "schema_version")

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from headgate.cli import app
-from headgate.cli.control import WAIT_SECONDS, AddressError, NotAppliedError
+from headgate.cli import app, instance_views
+from headgate.cli.control import WAIT_SECONDS, AddressError, NotAppliedError, NothingToDoError
 from headgate.cli.look import plain
 from headgate.kafka import controls
-from headgate.v1.turn_pb2 import HistoryRecord, Outcome
+from headgate.v1.turn_pb2 import HistoryRecord, InFlight, InstanceReport, Outcome, StoredControl
 
 Sent = list[dict[str, Any]]
+
+BUSY = StoredControl(turn=6, mailbox_tail=1, attempts=1, in_flight=InFlight())
 
 
 @pytest.fixture
@@ -27,7 +29,11 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
         is_applied = more["wait_seconds"] and address != "absent/1"
         return "c-1", HistoryRecord(outcome=Outcome(turn=7)) if is_applied else None
 
+    def ask(broker: object, address: str) -> InstanceReport:
+        return InstanceReport() if address == "never/1" else InstanceReport(control=BUSY)
+
     monkeypatch.setattr(controls, "send_control", send)
+    monkeypatch.setattr(instance_views, "ask", ask)
     return made
 
 
@@ -37,6 +43,13 @@ def headgate(*arguments: str) -> Any:
     if ran.exception is not None:
         raise ran.exception
     return json.loads(ran.stdout)
+
+
+@pytest.mark.parametrize("verb", ["resume", "skip", "cancel", "reset"])
+def test_a_mistyped_key_is_refused_before_it_makes_an_instance(sent: Sent, verb: str) -> None:
+    with pytest.raises(NothingToDoError, match="never/1 never was: mind the key"):
+        headgate(verb, "never/1")
+    assert sent == []
 
 
 @pytest.mark.parametrize("verb", ["resume", "skip", "cancel", "reset", "park"])

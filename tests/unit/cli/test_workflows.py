@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from headgate.cli import app, workflows
 from headgate.cli.control import AddressError
-from headgate.cli.workflow_views import workflow_view
 from headgate.cli.workflows import NoResultError, NotEndedError
 from headgate.kafka import signals
+from headgate.kafka.workflow_views import workflow_view
 from headgate.v1.agent_pb2 import FAILURE_CODE_TERMINAL
 from headgate.v1.turn_pb2 import InstanceReport, Signal
 
