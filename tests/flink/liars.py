@@ -49,12 +49,19 @@ def broken_json(request: pb.TurnRequest) -> bytes:
     return _reply(request, outputs=[pb.Output(type="lie", data=b"{not json")])
 
 
+def another_age(request: pb.TurnRequest) -> bytes:
+    """Ask for a retry after more time than there is."""
+    failed = pb.Failure(retry_after_ms=2**62)
+    return _reply(request, completed=None, taken_event_ids=[], failed=failed)
+
+
 LIARS: dict[str, Lie] = {
     "noise": noise,
     "nothing": nothing,
     "wrong-base": wrong_base,
     "wrong-events": wrong_events,
     "broken-json": broken_json,
+    "another-age": another_age,
 }
 
 

@@ -211,7 +211,7 @@ WRONG = [
         "would travel readable to 'far.away:7070'",
     ),
     (VALID + "policy.burst = 3", 8, "agents.order.policy", "name both"),
-    (VALID + "policy.rate = 0.0", 8, "agents.order.policy.rate", "greater than 0"),
+    (VALID + "policy.rate = 0.0", 8, "agents.order.policy.rate", "0.001"),
     (VALID + "policy.concurrency = 0", 8, "agents.order.policy.concurrency", "or equal to 1"),
     (
         VALID + "policy.breaker.pause_max = '1ms'",

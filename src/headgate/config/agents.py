@@ -15,7 +15,7 @@ from headgate.config.connections import (
     TokenConfig,
 )
 from headgate.config.durations import format_duration
-from headgate.config.fields import Count, CountOrZero, Duration, Section, Size
+from headgate.config.fields import Count, Duration, Section, Size
 
 _HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 _HIGHEST_PORT = 65_535
@@ -82,12 +82,12 @@ class PolicyConfig(Section):
     """
 
     deadline: Duration = timedelta(seconds=30)
-    max_attempts: Count = 5
+    max_attempts: Annotated[Count, Field(le=2**31 - 1)] = 5
     backoff: BackoffConfig = BackoffConfig()
     max_batch: Annotated[Count, Field(le=10_000)] = 64
     on_exhausted: Literal["dead_letter", "park"] = "dead_letter"
     max_state: Size = 4_000_000
-    log_window: CountOrZero = 1_000
+    log_window: Annotated[Count, Field(le=1_000_000)] = 1_000
     state_ttl: Annotated[Duration, Field(ge=timedelta(seconds=1))] | None = None
     mailbox_limit: Annotated[Count, Field(le=2**31 - 1)] | None = None
     on_full: Literal["dead_letter", "hold_back"] = "dead_letter"

@@ -91,6 +91,6 @@ class BreakerConfig(Section):
         return self
 
 
-Rate = Annotated[float, Field(gt=0, le=1e6, strict=True, allow_inf_nan=False)]
+Rate = Annotated[float, Field(ge=0.001, le=1e6, strict=True, allow_inf_nan=False)]
 Burst = Annotated[Count, Field(le=1_000_000)]
 Concurrency = Annotated[Count, Field(le=1_000_000)]

@@ -42,12 +42,22 @@ def fault_of(event: Event) -> str:
 
 def event_of(asked: Event) -> Event:
     """Return the event that its instance is to take; its origin is not set."""
-    event = Event()
-    event.CopyFrom(asked)
-    event.source = SOURCE
-    event.has_id = True
-    event.fingerprint = event_fingerprint(SOURCE, event.id)
-    event.correlation_id = event.correlation_id or event.id
+    # Made anew: what else stands in it is Headgate's to say.
+    event = Event(
+        id=asked.id,
+        source=SOURCE,
+        type=asked.type,
+        subject=asked.subject,
+        time_us=asked.time_us,
+        datacontenttype=asked.datacontenttype,
+        dataschema=asked.dataschema,
+        data=asked.data,
+        extensions=asked.extensions,
+        traceparent=asked.traceparent,
+        correlation_id=asked.correlation_id or asked.id,
+        fingerprint=event_fingerprint(SOURCE, asked.id),
+        has_id=True,
+    )
     event.extensions["replyto"] = f"{DOOR}/{event.id}"
     event.extensions["callid"] = event.id
     return event

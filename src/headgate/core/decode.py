@@ -105,8 +105,12 @@ def decode(record: Record, rule: TopicRule) -> Decoded | DeadLetter:
 
 def _decode(record: Record, rule: TopicRule) -> Decoded:
     value = record.value or b""
-    if len(value) > rule.max_bytes:
-        msg = f"value has {len(value)} bytes, limits.max_record allows {rule.max_bytes}; send less"
+    headers = sum(len(name) + len(content or b"") for name, content in record.headers.items())
+    if len(value) + headers > rule.max_bytes:
+        msg = (
+            f"value and headers have {len(value)} and {headers} bytes, limits.max_record allows "
+            f"{rule.max_bytes}; send less"
+        )
         raise _UnreadableError(reason="too_large", message=msg)
     topic, partition, offset = record.topic, record.partition, record.offset
     document: Any = None

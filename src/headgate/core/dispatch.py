@@ -205,21 +205,21 @@ def _add_head_events(instance: Instance, count: int, request: TurnRequest) -> li
 
 
 def _add_state(instance: Instance, request: TurnRequest, log_window: int) -> int:
-    """Add values and the newest items of lists; return the bytes of all there are."""
+    """Add values and the newest items of lists; return the bytes of all there are, and of names."""
     sizes, lists = instance.control.values, instance.control.logs
     total = 0
     if sizes:
         values = request.state.values
         for name in sizes:
             values[name] = instance.get(f"v{name}") or b""
-            total += sizes[name]
+            total += len(name) + sizes[name]
     if lists:
         logs = request.state.logs
         for name in lists:
             log, window = lists[name], logs[name]
             window.length = log.length
             window.items.extend(instance.log_tail(name, log_window))
-            total += log.bytes
+            total += len(name) + log.bytes
     return total
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from headgate.core import asked
+from headgate.core.bounds import fault_of_time
+from headgate.core.decode import MAX_ATTRIBUTE_CHARS
+from headgate.core.letters import MESSAGE_CHARS
 from headgate.core.model import ControlArrived, EventArrived, MessageArrived
 from headgate.core.signals import event_of
 from headgate.v1.agent_pb2 import Origin
-from headgate.v1.turn_pb2 import InboxRecord
+from headgate.v1.turn_pb2 import Controlled, InboxRecord
+
+_VERBS = frozenset(Controlled.Verb.values()) - {Controlled.VERB_UNSPECIFIED}
 
 
 def arrived(
@@ -19,6 +24,8 @@ def arrived(
     match found.WhichOneof("kind"):
         case "message":
             message = found.message
+            if fault_of_time(message.at_us, "at"):
+                return None
             message.event.origin.CopyFrom(place)
             # Whoever wrote it: a turn that takes it is dated after the one that sent it.
             message.event.at_us = message.at_us
@@ -36,6 +43,12 @@ def arrived(
             event.origin.CopyFrom(place)
             return EventArrived(event)
         case "control":
-            return ControlArrived(found.control)
+            control = found.control
+            known = control.verb in _VERBS and len(control.control_id) <= MAX_ATTRIBUTE_CHARS
+            if not known:
+                return None
+            # It becomes part of an outcome, which must fit a record.
+            control.reason = control.reason[:MESSAGE_CHARS]
+            return ControlArrived(control)
         case _:
             return None

@@ -11,6 +11,9 @@ was."""
 
 MESSAGE_CHARS = 4_096
 
+HEADERS_BYTES = 64 * 1024
+"""Most of a record's headers that a dead letter keeps: there may be a hundred thousand of them."""
+
 
 def letter_for_event(
     event: Event,
@@ -67,8 +70,15 @@ def letter_for_record(
     letter.origin.partition = partition
     letter.origin.offset = offset
     letter.origin.timestamp_ms = timestamp_ms
+    left = HEADERS_BYTES
     for name, content in (headers or {}).items():
-        letter.record_headers[name] = (content or b"")[:MESSAGE_CHARS]
+        kept = (content or b"")[:MESSAGE_CHARS]
+        # With what protobuf needs around an entry.
+        left -= len(name.encode()) + len(kept) + 16
+        if left < 0:
+            letter.truncated = True
+            break
+        letter.record_headers[name] = kept
     return letter
 
 

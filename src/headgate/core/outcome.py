@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from json import JSONDecoder
 
 from headgate.core import plans, render
+from headgate.core.bounds import MOST_PARTS, fault_of_wait
 from headgate.core.extensions import fault_of_extensions
 from headgate.core.identity import address_of, digest
 from headgate.core.letters import LETTER_BYTES, letter_for_event
@@ -39,6 +40,9 @@ ATTRIBUTE_GROWTH = 6
 ENVELOPE_BYTES = 32_768
 """Room left for what a record holds besides payloads: ids of 1,024 characters at most, each perhaps
 escaped sixfold in JSON, positions, CloudEvents attributes."""
+
+
+_CODES = frozenset(FailureCode.values())
 
 
 def _refuse(constant: str) -> None:
@@ -122,12 +126,18 @@ def fault_of(request: TurnRequest, reply: TurnReply) -> str:
     # iterating takes, which ends in an exception each time.
     asked = [event.id for event in request.events[:]]
     taken = reply.taken_event_ids[:]
+    parts = len(reply.mutations) + len(reply.outputs) + len(reply.messages) + len(reply.timers)
+    if parts > MOST_PARTS:
+        return f"reply has {parts} mutations, outputs, messages and timers; at most {MOST_PARTS}"
     result = reply.WhichOneof("result")
     if result is None:
         return "reply has neither completed nor failed"
     if result == "completed" and taken != asked:
         return f"reply completes events {taken[:3]}, the request had {asked[:3]}"
     if result == "failed":
+        wrong = fault_of_wait(reply.failed.retry_after_ms, "retry_after")
+        if wrong:
+            return f"the reply's {wrong}"
         if taken != asked[: len(taken)] or len(taken) == len(asked):
             return f"failed reply takes {taken[:3]}, not a proper prefix of {asked[:3]}"
         if reply.failed.event_id not in {"", asked[len(taken)]}:
@@ -212,16 +222,33 @@ def _too_large(call: Call, reply: TurnReply, max_record_bytes: int) -> str:
         return large
     limit = call.policy.max_state_bytes
     if limit:
-        added = sum(len(m.set) + len(m.append) for m in reply.mutations)
-        replaced = sum(
-            len(call.request.state.values.get(m.name, b""))
-            for m in reply.mutations
-            if m.WhichOneof("change") in {"set", "delete"}
-        )
-        total = call.state_bytes + added - replaced
-        if total > limit and added > replaced:
+        grown = _growth(call, reply)
+        total = call.state_bytes + grown
+        if total > limit and grown > 0:
             return f"state would have {total} bytes; policy max_state allows {limit}"
     return ""
+
+
+def _growth(call: Call, reply: TurnReply) -> int:
+    """Return by how many bytes a reply makes its instance's state grow, names included.
+
+    Of a list that is deleted only the part that travelled is known: less is taken off, not more.
+    """
+    state = call.request.state
+    values = {name: len(name) + len(value) for name, value in state.values.items()}
+    lists = {name: len(name) + sum(map(len, window.items)) for name, window in state.logs.items()}
+    before = sum(values.values()) + sum(lists.values())
+    for mutation in reply.mutations[:]:
+        name = mutation.name
+        match mutation.WhichOneof("change"):
+            case "set":
+                values[name] = len(name) + len(mutation.set)
+            case "append":
+                lists[name] = lists.get(name, len(name)) + len(mutation.append)
+            case _:
+                values.pop(name, None)
+                lists.pop(name, None)
+    return sum(values.values()) + sum(lists.values()) - before
 
 
 def _fail(outcome: Outcome, call: Call, failure: Failure, *, prefix: int) -> None:
@@ -243,7 +270,8 @@ def _fail(outcome: Outcome, call: Call, failure: Failure, *, prefix: int) -> Non
         call.policy, failure, attempt=attempt, batch=len(request.events), seed=seed
     )
     code = failure.code
-    if code == FAILURE_CODE_UNSPECIFIED:
+    if code == FAILURE_CODE_UNSPECIFIED or code not in _CODES:
+        # An SDK that is newer than this Headgate may know more kinds of failure.
         code = FAILURE_CODE_AGENT_ERROR
     message = failure.message[:MESSAGE_CHARS]
     failed = Failed(code=code, message=message, names_event=bool(failure.event_id), batch=batch)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from headgate.core.asked import REPLY_BYTES, is_answer
+from headgate.core.bounds import LATEST_US, LONGEST_MS
 from headgate.core.decode import MAX_ATTRIBUTE_CHARS, MAX_KEY_CHARS
 from headgate.core.extensions import fault_of_extensions
 from headgate.core.own_types import OWN_TYPES
@@ -16,11 +17,6 @@ from headgate.v1.agent_pb2 import Message, TimerChange, TurnReply
 AGENT_TYPE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 NAME_CHARS = 255
 """Of a name that an agent gives: a timer's, a value's, a list's."""
-
-LONGEST_MS = 100 * 366 * 86_400_000
-LATEST_US = 221_845_392_000_000_000
-"""100 years, and the year 9000. Added up they stay far below what 64 bits hold, and below the last
-year that a timestamp of CloudEvents can name."""
 
 
 def fault_of(reply: TurnReply) -> str:

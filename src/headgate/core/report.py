@@ -10,6 +10,9 @@ from headgate.v1.turn_pb2 import InstanceReport
 STATE_BYTES = 256 * 1024
 """Of values and lists. An answer must fit a record; whoever needs it all reads the history."""
 
+REPORT_BYTES = 640 * 1024
+"""Most of a report. Of one that is larger the names are left out, of which there may be many."""
+
 SHOWN_EVENTS = 20
 SHOWN_ITEMS = 20
 
@@ -33,12 +36,16 @@ def report(snapshot: Snapshot, now_ms: int) -> InstanceReport:
     for seq in range(head, min(tail, head + SHOWN_EVENTS)):
         event = made.waiting.add()
         event.CopyFrom(_without_data(instance.peek(seq)))
+    if made.ByteSize() > REPORT_BYTES:
+        made.truncated = True
+        for part in ("values", "logs", "timers", "progress"):
+            made.control.ClearField(part)
     return made
 
 
 def _add_values(instance: Instance, made: InstanceReport, room: int) -> int:
     for name in sorted(instance.control.values):
-        size = instance.control.values[name]
+        size = len(name) + instance.control.values[name]
         if size > room:
             made.truncated = True
             continue
@@ -49,6 +56,10 @@ def _add_values(instance: Instance, made: InstanceReport, room: int) -> int:
 
 def _add_lists(instance: Instance, made: InstanceReport, room: int) -> None:
     for name in sorted(instance.control.logs):
+        room -= len(name)
+        if room < 0:
+            made.truncated = True
+            break
         window = made.state.logs[name]
         window.length = instance.control.logs[name].length
         items = instance.log_tail(name, SHOWN_ITEMS)
@@ -60,5 +71,6 @@ def _add_lists(instance: Instance, made: InstanceReport, room: int) -> None:
 
 
 def _without_data(event: Event) -> Event:
-    event.ClearField("data")
+    for part in ("data", "extensions", "dataschema", "traceparent"):
+        event.ClearField(part)
     return event

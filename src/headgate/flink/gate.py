@@ -17,6 +17,7 @@ from pyflink.datastream import RuntimeContext
 from pyflink.datastream.functions import KeyedCoProcessFunction
 
 from headgate.core.batch import records_in
+from headgate.core.bounds import fault_of_outcome
 from headgate.core.codec import StateVersionError
 from headgate.core.dispatch import rests_until
 from headgate.core.full import holds_back
@@ -182,12 +183,14 @@ class Gate(KeyedCoProcessFunction):
                 _, _, partition, offset, appended_ms = journaled
                 outcome = record.outcome
                 address = f"{outcome.agent_type}/{outcome.key}"
-                if shard.is_of(address, len(self._settings.shard_keys)):
+                problem = fault_of_outcome(outcome)
+                if not shard.is_of(address, len(self._settings.shard_keys)):
+                    problem = f"it names {address}, whose outcomes belong to another partition"
+                if problem:
+                    self._set_aside(journaled, problem)
+                else:
                     read = OutcomeRead(outcome, raw, appended_ms, partition, offset)
                     self._step(shard, address, read)
-                else:
-                    problem = f"it names {address}, whose outcomes belong to another partition"
-                    self._set_aside(journaled, problem)
             case _:
                 self._set_aside(journaled, "it is neither an outcome nor a tick")
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from google.protobuf.message import DecodeError
 
+from headgate.core.bounds import fault_of_time
 from headgate.core.decode import Record
+from headgate.core.identity import split_address
 from headgate.core.inbox import arrived
 from headgate.core.letters import letter_for_record
 from headgate.core.model import ControlArrived, EventArrived, MessageArrived
@@ -51,6 +53,11 @@ class Inbox(Arrivals):
         return given
 
     def _replayed(self, given: ReplayedRecord, brought: Record) -> list[GateInput] | DeadLetter:
+        fault = fault_of_time(given.event.at_us, "its event's time")
+        if given.address and not all(split_address(given.address)):
+            fault = f"{given.address!r} is no address"
+        if fault:
+            return _bad(brought, fault)
         made = read_again(given, brought, self._rules)
         if isinstance(made, DeadLetter):
             return made

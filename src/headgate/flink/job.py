@@ -25,6 +25,7 @@ from headgate.flink.invoke import Invoke, InvokeSettings
 from headgate.flink.outputs import Topics
 from headgate.flink.rows import BYTES, KEY_TYPE, KEYED_ROW, OUTPUT
 from headgate.flink.shards import shard_keys
+from headgate.kafka.topics import message_bytes
 from headgate.kafka.transactions import transactional_id_prefix
 
 REQUESTS = "SELECT f2 FROM headgate_gate WHERE f0 = ''"
@@ -90,6 +91,7 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         topics=[names.outbox, names.history, names.dead_letters, names.parked],
         prefix=transactional_id_prefix(config.job.name),
         timeout_ms=int(config.job.transaction_timeout.total_seconds() * 1000),
+        request_bytes=message_bytes(config),
     )
     sinks.at_least_once(
         tables,
@@ -97,6 +99,7 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         tables.sql_query(MESSAGES.format(inbox=names.inbox, replies=names.replies)),
         bootstrap=bootstrap,
         topics=[names.inbox, names.replies],
+        request_bytes=message_bytes(config),
     )
     statements.attach_as_datastream()
 

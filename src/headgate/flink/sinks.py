@@ -25,12 +25,13 @@ def exactly_once(
     topics: list[str],
     prefix: str,
     timeout_ms: int,
+    request_bytes: int,
 ) -> None:
     """Write rows (topic, key, value), visible under read_committed once a checkpoint is done.
 
     The partition is Kafka's default for the key: murmur2 of the address, as everywhere.
     """
-    options = _options(bootstrap, topics) | {
+    options = _options(bootstrap, topics, request_bytes) | {
         "sink.delivery-guarantee": "exactly-once",
         "sink.transactional-id-prefix": prefix,
         # A bounded pool of ids, listed at the broker after a restart: what hangs is found and
@@ -54,6 +55,7 @@ def at_least_once(
     *,
     bootstrap: str,
     topics: list[str],
+    request_bytes: int,
 ) -> None:
     """Write rows (topic, key, value) to inbox and replies as they come: neither messages nor front
     doors wait for a checkpoint.
@@ -62,7 +64,7 @@ def at_least_once(
     be as parallel as Gate and forward from it: two writers would mix up the order of a sender's
     messages.
     """
-    options = _options(bootstrap, topics) | {
+    options = _options(bootstrap, topics, request_bytes) | {
         "sink.delivery-guarantee": "at-least-once",
         "properties.acks": "all",
         "properties.enable.idempotence": "true",
@@ -74,8 +76,10 @@ def at_least_once(
     statements.add_insert("headgate_inbox_out", records)
 
 
-def _options(bootstrap: str, topics: list[str]) -> dict[str, str]:
+def _options(bootstrap: str, topics: list[str], request_bytes: int) -> dict[str, str]:
     return {
+        # Kafka's default is 1 MB, whatever the topics take.
+        "properties.max.request.size": str(request_bytes),
         "connector": "kafka",
         "topic": ";".join(topics),
         "properties.bootstrap.servers": bootstrap,

@@ -84,10 +84,10 @@ class KafkaJournal:
             raise JournalLostError(msg) from error
 
     def note(self, topic: str, key: bytes, value: bytes) -> None:
-        """Write a record beside the journal; one that finds the queue full is let go."""
+        """Write a record beside the journal; one that cannot be written is let go."""
         self._taken_bytes += len(value)
         try:
-            self._producer.produce(topic, value, key, on_delivery=self._delivered)
+            self._producer.produce(topic, value, key, on_delivery=self._noted)
         except (BufferError, KafkaException) as error:
             self._delivered_bytes += len(value)
             log.warning("nothing was written to %s: %s", topic, error)
@@ -114,6 +114,12 @@ class KafkaJournal:
         self._delivered_bytes += len(message.value() or b"")
         if error is not None:
             self._failed(error)
+
+    def _noted(self, error: KafkaError | None, message: Message) -> None:
+        # Whatever was wrong with a note, the journal is not.
+        self._delivered_bytes += len(message.value() or b"")
+        if error is not None:
+            log.warning("nothing was written to %s: %s", message.topic(), error.str())
 
     def _failed(self, error: KafkaError) -> None:
         if error.fatal() or error.code() in {

@@ -6,6 +6,7 @@ import json
 from base64 import b64encode
 from typing import Any
 
+from headgate.core.bounds import fault_of_time
 from headgate.core.identity import address_of
 from headgate.core.render import rfc3339
 from headgate.v1.agent_pb2 import FailureCode, Message, Mutation, Origin, Output, TimerChange, Usage
@@ -28,7 +29,7 @@ def outcome_view(outcome: Outcome) -> dict[str, Any]:
             shown["failure"] = _failure(outcome.failed)
         case "controlled":
             shown["control"] = {
-                "verb": Controlled.Verb.Name(outcome.controlled.verb).lower(),
+                "verb": verb_name(outcome.controlled.verb),
                 "control_id": outcome.controlled.control_id,
                 "reason": outcome.controlled.reason,
             }
@@ -39,8 +40,8 @@ def outcome_view(outcome: Outcome) -> dict[str, Any]:
         "timers": [_timer(timer) for timer in outcome.timers],
         "usage": [_usage(usage) for usage in outcome.usage],
         "revision": outcome.revision,
-        "called": rfc3339(outcome.called_us) if outcome.called_us else "",
-        "answered": rfc3339(outcome.answered_us) if outcome.answered_us else "",
+        "called": _moment(outcome.called_us),
+        "answered": _moment(outcome.answered_us),
         "call_ms": (outcome.answered_us - outcome.called_us) / 1_000 if outcome.called_us else 0,
         "traceparent": outcome.traceparent,
     }
@@ -68,6 +69,18 @@ def data_of(name: str, raw: bytes, *, is_text: bool = False) -> dict[str, Any]:
 def place_of(origin: Origin) -> dict[str, Any]:
     """Return a position in Kafka."""
     return {"topic": origin.topic, "partition": origin.partition, "offset": origin.offset}
+
+
+def verb_name(verb: int) -> str:
+    """Return a control's name as people write it; a number that is unknown stays one."""
+    return Controlled.Verb.Name(verb).lower() if verb in Controlled.Verb.values() else str(verb)
+
+
+def _moment(us: int) -> str:
+    """Return a time of the writer's clock; a number that is none stays one."""
+    if fault_of_time(us, ""):
+        return str(us)
+    return rfc3339(us) if us else ""
 
 
 def code_name(code: int) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from headgate.core.render import rfc3339
-from headgate.kafka.outcomes import code_name, data_of
-from headgate.v1.turn_pb2 import Controlled, InstanceReport, ParkedInstance, StoredControl
+from headgate.kafka.outcomes import code_name, data_of, verb_name
+from headgate.v1.turn_pb2 import InstanceReport, ParkedInstance, StoredControl
 
 
 def parked_view(address: str, parked: ParkedInstance) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def report_view(found: InstanceReport) -> dict[str, Any]:
             name: "due, waits" if timer.fired else rfc3339(timer.due_us)
             for name, timer in sorted(control.timers.items())
         },
-        "controls": [Controlled.Verb.Name(each.verb).lower() for each in control.pending_controls],
+        "controls": [verb_name(each.verb) for each in control.pending_controls],
         "values": {
             name: next(iter(data_of("value", found.state.values[name]).values()))
             for name in sorted(found.state.values)

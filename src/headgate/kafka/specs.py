@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 
 from headgate.config import AgentConfig, Config, LimitsConfig, PolicyConfig, RouteConfig
 from headgate.config.connections import BreakerConfig
+from headgate.core.bounds import fault_of_policy
 from headgate.core.patterns import compile_pattern
 from headgate.v1.agent_pb2 import ADVICE_DEAD_LETTER, ADVICE_PARK
 from headgate.v1.connection_pb2 import WIRE_A2A, WIRE_HEADGATE, CallLimits, Connection
@@ -114,6 +115,9 @@ def read_spec(key: bytes | None, value: bytes) -> AgentSpec | str:
         return f"its schema version {spec.schema_version} is newer than this Headgate"
     if not name or spec.type != name:
         return f"its key {name!r} is not its type {spec.type!r}"
+    wrong = fault_of_policy(spec.policy)
+    if wrong:
+        return f"its policy's {wrong}"
     try:
         for route in spec.routes:
             compile_pattern(route.type or "*")

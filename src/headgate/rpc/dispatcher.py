@@ -24,7 +24,7 @@ from headgate.core.outcome import failed_reply, outcome_of
 from headgate.rpc.endpoint import EndpointLimits
 from headgate.rpc.pending import Pending
 from headgate.rpc.pools import Pools
-from headgate.v1.agent_pb2 import FAILURE_CODE_UNKNOWN_AGENT, TurnReply
+from headgate.v1.agent_pb2 import FAILURE_CODE_BAD_REPLY, FAILURE_CODE_UNKNOWN_AGENT, TurnReply
 from headgate.v1.turn_pb2 import Call, Decision, Hello, InvokeRequest, JournalRecord, Tick
 
 log = logging.getLogger(__name__)
@@ -158,6 +158,19 @@ class Dispatcher:
         self._journal_reply(pending.call, pending.called_us, reply)
 
     def _journal_reply(self, call: Call, called_us: int, reply: TurnReply) -> None:
+        try:
+            record = self._judge(call, called_us, reply)
+        except Exception as error:
+            # A bug. Its turn fails by policy, in sight, instead of being under way for ever.
+            log.exception("the reply to %s cannot be judged", call.request.request_id.hex())
+            wrong = f"the reply cannot be judged: {type(error).__name__}: {error}"
+            failed = failed_reply(call.request, FAILURE_CODE_BAD_REPLY, wrong)
+            record = self._judge(call, called_us, failed)
+        name = call.request.request_id
+        self._under_way.discard(name)
+        self._write(name, record, call.partition)
+
+    def _judge(self, call: Call, called_us: int, reply: TurnReply) -> JournalRecord:
         record = JournalRecord()
         outcome_of(
             call,
@@ -168,9 +181,7 @@ class Dispatcher:
             max_record_bytes=self._limits.record_bytes,
             into=record.outcome,
         )
-        name = call.request.request_id
-        self._under_way.discard(name)
-        self._write(name, record, call.partition)
+        return record
 
     def _dropped(self, pending: Pending) -> None:
         self._under_way.discard(pending.name)

@@ -17,6 +17,7 @@ from headgate.kafka.table import Shown
 from headgate.v1.turn_pb2 import (
     AgentSpec,
     Control,
+    Controlled,
     GateInput,
     InboxRecord,
     ReplayedRecord,
@@ -83,7 +84,7 @@ def test_an_event_for_nobody_and_one_that_is_none_are_set_aside(readers: Readers
 
 def test_a_control_needs_no_route_and_no_registry(readers: Readers) -> None:
     readers["inbox"]._router = None  # type: ignore[assignment]
-    wish = InboxRecord(control=Control(control_id="c"))
+    wish = InboxRecord(control=Control(control_id="c", verb=Controlled.RESUME))
     [found] = take(readers, "inbox", b"nobody/17", wish.SerializeToString())
     assert (found.address, found.control.control_id) == ("nobody/17", "c")
     [bad] = take(readers, "inbox", b"no-address", wish.SerializeToString())

@@ -28,16 +28,27 @@ so that a task that is only long never costs an attempt."""
 
 def look_of(request: TurnRequest) -> str:
     """Return the id of the task that a turn only asks for: it is its timer's. "" of any other."""
+    return _look(request)[0]
+
+
+def _look(request: TurnRequest) -> tuple[str, int]:
+    """Return task and pause of the timer that the turn is about; "" and 0 if it is about another,
+    be it one of that name that an agent on another wire has left.
+    """
     event = request.events[0]
-    is_look = event.type == TIMER and event.subject.startswith(NAME)
-    return json.loads(event.data)["task"] if is_look else ""
+    if event.type != TIMER or not event.subject.startswith(NAME):
+        return "", 0
+    try:
+        data = json.loads(event.data)
+        return str(data["task"]), int(data["pause_ms"])
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        return "", 0
 
 
 def look_again(request: TurnRequest, task: str) -> TimerChange:
     """Return the timer of the next look at a task."""
-    pause_ms = FIRST_LOOK_MS
-    if look_of(request):
-        pause_ms = min(2 * json.loads(request.events[0].data)["pause_ms"], LAST_LOOK_MS)
+    before, pause_ms = _look(request)
+    pause_ms = min(2 * pause_ms, LAST_LOOK_MS) if before else FIRST_LOOK_MS
     data = json.dumps({"task": task, "pause_ms": pause_ms}).encode()
     return TimerChange(name=_timer_of(task), after_ms=pause_ms, data=data)
 

@@ -28,9 +28,13 @@ class Memory:
         raw = request.state.values.get(NAME)
         if not raw:
             return cls()
-        stored = json.loads(raw)
-        sent = {task: tuple(ids) for task, ids in stored["artifacts"].items()}
-        return cls(stored["continues"], frozenset(stored["running"]), sent)
+        try:
+            stored = json.loads(raw)
+            sent = {str(task): tuple(map(str, ids)) for task, ids in stored["artifacts"].items()}
+            return cls(str(stored["continues"]), frozenset(map(str, stored["running"])), sent)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            # Left by an agent on another wire: no memory of this one's.
+            return cls()
 
     def sent_of(self, task: str) -> tuple[str, ...]:
         """Return the artifacts of a task that have left already."""

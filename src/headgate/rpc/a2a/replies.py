@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from google.protobuf import json_format
 
@@ -44,16 +43,20 @@ _FAILURES = {
 }
 
 
+Said = tuple[str, a2a.Message | a2a.Artifact, dict[str, str]]
+"""An output to be: its type, what the agent said, extension attributes."""
+
+
 def reply_of_message(request: TurnRequest, message: a2a.Message) -> TurnReply:
     """Return the reply for an agent that answers at once, without a task."""
     if message.ByteSize() > ANSWER_BYTES:
         return _too_large(request, message.ByteSize())
     if message.context_id not in {"", address_of(request.agent_type, request.key)}:
         return _bad(request, f"message of context {message.context_id!r}")
-    said, known = json_format.MessageToDict(message), Memory.of(request)
+    known = Memory.of(request)
     # What was asked for is answered; what runs on has its timer.
     after = known if known.continues in known.running else known.without(known.continues)
-    return _completed(request, [("a2a.message", said, {})], after)
+    return _completed(request, [("a2a.message", message, {})], after)
 
 
 def reply_of_task(request: TurnRequest, task: a2a.Task) -> TurnReply:
@@ -79,14 +82,14 @@ def reply_of_task(request: TurnRequest, task: a2a.Task) -> TurnReply:
     waits = state == a2a.TASK_STATE_INPUT_REQUIRED
     attributes = {"a2atask": task.id, "a2astate": "input-required" if waits else "completed"}
     emitted = known.sent_of(task.id)
-    outputs: list[tuple[str, dict[str, Any], dict[str, str]]] = [
-        ("a2a.artifact", json_format.MessageToDict(artifact), attributes)
+    outputs: list[Said] = [
+        ("a2a.artifact", artifact, attributes)
         for artifact in task.artifacts
         if artifact.artifact_id not in emitted
     ]
     if task.status.HasField("message"):
         kind = "a2a.input_required" if waits else "a2a.message"
-        outputs.append((kind, json_format.MessageToDict(task.status.message), attributes))
+        outputs.append((kind, task.status.message, attributes))
     shown = tuple(dict.fromkeys(artifact.artifact_id for artifact in task.artifacts))
     after = known.waiting(task.id, shown) if waits else known.without(task.id)
     return _completed(request, outputs, after)
@@ -125,7 +128,7 @@ def reply_of_lost_task(request: TurnRequest, task_id: str, why: str) -> TurnRepl
 
 def _completed(
     request: TurnRequest,
-    outputs: list[tuple[str, dict[str, Any], dict[str, str]]],
+    outputs: list[Said],
     after: Memory,
 ) -> TurnReply:
     reply = TurnReply(
@@ -138,8 +141,9 @@ def _completed(
     )
     for kind, content, attributes in outputs:
         try:
-            data = json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
-        except ValueError as error:
+            plain = json_format.MessageToDict(content)
+            data = json.dumps(plain, ensure_ascii=False, allow_nan=False).encode()
+        except (ValueError, RecursionError, json_format.Error) as error:
             return _bad(request, f"answer that is no JSON: {error}")
         reply.outputs.append(
             Output(type=kind, data=data, extensions=attributes, cause=len(request.events) - 1)
