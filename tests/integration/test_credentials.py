@@ -63,11 +63,13 @@ class Guarded(Service):
     def __init__(self, *, has_stream: bool) -> None:
         super().__init__(completed, has_stream=has_stream)
         self.secret = SECRET
+        self.refusals = 0
         self.header, self.scheme = "authorization", "Bearer "
 
     async def _check(self, context: Any) -> None:
         shown = dict(context.invocation_metadata()).get(self.header)
         if shown != self.scheme + self.secret:
+            self.refusals += 1
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no valid token")
 
     async def Describe(self, request: Any, context: Any) -> DescribeResponse:  # noqa: N802
@@ -182,6 +184,8 @@ async def test_a_token_that_is_rotated_costs_no_attempt(has_stream: bool, tmp_pa
     await until(lambda: len(journal.outcomes) == 1)
     service.secret = "another-secret"
     mine.take(call(2, port, connection=connection))
+    # The old one is refused, and only then the new one is there.
+    await until(lambda: service.refusals > 0)
     path.write_text("another-secret")
     await until(lambda: len(journal.outcomes) == 2)
     assert journal.outcomes[1].HasField("completed")

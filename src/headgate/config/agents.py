@@ -46,7 +46,7 @@ def _check_endpoint(text: str) -> str:
     raise ValueError(message)
 
 
-AgentName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)]
+AgentName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=63)]
 Endpoint = Annotated[str, AfterValidator(_check_endpoint)]
 
 

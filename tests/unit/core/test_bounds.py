@@ -240,3 +240,28 @@ def test_what_cannot_be_named_in_a_view_stays_a_number() -> None:
     outcome.controlled.MergeFromString(b"\x08\x63")
     seen = outcome_view(outcome)
     assert (seen["control"]["verb"], seen["answered"]) == ("99", str(2**62))
+
+
+def test_the_pause_before_a_retry_is_no_matter_of_chance() -> None:
+    policy = Policy(
+        max_attempts=3, backoff_initial_ms=1_000, backoff_max_ms=60_000, backoff_jitter=1.0
+    )
+    call = Call(request=REQUEST, policy=policy)
+    pauses = set()
+    for outcome_id in (b"one", b"two"):
+        reply = TurnReply(base=b"b", failed={"message": "no"})
+        made = outcome_of(
+            call, reply, outcome_id=outcome_id, called_us=0, answered_us=0,
+            max_record_bytes=1_000_000,
+        )  # fmt: skip
+        pauses.add(made.failed.retry_after_ms)
+    assert len(pauses) == 1
+    # Another instance, and another attempt, have another.
+    other = Call(
+        request=TurnRequest(base=b"other", attempt=1, events=REQUEST.events), policy=policy
+    )
+    reply = TurnReply(base=b"other", failed={"message": "no"})
+    made = outcome_of(
+        other, reply, outcome_id=b"one", called_us=0, answered_us=0, max_record_bytes=1_000_000
+    )
+    assert made.failed.retry_after_ms not in pauses

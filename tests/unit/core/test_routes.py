@@ -38,6 +38,9 @@ SHOP = routes(
         ("shop", "shop.order", ("audit",)),
         ("web", "anything", ("audit",)),
         ("other", "x", ("paid",)),
+        ("shop", "shop.order.paid.twice", ("audit", "order")),
+        ("shop", "myshop.order.paid", ("audit", "paid")),
+        ("shop", "shop.order.paidx", ("audit", "order")),
         ("nowhere", "shop.order.paid", ()),
     ],
 )

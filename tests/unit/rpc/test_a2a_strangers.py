@@ -7,7 +7,7 @@ import math
 import pytest
 
 from headgate.core.own_types import TIMER
-from headgate.rpc.a2a.long import FIRST_LOOK_MS, look_again, look_of
+from headgate.rpc.a2a.long import FIRST_LOOK_MS, LAST_LOOK_MS, look_again, look_of
 from headgate.rpc.a2a.memory import NAME, Memory
 from headgate.rpc.a2a.replies import reply_of_task
 from headgate.v1 import a2a_pb2 as a2a
@@ -40,3 +40,12 @@ def test_what_no_json_can_say_is_a_bad_reply() -> None:
     reply = reply_of_task(request, task)
     assert reply.failed.code == FAILURE_CODE_BAD_REPLY
     assert "no JSON" in reply.failed.message
+
+
+@pytest.mark.parametrize(
+    ("pause_ms", "next_ms"), [(1_000, 2_000), (40_000, LAST_LOOK_MS), (10**9, LAST_LOOK_MS)]
+)
+def test_looks_come_at_least_once_a_minute(pause_ms: int, next_ms: int) -> None:
+    data = b'{"task": "t", "pause_ms": %d}' % pause_ms
+    event = Event(id="e", type=TIMER, subject=f"{NAME}.x", data=data)
+    assert look_again(TurnRequest(events=[event]), "t").after_ms == next_ms
