@@ -118,6 +118,7 @@ async def test_one_endpoint_alone_is_left_out_for_seconds_at_most() -> None:
     assert longest("b:1", "c:1") == [30.0, 30.0]
     assert longest("d:1", pause_max_ms=500) == [0.5]
     assert longest("e:1", pause_ms=9_000) == [9.0]
+    assert longest("f:1", pause_max_ms=60_000) == [ALONE_AT_MOST_MS / 1000]
     await pools.close()
 
 
