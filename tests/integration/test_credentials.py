@@ -185,7 +185,7 @@ async def test_a_token_that_is_rotated_costs_no_attempt(has_stream: bool, tmp_pa
     service.secret = "another-secret"
     mine.take(call(2, port, connection=connection))
     if not has_stream:
-        # The old one is refused, and only then the new one is there. A stream that is open stays so.
+        # The old one is refused, and only then the new one is there. An open stream stays so.
         await until(lambda: service.refusals > 0)
     path.write_text("another-secret")
     await until(lambda: len(journal.outcomes) == 2)

@@ -75,7 +75,7 @@ def detach(
         if parked:
             said = (
                 f"{name} has drained but for {parked} parked instances (`headgate instances list "
-                "--parked`); what waits for them becomes dead letters with --now"
+                "--parked`); what waits for them stays until they are resumed or skipped"
             )
     if output is Output.JSON:
         as_json({"type": name, "state": state})

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from headgate.cli.broker import Broker
+from headgate.cli.control import read_address
 from headgate.config.spelling import did_you_mean, listed
 from headgate.errors import HeadgateError
 
@@ -40,6 +41,15 @@ def find_agent(contents: Contents, name: str) -> AgentSpec:
         message = f"no agent {name!r} is attached{did_you_mean(name, names)}; {listed(names)}"
         raise UnknownAgentError(message)
     return spec
+
+
+def see_attached(broker: Broker, address: str) -> None:
+    """See that an address is of an agent type that is attached: what is for another is lost work.
+
+    Raises:
+        AddressError, UnknownAgentError: it is not.
+    """
+    find_agent(read(broker), read_address(address)[0])
 
 
 def write(broker: Broker, name: str, spec: AgentSpec | None) -> None:

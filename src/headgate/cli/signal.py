@@ -59,9 +59,11 @@ def signal(
     """
     read_address(address)
     broker = find_broker(config, bootstrap)
+    from headgate.cli.registered import see_attached
     from headgate.kafka.signals import send_signal
 
     given = made(name, data, signal_id, broker.config.limits.max_record)
+    see_attached(broker, address)
     placed = send_signal(broker.bootstrap, broker.config, address, given)
     if output is Output.JSON:
         as_json(

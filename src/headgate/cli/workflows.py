@@ -10,17 +10,21 @@ import typer
 
 from headgate.cli import signal as signals
 from headgate.cli.broker import BootstrapOption, Broker, ConfigOption, find_broker
-from headgate.cli.control import read_address
+from headgate.cli.control import NothingToDoError, read_address
 from headgate.cli.instance_views import ask
 from headgate.cli.look import Output, OutputOption, answers, as_json, plain, table
+from headgate.cli.registered import see_attached
 from headgate.errors import HeadgateError
-from headgate.kafka.workflow_views import ENDED, workflow_view
+from headgate.kafka.workflow_views import ENDED, NO_WORKFLOW, workflow_view
 
 if TYPE_CHECKING:
     from headgate.v1.turn_pb2 import Signal
 
 LOOK_SECONDS = 1.0
 """Between two looks at a workflow that is waited for: each is a question to the job."""
+
+STARTED_SECONDS = 5.0
+"""A turn comes within a second; one whose service is away or busy may take long: no error."""
 
 Address = Annotated[
     str,
@@ -36,6 +40,13 @@ class NotEndedError(HeadgateError):
     """The workflow has no result yet.
 
     Operator action: wait for it with --wait; `headgate workflows describe` shows what it waits for.
+    """
+
+
+class NoWorkflowError(HeadgateError):
+    """The instance is of an agent that is no workflow.
+
+    Operator action: correct the address.
     """
 
 
@@ -67,9 +78,22 @@ def start(
     from headgate.sdk.workflow.steps import START
 
     broker = find_broker(config, bootstrap)
+    see_attached(broker, address)
     # The id of the signal too, so that a repeat does not even come to be a turn.
     given = signals.made(START, data, START, broker.config.limits.max_record)
-    _send(broker, address, given, "is started", output)
+    known = _look(broker, address)["status"]
+    if known not in {"not started", "parked"}:
+        _say(address, given, f"was started before; it is {known}", output, known)
+        return
+    _send(broker, address, given)
+    deadline = time.monotonic() + STARTED_SECONDS
+    while (status := _look(broker, address)["status"]) == "not started":
+        if time.monotonic() >= deadline:
+            said = "will start: the job has not come to it yet"
+            _say(address, given, said, output, status)
+            return
+        time.sleep(LOOK_SECONDS)
+    _say(address, given, f"is started; it is {status}", output, status)
 
 
 @workflows.command("describe")
@@ -121,8 +145,13 @@ def cancel(
     from headgate.sdk.workflow.steps import CANCEL
 
     broker = find_broker(config, bootstrap)
+    status = _look(broker, address)["status"]
+    if status in ENDED or status == "not started":
+        message = f"{address} is {status}: there is nothing to cancel"
+        raise NothingToDoError(message)
     given = signals.made(CANCEL, None, None, broker.config.limits.max_record)
-    _send(broker, address, given, "is told to end", output)
+    _send(broker, address, given)
+    _say(address, given, "is told to end", output, status)
 
 
 @workflows.command("result")
@@ -161,15 +190,22 @@ def result(
 
 def _look(broker: Broker, address: str) -> dict[str, Any]:
     read_address(address)
-    return workflow_view(ask(broker, address))
+    seen = workflow_view(ask(broker, address))
+    if seen["status"] == NO_WORKFLOW:
+        message = f"{address} is no workflow; see `headgate instances describe {address}`"
+        raise NoWorkflowError(message)
+    return seen
 
 
-def _send(broker: Broker, address: str, given: Signal, said: str, output: Output) -> None:
+def _send(broker: Broker, address: str, given: Signal) -> None:
     from headgate.kafka.signals import send_signal
 
-    read_address(address)
     send_signal(broker.bootstrap, broker.config, address, given)
+
+
+def _say(address: str, given: Signal, said: str, output: Output, status: str) -> None:
     if output is Output.JSON:
-        as_json({"address": address, "signal": given.name, "id": given.signal_id})
+        shown = {"address": address, "signal": given.name, "id": given.signal_id}
+        as_json({**shown, "status": status})
     else:
-        answers.print(f"{plain(address)} {said}")
+        answers.print(f"{plain(address)} {said}", highlight=False)

@@ -66,7 +66,7 @@ def letter_for_nobody(record: Record, event: Event) -> DeadLetter:
         reason="no_route",
         message=(
             f"{where}: no agent has a route for type {event.type!r} on topic {record.topic!r}; see "
-            "`headgate agents list`, attach one, then send the event again"
+            "`headgate agents list`, attach one, then replay this letter"
         ),
         topic=record.topic,
         partition=record.partition,

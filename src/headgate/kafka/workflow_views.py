@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from headgate.v1.turn_pb2 import InstanceReport
 
+NO_WORKFLOW = "no workflow"
+
 ENDED = frozenset(("completed", "failed", "cancelled"))
 
 
@@ -14,7 +16,7 @@ def workflow_view(found: InstanceReport) -> dict[str, Any]:
     """Return how far a workflow is; parts that there are none of are left out.
 
     status: `not started`, `running`, `parked` (somebody must look: see the instance's failure),
-    `completed`, `failed` or `cancelled`.
+    `completed`, `failed` or `cancelled`; or `no workflow`.
     """
     from headgate.core.render import rfc3339
     from headgate.kafka.reports import report_view
@@ -23,6 +25,9 @@ def workflow_view(found: InstanceReport) -> dict[str, Any]:
     values = report.get("values", {})
     steps = report.get("lists", {}).get("steps", {})
     status = values.get("status", "new")
+    if values.keys() - {"early"} and "run" not in values:
+        # A workflow that has begun has a run; this is another agent's state.
+        return {"address": report["address"], "status": NO_WORKFLOW}
     shown: dict[str, Any] = {"address": report["address"]}
     if status == "running" and report["status"] == "parked":
         shown |= {"status": "parked", "failure": report.get("failure")}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from headgate.cli import app
+from headgate.cli import app, registered
 from headgate.cli.control import AddressError
 from headgate.cli.signal import SignalError
 from headgate.cli.typed import TypedError
@@ -30,6 +30,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
         return Placed("headgate.inbox", 2, 7, 0)
 
     monkeypatch.setattr(signals, "send_signal", send)
+    monkeypatch.setattr(registered, "see_attached", lambda *_: None)
     return made
 
 

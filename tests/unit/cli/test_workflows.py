@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from headgate.cli import app, workflows
-from headgate.cli.control import AddressError
-from headgate.cli.workflows import NoResultError, NotEndedError
+from headgate.cli.control import AddressError, NothingToDoError
+from headgate.cli.workflows import NoResultError, NotEndedError, NoWorkflowError
 from headgate.kafka import signals
 from headgate.kafka.workflow_views import workflow_view
 from headgate.v1.agent_pb2 import FAILURE_CODE_TERMINAL
@@ -71,37 +71,40 @@ def test_each_kind_of_step_is_shown_with_what_it_came_to() -> None:
 
 
 def test_one_that_cannot_go_on_is_parked_and_says_why() -> None:
-    shown = workflow_view(report(parked=True, status="running"))
+    shown = workflow_view(report(parked=True, status="running", run=1))
     assert shown["status"] == "parked"
     assert shown["failure"]["code"] == "terminal"
-    assert workflow_view(report(parked=True, status="completed"))["status"] == "completed"
+    assert workflow_view(report(parked=True, status="completed", run=1))["status"] == "completed"
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
 def test_a_result_that_is_none_is_an_error(monkeypatch: pytest.MonkeyPatch, status: str) -> None:
-    monkeypatch.setattr(workflows, "ask", lambda *_: report(status=status, error="it broke"))
+    monkeypatch.setattr(workflows, "ask", lambda *_: report(status=status, run=1, error="it broke"))
     with pytest.raises(NoResultError, match=f"flow/1 is {status}: it broke"):
         headgate("result", "flow/1")
 
 
 def test_a_result_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = [report(status="running"), report(status="completed", result=[1, None])]
+    told = [report(status="running", run=1), report(status="completed", run=1, result=[1, None])]
     monkeypatch.setattr(workflows, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr(workflows, "ask", lambda *_: told.pop(0))
     assert headgate("result", "flow/1", "--wait", "30") == [1, None]
-    told.append(report(status="running"))
+    told.append(report(status="running", run=1))
     with pytest.raises(NotEndedError, match="flow/1 is running"):
         headgate("result", "flow/1")
 
 
 def test_a_result_may_be_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workflows, "ask", lambda *_: report(status="completed"))
+    monkeypatch.setattr(workflows, "ask", lambda *_: report(status="completed", run=1))
     assert headgate("result", "flow/1") is None
 
 
 def test_a_start_is_named_after_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """So a repeat is known as one before it comes to be a turn."""
     sent: list[tuple[str, Signal]] = []
+    told = [report(), report(status="running", run=1), report(status="running", run=1)]
+    monkeypatch.setattr(workflows, "ask", lambda *_: told.pop(0))
+    monkeypatch.setattr(workflows, "see_attached", lambda *_: None)
     monkeypatch.setattr(signals, "send_signal", lambda *given: sent.append(given[2:]))
     headgate("start", "flow/1", '{"n": 1}', "-o", "json")
     headgate("cancel", "flow/1", "-o", "json")
@@ -112,3 +115,22 @@ def test_a_start_is_named_after_what_it_is(monkeypatch: pytest.MonkeyPatch) -> N
     assert cancel.signal_id not in {"", "headgate.cancel"}
     with pytest.raises(AddressError):
         headgate("start", "flow", "-o", "json")
+
+
+def test_a_start_that_was_made_before_says_how_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[object] = []
+    monkeypatch.setattr(signals, "send_signal", lambda *given: sent.append(given))
+    monkeypatch.setattr(workflows, "see_attached", lambda *_: None)
+    monkeypatch.setattr(workflows, "ask", lambda *_: report(status="completed", run=1))
+    assert headgate("start", "flow/1", "-o", "json")["status"] == "completed"
+    with pytest.raises(NothingToDoError, match="flow/1 is completed: there is nothing to cancel"):
+        headgate("cancel", "flow/1")
+    assert sent == []
+
+
+def test_another_agents_instance_is_no_workflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workflows, "see_attached", lambda *_: None)
+    monkeypatch.setattr(workflows, "ask", lambda *_: report(status="talking"))
+    for command in ("start", "describe", "cancel", "result"):
+        with pytest.raises(NoWorkflowError, match="flow/1 is no workflow"):
+            headgate(command, "flow/1")
