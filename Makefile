@@ -14,10 +14,10 @@ INSTALLED := $(VENV)/.installed
 CODE := $(wildcard src tests jobs agents examples benchmarks)
 # The intent agent's own environment: 90 MB of weights and a numpy that Flink's cage has no room for.
 INTENT := agents/intent/.venv
-# Passed on to `make demo`, `test`, `test-fast`, `bench` and `chaos`: make demo ARGS="--rate 50"
+# Passed on to `make demo`, `demo-workflow`, `test`, `test-fast`, `bench` and `chaos`: make demo ARGS="--rate 50"
 ARGS ?=
 
-.PHONY: help setup demo test test-fast lint bench chaos agent-intent clean tools-python tools-jvm
+.PHONY: help setup demo demo-workflow test test-fast lint bench chaos agent-intent clean tools-python tools-jvm
 
 help: ## this list
 	@echo "Headgate. Targets (pass options with ARGS=...):"
@@ -63,6 +63,9 @@ setup: $(INSTALLED) tools-jvm ## make .venv, install everything, fetch the jars
 
 demo: setup ## real dialogues through Kafka, Flink and a gRPC agent; verified at the end
 	$(BIN)/headgate demo $(ARGS)
+
+demo-workflow: setup ## refunds as durable workflows, killed at; verified at the end
+	$(BIN)/headgate demo-workflow $(ARGS)
 
 test: setup ## all tests: unit, simulation, the embedded stack, kills
 	$(BIN)/python -m pytest $(ARGS)

@@ -19,6 +19,7 @@ from headgate.cli.ask import NoReplyError, NotTakenError
 from headgate.config import load
 from headgate.door.desk import Desk
 from headgate.errors import HeadgateError
+from headgate.rpc.query import QueryError
 from headgate.sdk import Agent, Event, Turn
 from headgate.sdk.calls import Refusal
 from headgate.testing.serving import Serving
@@ -49,6 +50,10 @@ def counter(name: str) -> Agent[Count]:
         turn.state.n += 1
         turn.emit("counted", turn.state.n)
         return {"n": turn.state.n}
+
+    @agent.on_query("count")
+    def told(state: Count, data: Any) -> Any:
+        return {"n": state.n, "asked": data}
 
     @agent.on("refuse")
     def refuse(turn: Turn[Count], event: Event) -> Any:
@@ -109,6 +114,14 @@ def test_a_door_over_http_grpc_and_the_command_line(runtime: Runtime, door: Any)
             with pytest.raises(grpc.RpcError) as refused:
                 stub.Ask(asked, timeout=60)
             assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+        found = http.post(
+            f"/queries/{name}/a?name=count&at_least={reply.turn}", json={"by": "http"}
+        )
+        assert (found.status_code, found.json()) == (200, {"n": 2, "asked": {"by": "http"}})
+        assert runtime.headgate_plain("query", f"{name}/a", "count", "1") == {"n": 2, "asked": 1}
+        with pytest.raises(QueryError, match="no query 'total'; it has count"):
+            runtime.headgate_plain("query", f"{name}/a", "total")
 
         asked_again = runtime.headgate("ask", f"{name}/a", "count", "--id", "two", "--wait", "60")
         assert asked_again["result"] == {"n": 2}

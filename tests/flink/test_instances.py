@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from headgate.cli.control import NothingToDoError
 from tests.flink.runtime import Runtime
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
@@ -47,7 +48,8 @@ def test_reset_removes_state_and_turns_go_on_counting(runtime: Runtime) -> None:
     answer = runtime.answers(key, 3)[-1]
     assert answer["data"]["count"] == 1
     assert answer["id"] == f"mirror/{key}/4/0"
-    assert decide(runtime, "cancel", key) == 5, "with nothing in flight it is a turn all the same"
+    with pytest.raises(NothingToDoError, match="no turn in flight"):
+        decide(runtime, "cancel", key)
 
 
 def test_parked_instances_are_listed_until_they_go_on(runtime: Runtime) -> None:

@@ -11,10 +11,12 @@ from headgate.cli import (
     ask,
     dead_letters,
     demo,
+    demo_workflow,
     dev,
     door,
     instances,
     job,
+    query,
     repair,
     send,
     signal,
@@ -34,10 +36,12 @@ app = typer.Typer(
 )
 app.command()(dev.dev)
 app.command()(demo.demo)
+app.command("demo-workflow")(demo_workflow.demo_workflow)
 app.command()(dev.down)
 app.command()(dev.status)
 app.command()(send.send)
 app.command()(ask.ask)
+app.command()(query.query)
 app.command()(signal.signal)
 app.command()(tail.tail)
 app.command()(door.door)

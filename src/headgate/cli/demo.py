@@ -94,33 +94,34 @@ def demo(
     seed = random.randrange(SEEDS) if seed is None else seed  # noqa: S311 - an order, no secret
     score = Score(dialogues, seed, rate, kills, repeat)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # `headgate down` ends it in order
-    stage = Stage(home, folder / "schema.json", parallelism=parallelism, say=_say)
+    stage = Stage(home, folder / "schema.json", parallelism=parallelism, say=say)
     try:
         stage.start()
         turns = sum(t["speaker"] == "USER" for d in score.named_dialogues() for t in d["turns"])
-        with _progress(turns) as progress:
-            report = play(stage, score, say=_say, progress=progress)
+        with progress_bar(turns, "events through,") as progress:
+            report = play(stage, score, say=say, progress=progress)
         _show(report, output)
         if keep:
             _keep(stage)
     finally:
         if stage.stack.is_started:
-            _say("ending Flink and Kafka")
+            say("ending Flink and Kafka")
         stage.stop()
     if not report.verified:
         raise typer.Exit(1)
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Say what goes on, beside what is asked for."""
     problems.print(line, style="dim", highlight=False)
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(total: int, what: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on a terminal, and nothing elsewhere."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), "events through,", TimeElapsedColumn())
+    columns = (BarColumn(), MofNCompleteColumn(), what, TimeElapsedColumn())
     with Progress(*columns, console=problems, disable=not problems.is_terminal) as bar:
         task = bar.add_task("", total=total)
         yield lambda done, of: bar.update(task, completed=done, total=of)
@@ -140,7 +141,7 @@ def _show(report: Report, output: Output) -> None:
 
 def _keep(stage: Stage) -> None:
     where = f"--config {stage.config_path}"
-    _say(
+    say(
         f"The stack stays up: Flink's page is {stage.stack.flink.rest_url}\n"
         f"  headgate tail outbox {where}\n"
         f"  headgate tail history {where} --from start\n"

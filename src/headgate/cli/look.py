@@ -49,7 +49,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         shown.add_column(column, overflow="fold")
     for row in rows:
         shown.add_row(*("" if cell is None else str(cell) for cell in row))
-    answers.print(shown, width=None if answers.is_terminal else PIPE_COLUMNS)
+    wide = Console(file=answers.file, width=PIPE_COLUMNS, soft_wrap=True)
+    (answers if answers.is_terminal else wide).print(shown)
 
 
 def as_json(value: Mapping[str, Any] | Sequence[Any]) -> None:

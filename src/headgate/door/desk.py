@@ -10,13 +10,16 @@ from headgate.config import Config
 from headgate.core import asked
 from headgate.core.decode import MAX_KEY_CHARS
 from headgate.core.identity import split_address
+from headgate.core.report import STATE_BYTES
 from headgate.door.errors import BadRequestError, NoAnswerError, UnknownAgentError
 from headgate.door.replies import Replies
 from headgate.kafka.inspect import Inspector
 from headgate.kafka.publish import Publisher
 from headgate.kafka.registry import RegistryTable
+from headgate.rpc.query import QueryError, ask_query
 from headgate.v1.agent_pb2 import Event
-from headgate.v1.turn_pb2 import InboxRecord, InstanceReport, Reply, Signal
+from headgate.v1.query_pb2 import QueryReply, QueryRequest
+from headgate.v1.turn_pb2 import AgentSpec, InboxRecord, InstanceReport, Reply, Signal
 
 REGISTRY_SECONDS = 15.0
 """A broker that has just started answers within seconds; longer, and the door says so."""
@@ -122,7 +125,25 @@ class Desk:
             # Only a Gate that replays the journal after a failure is behind what it has told.
             time.sleep(BEHIND_SECONDS)
 
-    def _check(self, address: str) -> None:
+    def query(self, address: str, question: QueryRequest, *, at_least: int = 0) -> QueryReply:
+        """Ask an agent about an instance: its name and data are set. Changes nothing.
+
+        Raises:
+            UnknownAgentError, QueryError, NoAnswerError: there is no answer.
+        """
+        spec = self._check(address)
+        found = self.look(address, at_least=at_least)
+        if found.problem:
+            raise QueryError(found.problem)
+        if found.truncated and len(found.state.values) < len(found.control.values):
+            message = f"{address} has more state than a query can be told, {STATE_BYTES} bytes"
+            raise QueryError(message)
+        question.agent_type, question.key = split_address(address)
+        question.state.CopyFrom(found.state)
+        question.turn, question.at_us = found.control.turn, found.control.at_us
+        return ask_query(spec, question)
+
+    def _check(self, address: str) -> AgentSpec:
         agent_type, key = split_address(address)
         if not 1 <= len(key) <= MAX_KEY_CHARS:
             message = f"the key has {len(key)} characters; 1 to {MAX_KEY_CHARS} are allowed"
@@ -130,9 +151,11 @@ class Desk:
         if not self._registry.await_complete(REGISTRY_SECONDS):
             message = f"the registry cannot be read: {self._registry.trouble}"
             raise NoAnswerError(message)
-        if self._registry.get(agent_type) is None:
+        spec = self._registry.get(agent_type)
+        if spec is None:
             message = f"no agent of type {agent_type!r} is attached"
             raise UnknownAgentError(message)
+        return spec
 
     def _send(self, address: str, record: InboxRecord) -> None:
         raw = record.SerializeToString()

@@ -21,7 +21,9 @@ from headgate.door.views import reply_view
 from headgate.errors import HeadgateError
 from headgate.kafka.reports import report_view
 from headgate.kafka.workflow_views import ENDED
+from headgate.rpc.query import QueryError
 from headgate.v1.agent_pb2 import Event
+from headgate.v1.query_pb2 import QueryRequest
 from headgate.v1.turn_pb2 import Reply, Signal
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ _ERRORS: tuple[tuple[type[HeadgateError], int, str], ...] = (
     (BadRequestError, 400, "bad_request"),
     (UnknownAgentError, 404, "unknown_agent"),
     (NoAnswerError, 504, "no_answer"),
+    (QueryError, 502, "not_answered"),
     (HeadgateError, 503, "unavailable"),
 )
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d+)")
@@ -55,6 +58,7 @@ def make_app(waiting: Waiting, *, max_body: int) -> Starlette:
             Route(f"/agents/{instance}", door.ask, methods=["POST"]),
             Route(f"/agents/{instance}", door.look, methods=["GET"]),
             Route(f"/requests/{instance}", door.reply, methods=["GET"]),
+            Route(f"/queries/{instance}", door.query, methods=["GET", "POST"]),
             Route(f"/signals/{instance}", door.signal, methods=["POST"]),
             Route(f"/workflows/{instance}", door.start, methods=["POST"]),
             Route(f"/workflows/{instance}", door.workflow, methods=["GET"]),
@@ -95,12 +99,16 @@ class _Door:
         return _replied(address, request_id, reply)
 
     async def look(self, request: Request) -> Response:
-        text = request.query_params.get("at_least", "0")
-        if not (text.isascii() and text.isdecimal()):
-            message = f"at_least is {text!r}; it is the number of a turn"
-            raise BadRequestError(message)
-        found = await self._waiting.look(_address(request), at_least=int(text))
+        found = await self._waiting.look(_address(request), at_least=_at_least(request))
         return JSONResponse(report_view(found))
+
+    async def query(self, request: Request) -> Response:
+        data, media_type = await self._data(request)
+        name = request.query_params.get("name", "")
+        question = QueryRequest(name=name, data=data, datacontenttype=media_type)
+        address, at_least = _address(request), _at_least(request)
+        reply = await self._waiting.query(address, question, at_least=at_least)
+        return Response(reply.data, media_type=reply.datacontenttype or "application/json")
 
     async def signal(self, request: Request) -> Response:
         data, media_type = await self._data(request)
@@ -186,6 +194,14 @@ def _address(request: Request) -> str:
     return address_of(request.path_params["type"], request.path_params["key"])
 
 
+def _at_least(request: Request) -> int:
+    text = request.query_params.get("at_least", "0")
+    if not (text.isascii() and text.isdecimal()):
+        message = f"at_least is {text!r}; it is the number of a turn"
+        raise BadRequestError(message)
+    return int(text)
+
+
 def _seconds(request: Request, default: float = DEFAULT_SECONDS) -> float:
     """How long the caller wants to wait: `Prefer: wait=10` or `respond-async` (RFC 7240)."""
     prefer = request.headers.get("prefer", "")
@@ -215,7 +231,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _no_such(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     message = (
-        "POST or GET /agents/TYPE/KEY, GET /requests/TYPE/KEY?id=, POST /signals/TYPE/KEY?name=, "
+        "POST or GET /agents/TYPE/KEY, GET /requests/TYPE/KEY?id=, GET /queries/TYPE/KEY?name=, "
+        "POST /signals/TYPE/KEY?name=, "
         "POST, GET or DELETE /workflows/TYPE/KEY, GET /health"
     )
     return JSONResponse({"error": {"code": "no_such_route", "message": message}}, status)

@@ -14,9 +14,11 @@ from headgate.core.identity import address_of
 from headgate.door.errors import BadRequestError, NoAnswerError, UnknownAgentError
 from headgate.door.waiting import Waiting
 from headgate.errors import HeadgateError
+from headgate.rpc.query import QueryError
 from headgate.v1 import door_pb2 as pb
 from headgate.v1 import door_pb2_grpc
 from headgate.v1.agent_pb2 import Event
+from headgate.v1.query_pb2 import QueryReply, QueryRequest
 from headgate.v1.turn_pb2 import Reply, Signal
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["FrontDoor"].full_name
@@ -25,6 +27,7 @@ _CODES = (
     (BadRequestError, grpc.StatusCode.INVALID_ARGUMENT),
     (UnknownAgentError, grpc.StatusCode.NOT_FOUND),
     (NoAnswerError, grpc.StatusCode.UNAVAILABLE),
+    (QueryError, grpc.StatusCode.FAILED_PRECONDITION),
     (HeadgateError, grpc.StatusCode.UNAVAILABLE),
 )
 
@@ -89,6 +92,17 @@ class FrontDoor(door_pb2_grpc.FrontDoorServicer):
                 state.lists[name].length = window.length
                 state.lists[name].newest.extend(window.items)
             return state
+
+    async def Query(self, request: pb.QueryInstanceRequest, context: Any) -> QueryReply:
+        """Ask an agent about an instance."""
+        async with _refusing(context):
+            question = QueryRequest(
+                name=request.name, data=request.data, datacontenttype=request.datacontenttype
+            )
+            reply: QueryReply = await self._waiting.query(
+                _address(request), question, at_least=request.at_least
+            )
+            return reply
 
     async def StartWorkflow(
         self, request: pb.StartWorkflowRequest, context: Any

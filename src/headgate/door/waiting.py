@@ -8,8 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from headgate.door.desk import Desk
-from headgate.kafka.workflow_views import ENDED, workflow_view
+from headgate.door.errors import BadRequestError
+from headgate.kafka.workflow_views import ENDED, NO_WORKFLOW, workflow_view
 from headgate.v1.agent_pb2 import Event
+from headgate.v1.query_pb2 import QueryRequest
 from headgate.v1.turn_pb2 import Reply, Signal
 
 MOST_SECONDS = 300.0
@@ -50,6 +52,10 @@ class Waiting:
         """See `Desk.look`."""
         return await self._call(lambda: self._desk.look(address, at_least=at_least))
 
+    async def query(self, address: str, question: QueryRequest, *, at_least: int = 0) -> Any:
+        """See `Desk.query`."""
+        return await self._call(lambda: self._desk.query(address, question, at_least=at_least))
+
     async def workflow(self, address: str, seconds: float) -> dict[str, Any]:
         """Return how far a workflow is, once it has ended or the time is over."""
         loop = asyncio.get_running_loop()
@@ -77,7 +83,11 @@ class Waiting:
 
     async def _look_at_workflow(self, address: str) -> dict[str, Any]:
         found = await self.look(address)
-        return {**workflow_view(found), "turn": found.control.turn}
+        seen = workflow_view(found)
+        if seen["status"] == NO_WORKFLOW:
+            message = f"{address} is no workflow"
+            raise BadRequestError(message)
+        return {**seen, "turn": found.control.turn}
 
     async def _call(self, work: Any, *given: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)

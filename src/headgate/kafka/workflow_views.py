@@ -40,6 +40,7 @@ def workflow_view(found: InstanceReport) -> dict[str, Any]:
         "error": values.get("error"),
         "started": rfc3339(values["started_us"]) if values.get("started_us") else "",
         "run": values.get("run"),
+        "shown": values.get("shown"),
         "waits_for": sorted(values.get("pending", {}).values()),
         "taken_steps": steps.get("length"),
         "steps": [_step(each, rfc3339) for each in steps.get("newest", [])],

@@ -1,6 +1,6 @@
 """What authors of agent services import: agents, turns, and `serve`."""
 
-from headgate.sdk.agent import Agent, on, on_signal, on_timer
+from headgate.sdk.agent import Agent, on, on_query, on_signal, on_timer
 from headgate.sdk.batcher import Batcher
 from headgate.sdk.calls import Refusal
 from headgate.sdk.errors import Park, RetryableError, TerminalError
@@ -23,6 +23,7 @@ __all__ = [
     "aserve",
     "log",
     "on",
+    "on_query",
     "on_signal",
     "on_timer",
     "serve",

@@ -18,6 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 # Types come from outside: a cache without a bound would grow with whatever is sent.
 _CACHED_TYPES = 1024
+_NAME_CHARS = 255
 _MARK = "__headgate_on__"
 
 
@@ -70,6 +71,7 @@ class Agent(Generic[S]):
         # Those for one timer or signal, by the event's type and subject.
         self._named: dict[tuple[str, str], Handler] = {}
         self._found: dict[str, Handler] = {}
+        self.queries: dict[str, Callable[..., Any]] = {}
         self._is_workflow = False
         self.is_inline = True
 
@@ -146,6 +148,30 @@ class Agent(Generic[S]):
         ...     turn.emit("shop.order.approved", event.data)
         """
         return self._on_named(SIGNAL, name, threads)
+
+    def on_query(self, name: str) -> Callable[[F], F]:
+        """Register the handler of a query: a plain or async function of state and data.
+
+        For `headgate query ADDRESS NAME` and the front door. It waits for no turn and reads only:
+        what it does to the state is forgotten. Of lists it sees the newest items. A workflow's
+        state is a `headgate.sdk.workflow.Progress`; `shown` is what `ctx.show` has put there.
+
+        >>> agent = Agent("order")
+        >>> @agent.on_query("length")
+        ... def length(state, data):
+        ...     return len(str(state))
+        """
+        if not 1 <= len(name) <= _NAME_CHARS:
+            message = f"agent {self.name!r}: a query's name has 1 to {_NAME_CHARS} characters"
+            raise DefinitionError(message)
+
+        def register(function: F) -> F:
+            if self.queries.setdefault(name, function) is not function:
+                message = f"agent {self.name!r} has two handlers for query {name!r}"
+                raise DefinitionError(message)
+            return function
+
+        return register
 
     def _on_named(self, event_type: str, name: str, threads: bool) -> Callable[[F], F]:
         if not name:
@@ -262,7 +288,8 @@ class Agent(Generic[S]):
         )
         for attribute, function in inspect.getmembers(kind, inspect.isfunction):
             for mark, text, threads in getattr(function, _MARK, ()):
-                getattr(made, mark)(text, threads=threads)(getattr(given, attribute))
+                more = {} if mark == "on_query" else {"threads": threads}
+                getattr(made, mark)(text, **more)(getattr(given, attribute))
         return made
 
 
@@ -287,6 +314,11 @@ def on_timer(name: str, *, threads: bool = False) -> Callable[[F], F]:
 def on_signal(name: str, *, threads: bool = False) -> Callable[[F], F]:
     """Mark a method as the handler of a signal, for `Agent.of`; see `Agent.on_signal`."""
     return _mark("on_signal", name, threads)
+
+
+def on_query(name: str) -> Callable[[F], F]:
+    """Mark a method as the handler of a query, for `Agent.of`; see `Agent.on_query`."""
+    return _mark("on_query", name, threads=False)
 
 
 def _mark(method: str, text: str, threads: bool) -> Callable[[F], F]:

@@ -11,8 +11,10 @@ from grpc_reflection.v1alpha import reflection
 
 from headgate.sdk.agent import Agent
 from headgate.sdk.errors import ServeError
+from headgate.sdk.query import SERVICE_NAME as QUERIES_NAME
+from headgate.sdk.query import QueryService
 from headgate.sdk.service import Service
-from headgate.v1 import agent_pb2, agent_pb2_grpc
+from headgate.v1 import agent_pb2, agent_pb2_grpc, query_pb2_grpc
 
 SERVICE_NAME = agent_pb2.DESCRIPTOR.services_by_name["AgentService"].full_name
 # State, log windows and batches of both travel in one message; gRPC's default is 4 MiB.
@@ -73,9 +75,10 @@ class Server:
             ]
         )
         agent_pb2_grpc.add_AgentServiceServicer_to_server(self._service, self._server)
+        query_pb2_grpc.add_QueryServiceServicer_to_server(QueryService(self._agents), self._server)
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (SERVICE_NAME, QUERIES_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
         try:
             self._port = self._server.add_insecure_port(self.address) or self._fail()

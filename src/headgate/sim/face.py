@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ from headgate.core.identity import address_of, partition_of, split_address
 from headgate.core.instance import CHUNK_ITEMS
 from headgate.core.render import rfc3339
 from headgate.sdk.agent import Agent
+from headgate.sdk.query import answer
 from headgate.sim.agents import SimAgent
 from headgate.sim.driver import run_until, settle
 from headgate.sim.sdk import SdkAgent
 from headgate.sim.world import World
 from headgate.v1.agent_pb2 import ADVICE_DEAD_LETTER, Event, LogWindow, State
+from headgate.v1.query_pb2 import QueryRequest
 from headgate.v1.turn_pb2 import (
     AgentSpec,
     Control,
@@ -197,6 +200,17 @@ class HeadgateSim:
         self.run()
         value = self.world.sinks.replies.get((address, asked.id))
         return None if value is None else Reply.FromString(value)
+
+    def query(self, address: str, name: str, data: Any = None) -> Any:
+        """Ask an agent of the SDK about an instance; raises what its handler raises."""
+        agent_type, key = split_address(address)
+        self.run()
+        question = QueryRequest(agent_type=agent_type, key=key, name=name)
+        question.state.CopyFrom(self._stored(address))
+        if data is not None:
+            question.data = json.dumps(data).encode()
+        reply = asyncio.run(answer(self._sdk[agent_type], question))
+        return reply.data if reply.datacontenttype else json.loads(reply.data)
 
     # ---------------------------------------------------------------------------- time and faults
 

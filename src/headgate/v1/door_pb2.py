@@ -12,9 +12,10 @@ from google.protobuf.internal import builder as _builder
 _sym_db = _symbol_database.Default()
 
 
+from headgate.v1 import query_pb2 as headgate_dot_v1_dot_query__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16headgate/v1/door.proto\x12\x0bheadgate.v1\"\x8c\x02\n\nAskRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\x12\x17\n\x0f\x64\x61tacontenttype\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x0f\n\x07wait_ms\x18\x07 \x01(\x03\x12;\n\nextensions\x18\x08 \x03(\x0b\x32\'.headgate.v1.AskRequest.ExtensionsEntry\x12\x13\n\x0btraceparent\x18\t \x01(\t\x1a\x31\n\x0f\x45xtensionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"W\n\x0fGetReplyRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0f\n\x07wait_ms\x18\x04 \x01(\x03\"\xab\x02\n\x08\x41skReply\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.headgate.v1.AskReply.Status\x12\x0c\n\x04turn\x18\x03 \x01(\x04\x12\r\n\x05\x61t_us\x18\x04 \x01(\x03\x12\x0e\n\x06result\x18\x05 \x01(\x0c\x12\x17\n\x0f\x64\x61tacontenttype\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x0f\n\x07message\x18\x08 \x01(\t\x12\x0f\n\x07outputs\x18\t \x03(\x0c\x12\x11\n\ttruncated\x18\n \x01(\x08\"R\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x08\n\x04\x44ONE\x10\x02\x12\x0b\n\x07REFUSED\x10\x03\x12\x0c\n\x08GIVEN_UP\x10\x04\"v\n\x0bTellRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\x12\x17\n\x0f\x64\x61tacontenttype\x18\x05 \x01(\t\x12\x11\n\tsignal_id\x18\x06 \x01(\t\"\x1e\n\tTellReply\x12\x11\n\tsignal_id\x18\x01 \x01(\t\"D\n\x0fGetStateRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x10\n\x08\x61t_least\x18\x03 \x01(\x04\"\xc3\x02\n\rInstanceState\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\r\n\x05\x61t_us\x18\x02 \x01(\x03\x12\x36\n\x06values\x18\x03 \x03(\x0b\x32&.headgate.v1.InstanceState.ValuesEntry\x12\x34\n\x05lists\x18\x04 \x03(\x0b\x32%.headgate.v1.InstanceState.ListsEntry\x12\x11\n\ttruncated\x18\x05 \x01(\x08\x12\x0f\n\x07waiting\x18\x06 \x01(\x04\x12\x0e\n\x06parked\x18\x07 \x01(\x08\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\x1a\x44\n\nListsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.headgate.v1.ListState:\x02\x38\x01\"+\n\tListState\x12\x0e\n\x06length\x18\x01 \x01(\x04\x12\x0e\n\x06newest\x18\x02 \x03(\x0c\"V\n\x14StartWorkflowRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0f\n\x07wait_ms\x18\x04 \x01(\x03\"F\n\x12GetWorkflowRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0f\n\x07wait_ms\x18\x03 \x01(\x03\"\x83\x01\n\rWorkflowState\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0c\n\x04turn\x18\x02 \x01(\x04\x12\x0e\n\x06result\x18\x03 \x01(\x0c\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x11\n\twaits_for\x18\x05 \x03(\t\x12\x13\n\x0btaken_steps\x18\x06 \x01(\x04\x12\x0b\n\x03run\x18\x07 \x01(\r2\xef\x03\n\tFrontDoor\x12\x35\n\x03\x41sk\x12\x17.headgate.v1.AskRequest\x1a\x15.headgate.v1.AskReply\x12?\n\x08GetReply\x12\x1c.headgate.v1.GetReplyRequest\x1a\x15.headgate.v1.AskReply\x12\x38\n\x04Tell\x12\x18.headgate.v1.TellRequest\x1a\x16.headgate.v1.TellReply\x12\x44\n\x08GetState\x12\x1c.headgate.v1.GetStateRequest\x1a\x1a.headgate.v1.InstanceState\x12N\n\rStartWorkflow\x12!.headgate.v1.StartWorkflowRequest\x1a\x1a.headgate.v1.WorkflowState\x12J\n\x0bGetWorkflow\x12\x1f.headgate.v1.GetWorkflowRequest\x1a\x1a.headgate.v1.WorkflowState\x12N\n\rWatchWorkflow\x12\x1f.headgate.v1.GetWorkflowRequest\x1a\x1a.headgate.v1.WorkflowState0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16headgate/v1/door.proto\x12\x0bheadgate.v1\x1a\x17headgate/v1/query.proto\"\x8c\x02\n\nAskRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\x12\x17\n\x0f\x64\x61tacontenttype\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x0f\n\x07wait_ms\x18\x07 \x01(\x03\x12;\n\nextensions\x18\x08 \x03(\x0b\x32\'.headgate.v1.AskRequest.ExtensionsEntry\x12\x13\n\x0btraceparent\x18\t \x01(\t\x1a\x31\n\x0f\x45xtensionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"W\n\x0fGetReplyRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0f\n\x07wait_ms\x18\x04 \x01(\x03\"\xab\x02\n\x08\x41skReply\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.headgate.v1.AskReply.Status\x12\x0c\n\x04turn\x18\x03 \x01(\x04\x12\r\n\x05\x61t_us\x18\x04 \x01(\x03\x12\x0e\n\x06result\x18\x05 \x01(\x0c\x12\x17\n\x0f\x64\x61tacontenttype\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x0f\n\x07message\x18\x08 \x01(\t\x12\x0f\n\x07outputs\x18\t \x03(\x0c\x12\x11\n\ttruncated\x18\n \x01(\x08\"R\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x08\n\x04\x44ONE\x10\x02\x12\x0b\n\x07REFUSED\x10\x03\x12\x0c\n\x08GIVEN_UP\x10\x04\"v\n\x0bTellRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\x12\x17\n\x0f\x64\x61tacontenttype\x18\x05 \x01(\t\x12\x11\n\tsignal_id\x18\x06 \x01(\t\"\x1e\n\tTellReply\x12\x11\n\tsignal_id\x18\x01 \x01(\t\"D\n\x0fGetStateRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x10\n\x08\x61t_least\x18\x03 \x01(\x04\"\xc3\x02\n\rInstanceState\x12\x0c\n\x04turn\x18\x01 \x01(\x04\x12\r\n\x05\x61t_us\x18\x02 \x01(\x03\x12\x36\n\x06values\x18\x03 \x03(\x0b\x32&.headgate.v1.InstanceState.ValuesEntry\x12\x34\n\x05lists\x18\x04 \x03(\x0b\x32%.headgate.v1.InstanceState.ListsEntry\x12\x11\n\ttruncated\x18\x05 \x01(\x08\x12\x0f\n\x07waiting\x18\x06 \x01(\x04\x12\x0e\n\x06parked\x18\x07 \x01(\x08\x1a-\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\x1a\x44\n\nListsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.headgate.v1.ListState:\x02\x38\x01\"~\n\x14QueryInstanceRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\x12\x17\n\x0f\x64\x61tacontenttype\x18\x05 \x01(\t\x12\x10\n\x08\x61t_least\x18\x06 \x01(\x04\"+\n\tListState\x12\x0e\n\x06length\x18\x01 \x01(\x04\x12\x0e\n\x06newest\x18\x02 \x03(\x0c\"V\n\x14StartWorkflowRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0f\n\x07wait_ms\x18\x04 \x01(\x03\"F\n\x12GetWorkflowRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0f\n\x07wait_ms\x18\x03 \x01(\x03\"\x83\x01\n\rWorkflowState\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0c\n\x04turn\x18\x02 \x01(\x04\x12\x0e\n\x06result\x18\x03 \x01(\x0c\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x11\n\twaits_for\x18\x05 \x03(\t\x12\x13\n\x0btaken_steps\x18\x06 \x01(\x04\x12\x0b\n\x03run\x18\x07 \x01(\r2\xb4\x04\n\tFrontDoor\x12\x35\n\x03\x41sk\x12\x17.headgate.v1.AskRequest\x1a\x15.headgate.v1.AskReply\x12?\n\x08GetReply\x12\x1c.headgate.v1.GetReplyRequest\x1a\x15.headgate.v1.AskReply\x12\x38\n\x04Tell\x12\x18.headgate.v1.TellRequest\x1a\x16.headgate.v1.TellReply\x12\x44\n\x08GetState\x12\x1c.headgate.v1.GetStateRequest\x1a\x1a.headgate.v1.InstanceState\x12\x43\n\x05Query\x12!.headgate.v1.QueryInstanceRequest\x1a\x17.headgate.v1.QueryReply\x12N\n\rStartWorkflow\x12!.headgate.v1.StartWorkflowRequest\x1a\x1a.headgate.v1.WorkflowState\x12J\n\x0bGetWorkflow\x12\x1f.headgate.v1.GetWorkflowRequest\x1a\x1a.headgate.v1.WorkflowState\x12N\n\rWatchWorkflow\x12\x1f.headgate.v1.GetWorkflowRequest\x1a\x1a.headgate.v1.WorkflowState0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -27,36 +28,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INSTANCESTATE_VALUESENTRY']._serialized_options = b'8\001'
   _globals['_INSTANCESTATE_LISTSENTRY']._loaded_options = None
   _globals['_INSTANCESTATE_LISTSENTRY']._serialized_options = b'8\001'
-  _globals['_ASKREQUEST']._serialized_start=40
-  _globals['_ASKREQUEST']._serialized_end=308
-  _globals['_ASKREQUEST_EXTENSIONSENTRY']._serialized_start=259
-  _globals['_ASKREQUEST_EXTENSIONSENTRY']._serialized_end=308
-  _globals['_GETREPLYREQUEST']._serialized_start=310
-  _globals['_GETREPLYREQUEST']._serialized_end=397
-  _globals['_ASKREPLY']._serialized_start=400
-  _globals['_ASKREPLY']._serialized_end=699
-  _globals['_ASKREPLY_STATUS']._serialized_start=617
-  _globals['_ASKREPLY_STATUS']._serialized_end=699
-  _globals['_TELLREQUEST']._serialized_start=701
-  _globals['_TELLREQUEST']._serialized_end=819
-  _globals['_TELLREPLY']._serialized_start=821
-  _globals['_TELLREPLY']._serialized_end=851
-  _globals['_GETSTATEREQUEST']._serialized_start=853
-  _globals['_GETSTATEREQUEST']._serialized_end=921
-  _globals['_INSTANCESTATE']._serialized_start=924
-  _globals['_INSTANCESTATE']._serialized_end=1247
-  _globals['_INSTANCESTATE_VALUESENTRY']._serialized_start=1132
-  _globals['_INSTANCESTATE_VALUESENTRY']._serialized_end=1177
-  _globals['_INSTANCESTATE_LISTSENTRY']._serialized_start=1179
-  _globals['_INSTANCESTATE_LISTSENTRY']._serialized_end=1247
-  _globals['_LISTSTATE']._serialized_start=1249
-  _globals['_LISTSTATE']._serialized_end=1292
-  _globals['_STARTWORKFLOWREQUEST']._serialized_start=1294
-  _globals['_STARTWORKFLOWREQUEST']._serialized_end=1380
-  _globals['_GETWORKFLOWREQUEST']._serialized_start=1382
-  _globals['_GETWORKFLOWREQUEST']._serialized_end=1452
-  _globals['_WORKFLOWSTATE']._serialized_start=1455
-  _globals['_WORKFLOWSTATE']._serialized_end=1586
-  _globals['_FRONTDOOR']._serialized_start=1589
-  _globals['_FRONTDOOR']._serialized_end=2084
+  _globals['_ASKREQUEST']._serialized_start=65
+  _globals['_ASKREQUEST']._serialized_end=333
+  _globals['_ASKREQUEST_EXTENSIONSENTRY']._serialized_start=284
+  _globals['_ASKREQUEST_EXTENSIONSENTRY']._serialized_end=333
+  _globals['_GETREPLYREQUEST']._serialized_start=335
+  _globals['_GETREPLYREQUEST']._serialized_end=422
+  _globals['_ASKREPLY']._serialized_start=425
+  _globals['_ASKREPLY']._serialized_end=724
+  _globals['_ASKREPLY_STATUS']._serialized_start=642
+  _globals['_ASKREPLY_STATUS']._serialized_end=724
+  _globals['_TELLREQUEST']._serialized_start=726
+  _globals['_TELLREQUEST']._serialized_end=844
+  _globals['_TELLREPLY']._serialized_start=846
+  _globals['_TELLREPLY']._serialized_end=876
+  _globals['_GETSTATEREQUEST']._serialized_start=878
+  _globals['_GETSTATEREQUEST']._serialized_end=946
+  _globals['_INSTANCESTATE']._serialized_start=949
+  _globals['_INSTANCESTATE']._serialized_end=1272
+  _globals['_INSTANCESTATE_VALUESENTRY']._serialized_start=1157
+  _globals['_INSTANCESTATE_VALUESENTRY']._serialized_end=1202
+  _globals['_INSTANCESTATE_LISTSENTRY']._serialized_start=1204
+  _globals['_INSTANCESTATE_LISTSENTRY']._serialized_end=1272
+  _globals['_QUERYINSTANCEREQUEST']._serialized_start=1274
+  _globals['_QUERYINSTANCEREQUEST']._serialized_end=1400
+  _globals['_LISTSTATE']._serialized_start=1402
+  _globals['_LISTSTATE']._serialized_end=1445
+  _globals['_STARTWORKFLOWREQUEST']._serialized_start=1447
+  _globals['_STARTWORKFLOWREQUEST']._serialized_end=1533
+  _globals['_GETWORKFLOWREQUEST']._serialized_start=1535
+  _globals['_GETWORKFLOWREQUEST']._serialized_end=1605
+  _globals['_WORKFLOWSTATE']._serialized_start=1608
+  _globals['_WORKFLOWSTATE']._serialized_end=1739
+  _globals['_FRONTDOOR']._serialized_start=1742
+  _globals['_FRONTDOOR']._serialized_end=2306
 # @@protoc_insertion_point(module_scope)

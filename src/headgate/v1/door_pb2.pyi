@@ -1,3 +1,4 @@
+from headgate.v1 import query_pb2 as _query_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -146,6 +147,22 @@ class InstanceState(_message.Message):
     waiting: int
     parked: bool
     def __init__(self, turn: _Optional[int] = ..., at_us: _Optional[int] = ..., values: _Optional[_Mapping[str, bytes]] = ..., lists: _Optional[_Mapping[str, ListState]] = ..., truncated: bool = ..., waiting: _Optional[int] = ..., parked: bool = ...) -> None: ...
+
+class QueryInstanceRequest(_message.Message):
+    __slots__ = ("agent_type", "key", "name", "data", "datacontenttype", "at_least")
+    AGENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    DATACONTENTTYPE_FIELD_NUMBER: _ClassVar[int]
+    AT_LEAST_FIELD_NUMBER: _ClassVar[int]
+    agent_type: str
+    key: str
+    name: str
+    data: bytes
+    datacontenttype: str
+    at_least: int
+    def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., name: _Optional[str] = ..., data: _Optional[bytes] = ..., datacontenttype: _Optional[str] = ..., at_least: _Optional[int] = ...) -> None: ...
 
 class ListState(_message.Message):
     __slots__ = ("length", "newest")

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from headgate.v1 import door_pb2 as headgate_dot_v1_dot_door__pb2
+from headgate.v1 import query_pb2 as headgate_dot_v1_dot_query__pb2
 
 GRPC_GENERATED_VERSION = '1.65.5'
 GRPC_VERSION = grpc.__version__
@@ -59,6 +60,11 @@ class FrontDoorStub(object):
                 request_serializer=headgate_dot_v1_dot_door__pb2.GetStateRequest.SerializeToString,
                 response_deserializer=headgate_dot_v1_dot_door__pb2.InstanceState.FromString,
                 _registered_method=True)
+        self.Query = channel.unary_unary(
+                '/headgate.v1.FrontDoor/Query',
+                request_serializer=headgate_dot_v1_dot_door__pb2.QueryInstanceRequest.SerializeToString,
+                response_deserializer=headgate_dot_v1_dot_query__pb2.QueryReply.FromString,
+                _registered_method=True)
         self.StartWorkflow = channel.unary_unary(
                 '/headgate.v1.FrontDoor/StartWorkflow',
                 request_serializer=headgate_dot_v1_dot_door__pb2.StartWorkflowRequest.SerializeToString,
@@ -102,6 +108,13 @@ class FrontDoorServicer(object):
 
     def GetState(self, request, context):
         """Returns an instance's state, as it stood after its last turn.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Query(self, request, context):
+        """Asks an agent about an instance, by a query of its own. Reads only, and waits for no turn.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -151,6 +164,11 @@ def add_FrontDoorServicer_to_server(servicer, server):
                     servicer.GetState,
                     request_deserializer=headgate_dot_v1_dot_door__pb2.GetStateRequest.FromString,
                     response_serializer=headgate_dot_v1_dot_door__pb2.InstanceState.SerializeToString,
+            ),
+            'Query': grpc.unary_unary_rpc_method_handler(
+                    servicer.Query,
+                    request_deserializer=headgate_dot_v1_dot_door__pb2.QueryInstanceRequest.FromString,
+                    response_serializer=headgate_dot_v1_dot_query__pb2.QueryReply.SerializeToString,
             ),
             'StartWorkflow': grpc.unary_unary_rpc_method_handler(
                     servicer.StartWorkflow,
@@ -276,6 +294,33 @@ class FrontDoor(object):
             '/headgate.v1.FrontDoor/GetState',
             headgate_dot_v1_dot_door__pb2.GetStateRequest.SerializeToString,
             headgate_dot_v1_dot_door__pb2.InstanceState.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Query(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headgate.v1.FrontDoor/Query',
+            headgate_dot_v1_dot_door__pb2.QueryInstanceRequest.SerializeToString,
+            headgate_dot_v1_dot_query__pb2.QueryReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -15,7 +15,9 @@ from headgate.door.errors import BadRequestError, NoAnswerError, UnknownAgentErr
 from headgate.door.http import make_app
 from headgate.door.waiting import Waiting
 from headgate.errors import HeadgateError
+from headgate.rpc.query import QueryError
 from headgate.v1.agent_pb2 import Event
+from headgate.v1.query_pb2 import QueryReply, QueryRequest
 from headgate.v1.turn_pb2 import InstanceReport, Reply, Signal
 
 
@@ -24,6 +26,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Event]] = []
+        self.questions: list[tuple[str, QueryRequest, int]] = []
         self.told: list[tuple[str, Signal]] = []
         self.replies: dict[str, Reply] = {}
         self.reports: list[InstanceReport] = []
@@ -50,6 +53,12 @@ class Desk:
 
     def signal(self, address: str, signal: Signal) -> None:
         self.told.append((address, signal))
+
+    def query(self, address: str, question: QueryRequest, *, at_least: int = 0) -> QueryReply:
+        if self.error is not None:
+            raise self.error
+        self.questions.append((address, question, at_least))
+        return QueryReply(data=b'{"n": 1}')
 
     def look(self, address: str, *, at_least: int = 0) -> InstanceReport:
         self.at_least = at_least
@@ -201,7 +210,7 @@ def test_a_signal_has_a_name(desk: Desk, http: TestClient) -> None:
 def workflow(status: str, turn: int, **more: Any) -> InstanceReport:
     report = InstanceReport(address="refund/17")
     report.control.turn = turn
-    for name, value in {"status": status, **more}.items():
+    for name, value in {"status": status, "run": 1, **more}.items():
         report.state.values[name] = json.dumps(value).encode()
     return report
 
@@ -236,3 +245,27 @@ def test_progress_is_told_turn_by_turn_and_goes_on_where_it_was(
 
 def blocks(text: str) -> list[str]:
     return [each for each in text.split("\n\n") if each]
+
+
+def test_what_is_no_workflow_is_not_waited_for(desk: Desk, http: TestClient) -> None:
+    report = InstanceReport(address="order/17")
+    report.control.turn = 1
+    report.state.values["status"] = b'"talking"'
+    desk.reports.append(report)
+    found = http.get("/workflows/order/17", headers={"prefer": "wait=60"})
+    assert (found.status_code, found.json()["error"]["message"]) == (400, "order/17 is no workflow")
+
+
+def test_a_query_is_passed_on_with_its_data(desk: Desk, http: TestClient) -> None:
+    found = http.post("/queries/order/17?name=total&at_least=3", content=b'{"by": "ann"}')
+    assert (found.status_code, found.json()) == (200, {"n": 1})
+    ((address, question, at_least),) = desk.questions
+    assert (address, question.name, question.data, at_least) == (
+        "order/17",
+        "total",
+        b'{"by": "ann"}',
+        3,
+    )
+    desk.error = QueryError("no query 'total'; it has lines")
+    found = http.get("/queries/order/17?name=total")
+    assert (found.status_code, found.json()["error"]["code"]) == (502, "not_answered")

@@ -12,5 +12,6 @@ from headgate.sdk.workflow.errors import (
     Cancelled,
     NonDeterminismError,
 )
+from headgate.sdk.workflow.progress import Progress
 
-__all__ = ["ActivityError", "CallError", "Cancelled", "Context", "NonDeterminismError"]
+__all__ = ["ActivityError", "CallError", "Cancelled", "Context", "NonDeterminismError", "Progress"]

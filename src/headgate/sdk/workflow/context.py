@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 from uuid import UUID
 
+from headgate.sdk.workflow.activities import plain
 from headgate.sdk.workflow.errors import Cancelled, ContinueAsNew
 from headgate.sdk.workflow.execution import Execution
 from headgate.sdk.workflow.fibers import Future
@@ -56,6 +57,11 @@ class Context:
     def uuid(self) -> UUID:
         """Return a random UUID, the same when the run is run again."""
         return UUID(int=self.random.getrandbits(128), version=4)
+
+    def show(self, **values: Any) -> None:
+        """Put values, as JSON, where queries and `headgate workflows describe` see them."""
+        if self._execution.effects is not None:
+            self._execution.effects.state.shown.update(plain(values))
 
     # ------------------------------------------------------------------------------------- steps
 

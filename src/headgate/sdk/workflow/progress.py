@@ -17,6 +17,7 @@ class Progress:
     steps that it waits for there: number to kind and name. ``tag`` names the turn that made this
     state: the coroutine in memory goes on from it and no other. ``early`` are signals that came
     before the start: they come by another topic, which no order binds to that of events.
+    ``shown`` is what `Context.show` has put there, for queries.
     """
 
     status: str = NEW
@@ -31,4 +32,5 @@ class Progress:
     attempts: dict[str, int] = field(default_factory=dict)
     tag: str = ""
     early: list[Any] = field(default_factory=list)
+    shown: dict[str, Any] = field(default_factory=dict)
     steps: Log[Any] = log()  # noqa: RUF009 - declares a field, as field() does
