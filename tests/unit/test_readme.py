@@ -83,7 +83,11 @@ def test_the_workflow_runs_as_its_page_says(headgate_sim: HeadgateSim) -> None:
     for key in ("1", "2"):
         headgate_sim.send(f"trip/{key}", "trip.asked")
     headgate_sim.signal("trip/1", "approve", "ann")
-    assert headgate_sim.outputs("trip/1")[0].data == {"by": "ann", "booked": "hotel"}
+    assert headgate_sim.outputs("trip/1")[0].data == {
+        "by": "ann",
+        "flight": "booked",
+        "hotel": "booked",
+    }
     headgate_sim.advance(timedelta(days=3))
     assert headgate_sim.state("trip/2").result == {"trip": "not approved"}
 
