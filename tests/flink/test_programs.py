@@ -56,18 +56,19 @@ def test_random_workflows_under_kills(killed_stack: HeadgateStack) -> None:
             stack.attach(make_interpreter(outside))
     kills.finish()
 
-    waiting = list(programs)
+    waiting, found = list(programs), {}
 
     def all_ended() -> bool:
+        # Each is looked at until it has ended, and then no more: there may be ten thousand.
         while waiting:
             values = stored_of(cluster.history(waiting[-1])).values
             if decoded(values.get("status", b"null")) != COMPLETED:
                 return False
-            waiting.pop()
+            found[waiting.pop()] = decoded(values["result"])
         return True
 
     cluster.await_found(all_ended, f"the end of all programs, {waiting[-1:]}")
-    assert {address: stack.state(address).result for address in programs} == results
+    assert found == results
     tallies = [stack.state(f"{TALLY}/{n}") for n in range(TALLIES)]
     assert [(each.total, each.count) for each in tallies] == [
         (expected.tallies[n], expected.counts[n]) for n in range(TALLIES)

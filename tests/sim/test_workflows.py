@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from headgate.sdk import Agent, Event, Refusal, RetryableError, TerminalError, Turn
+from headgate.sdk import Agent, Event, Park, Refusal, RetryableError, TerminalError, Turn
 from headgate.sdk.workflow import ActivityError, CallError, Cancelled, Context
 from headgate.sdk.workflow import engine as engine_module
 from headgate.sim.face import HeadgateSim, default_policy
@@ -320,6 +320,60 @@ def test_what_was_done_is_undone_in_reverse(headgate_sim: HeadgateSim, outside: 
     assert (state.status, outside.calls[-2:]) == ("failed", ["unship", "refund"])
     assert "TimeoutError: signal 'keep' did not come" in state.error
     assert outside.calls.count("refund") == 2
+
+
+def test_what_cannot_be_undone_keeps_nothing_else_from_being_undone(
+    headgate_sim: HeadgateSim, outside: World
+) -> None:
+    agent, _ = flow()
+
+    def cannot() -> None:
+        message = "it is gone"
+        raise TerminalError(message)
+
+    @agent.workflow
+    async def order(ctx: Context, data: Any) -> Any:
+        ctx.compensate(outside.refund, 3)
+        ctx.compensate(cannot)
+        ctx.compensate(outside.unship)
+        await ctx.wait_signal("never", timeout=timedelta(days=1))
+
+    attach(headgate_sim, agent)
+    headgate_sim.send("flow/1", "begin")
+    headgate_sim.send("flow/2", "begin")
+    headgate_sim.signal("flow/2", "headgate.cancel")
+    for address, why in (("flow/2", "cancelled"), ("flow/1", "signal 'never' did not come")):
+        state = headgate_sim.state(address)
+        assert outside.calls[-2:] == ["unship", "refund"]
+        assert state.status == "failed"
+        assert f"CompensationError: {why}" in state.error
+        assert "not undone: cannot (TerminalError: it is gone)" in state.error
+        outside.calls.clear()
+        headgate_sim.advance(timedelta(days=2))
+
+
+def test_a_workflow_that_parks_is_not_undone(headgate_sim: HeadgateSim, outside: World) -> None:
+    def make(mended: bool) -> Agent[Any]:
+        agent, _ = flow()
+
+        @agent.workflow
+        async def order(ctx: Context, data: Any) -> Any:
+            await ctx.activity(outside.pay, 3)
+            ctx.compensate(outside.refund, 3)
+            if not mended:
+                message = "look at me"
+                raise Park(message)
+            return await ctx.activity(outside.ship, "cake")
+
+        return agent
+
+    attach(headgate_sim, make(mended=False))
+    headgate_sim.send("flow/1", "begin")
+    assert headgate_sim.is_parked("flow/1")
+    attach(headgate_sim, make(mended=True))
+    headgate_sim.control("flow/1", "resume")
+    assert headgate_sim.state("flow/1").result == "shipped cake"
+    assert "refund" not in outside.calls
 
 
 def test_another_agent_and_another_workflow_are_called(headgate_sim: HeadgateSim) -> None:

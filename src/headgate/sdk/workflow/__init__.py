@@ -10,8 +10,17 @@ from headgate.sdk.workflow.errors import (
     ActivityError,
     CallError,
     Cancelled,
+    CompensationError,
     NonDeterminismError,
 )
 from headgate.sdk.workflow.progress import Progress
 
-__all__ = ["ActivityError", "CallError", "Cancelled", "Context", "NonDeterminismError", "Progress"]
+__all__ = [
+    "ActivityError",
+    "CallError",
+    "Cancelled",
+    "CompensationError",
+    "Context",
+    "NonDeterminismError",
+    "Progress",
+]

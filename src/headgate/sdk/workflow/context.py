@@ -9,8 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 from uuid import UUID
 
+from headgate.sdk.errors import Park
 from headgate.sdk.workflow.activities import plain
-from headgate.sdk.workflow.errors import Cancelled, ContinueAsNew
+from headgate.sdk.workflow.errors import (
+    ActivityError,
+    Cancelled,
+    CompensationError,
+    ContinueAsNew,
+)
 from headgate.sdk.workflow.execution import Execution
 from headgate.sdk.workflow.fibers import Future
 
@@ -221,7 +227,8 @@ class Context:
     def compensate(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Have an activity undo what was just done, should the workflow fail or be cancelled.
 
-        Those that were asked for last are called first.
+        Those that were asked for last are called first. One that fails for good keeps none of the
+        others from being called; the workflow then fails as CompensationError, which names it.
         """
         self._undo.append((function, arguments))
 
@@ -246,9 +253,21 @@ async def attended(
     """Run a workflow's code; where it fails or is cancelled, what it did is undone first."""
     try:
         return await function(context, data)
-    except (Exception, Cancelled):
+    except Park:
+        # Not its end: it stands as it is until somebody resumes it.
+        raise
+    except (Exception, Cancelled) as error:
+        left = []
         while context._undo:
             undo, arguments = context._undo.pop()
             name = getattr(undo, "__name__", type(undo).__name__)
-            await context.activity(undo, *arguments, name=f"undo {name}")
+            try:
+                await context.activity(undo, *arguments, name=f"undo {name}")
+            except ActivityError as failure:
+                # One that cannot be undone is no reason to leave the others as they are.
+                left.append(f"{name} ({failure})")
+        if left:
+            why = str(error) or type(error).__name__.lower()
+            message = f"{why}; not undone: {', '.join(left)}"
+            raise CompensationError(message) from error
         raise

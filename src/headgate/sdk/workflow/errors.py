@@ -13,6 +13,13 @@ class ActivityError(HeadgateError):
     """
 
 
+class CompensationError(HeadgateError):
+    """A workflow has failed or was cancelled, and not all that it did could be undone.
+
+    Operator action: undo by hand what the message names.
+    """
+
+
 class CallError(HeadgateError):
     """The agent that was called has refused.
 
