@@ -33,6 +33,7 @@ FLINK = [
     "pydantic>=2.14,<3",  # headgate.toml; a major renames the error types we turn into sentences
     "typer>=0.29,<1",  # command line; below 1.0 it promises nothing beyond a minor
     "rich>=15,<16",  # tables and progress; a major may change how they render
+    "cronsim>=2.6,<3",  # cron expressions as Debian's cron reads them, summer time included
     "starlette>=1.0,<2",  # the front door's HTTP; 1.0 is the first that promises to stay
     "uvicorn>=0.54,<0.60",  # serves it; below 1.0 a minor may change the hooks of its server
     "psutil>=7.2,<8",  # the embedded stack finds and ends its own children with it

@@ -18,6 +18,7 @@ from headgate.cli import (
     job,
     query,
     repair,
+    schedules,
     send,
     signal,
     tail,
@@ -49,6 +50,7 @@ app.command()(repair.repair)
 app.add_typer(agents.agents, name="agents")
 app.add_typer(instances.instances, name="instances")
 app.add_typer(workflows.workflows, name="workflows")
+app.add_typer(schedules.schedules, name="schedules")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")
 app.add_typer(job.job, name="job")
 

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from headgate.config import Config
 from headgate.kafka.connect import open_consumer, open_producer
 from headgate.kafka.errors import PublishError, UnknownTopicError
-from headgate.kafka.specs import JOB_KEY, SCHEMA_VERSION, read_job, read_spec, specs_of
+from headgate.kafka.specs import JOB_KEY, OWN, SCHEMA_VERSION, read_job, read_spec, specs_of
 from headgate.kafka.table import RegistryTable
 from headgate.v1.turn_pb2 import AgentSpec, JobRecord
-
-if TYPE_CHECKING:
-    from kafka import KafkaConsumer, TopicPartition
 
 __all__ = [
     "Contents",
@@ -121,6 +118,44 @@ def read_registry(bootstrap: str, topic: str) -> dict[str, AgentSpec]:
 
 def read_contents(bootstrap: str, topic: str) -> Contents:
     """Return agents and job; records that cannot be read are skipped."""
+    specs: dict[str, AgentSpec] = {}
+    job: JobRecord | None = None
+    for offset, key, value in _records(bootstrap, topic):
+        if key == JOB_KEY:
+            job = read_job(value)
+        elif key.startswith(OWN):
+            continue
+        elif value is None:
+            specs.pop(key.decode(errors="replace"), None)
+        else:
+            spec = read_spec(key, value)
+            if isinstance(spec, str):
+                log.warning("%s offset %d is skipped: %s", topic, offset, spec)
+            else:
+                specs[spec.type] = spec
+    return Contents(specs, job)
+
+
+def read_own(bootstrap: str, topic: str) -> dict[str, bytes]:
+    """Return the records that are no agents', as they are, by key."""
+    found: dict[str, bytes] = {}
+    for _, key, value in _records(bootstrap, topic):
+        if key.startswith(OWN):
+            name = key.decode(errors="replace")
+            if value is None:
+                found.pop(name, None)
+            else:
+                found[name] = value
+    return found
+
+
+def write_own(bootstrap: str, topic: str, key: str, value: bytes | None) -> None:
+    """Write a record that is no agent's; its key begins with @."""
+    _write(bootstrap, topic, {key.encode(): value})
+
+
+def _records(bootstrap: str, topic: str) -> Iterator[tuple[int, bytes, bytes | None]]:
+    """Yield offset, key and value of all that stands in a registry now."""
     from kafka import TopicPartition
 
     consumer = open_consumer(bootstrap, auto_offset_reset="earliest")
@@ -128,33 +163,16 @@ def read_contents(bootstrap: str, topic: str) -> Contents:
         if not consumer.partitions_for_topic(topic):
             message = f"there is no topic {topic} at {bootstrap}; `headgate dev` makes it"
             raise UnknownTopicError(message)
-        return _read(consumer, TopicPartition(topic, 0))
+        place = TopicPartition(topic, 0)
+        consumer.assign([place])
+        consumer.seek_to_beginning(place)
+        end = consumer.end_offsets([place])[place]
+        deadline = time.monotonic() + READ_SECONDS
+        while consumer.position(place) < end:
+            if time.monotonic() > deadline:
+                message = f"{topic} could not be read within {READ_SECONDS:.0f} s"
+                raise UnknownTopicError(message)
+            for record in consumer.poll(POLL_MS).get(place, []):
+                yield record.offset, record.key or b"", record.value
     finally:
         consumer.close()
-
-
-def _read(consumer: KafkaConsumer, place: TopicPartition) -> Contents:
-    specs: dict[str, AgentSpec] = {}
-    job: JobRecord | None = None
-    consumer.assign([place])
-    consumer.seek_to_beginning(place)
-    end = consumer.end_offsets([place])[place]
-    deadline = time.monotonic() + READ_SECONDS
-    while consumer.position(place) < end:
-        if time.monotonic() > deadline:
-            message = f"{place.topic} could not be read within {READ_SECONDS:.0f} s"
-            raise UnknownTopicError(message)
-        records: list[Any] = consumer.poll(POLL_MS).get(place, [])
-        for record in records:
-            if record.key == JOB_KEY:
-                job = read_job(record.value)
-                continue
-            if record.value is None:
-                specs.pop((record.key or b"").decode(errors="replace"), None)
-                continue
-            spec = read_spec(record.key, record.value)
-            if isinstance(spec, str):
-                log.warning("%s offset %d is skipped: %s", place.topic, record.offset, spec)
-            else:
-                specs[spec.type] = spec
-    return Contents(specs, job)

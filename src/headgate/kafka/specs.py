@@ -17,6 +17,9 @@ from headgate.v1.turn_pb2 import AgentSpec, JobRecord, Policy, Route
 
 SCHEMA_VERSION = 1
 
+OWN = b"@"
+"""How the keys of records begin that are no agent's: no agent type does."""
+
 JOB_KEY = b"@job"
 """Key of the one record in the registry that is no agent's: the JobRecord."""
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from headgate.errors import HeadgateError
 from headgate.kafka.connect import open_consumer
-from headgate.kafka.specs import JOB_KEY, read_spec
+from headgate.kafka.specs import OWN, read_spec
 from headgate.v1.turn_pb2 import AgentSpec
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class RegistryTable:
 
     def _take(self, table: dict[str, AgentSpec], records: list[Any]) -> None:
         for record in records:
-            if record.key == JOB_KEY:
+            if (record.key or b"").startswith(OWN):
                 continue
             if record.value is None:
                 table.pop((record.key or b"").decode(errors="replace"), None)

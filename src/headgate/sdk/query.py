@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -22,8 +23,8 @@ class UnknownQueryError(Exception):
 class QueryService(query_pb2_grpc.QueryServiceServicer):
     """Answers by the handlers that `Agent.on_query` has registered."""
 
-    def __init__(self, agents: tuple[Agent[Any], ...]) -> None:
-        self._agents = {agent.name: agent for agent in agents}
+    def __init__(self, agents: Mapping[str, Agent[Any]]) -> None:
+        self._agents = agents
 
     async def Query(  # noqa: N802 - gRPC's name
         self, request: pb.QueryRequest, context: Any

@@ -75,7 +75,9 @@ class Server:
             ]
         )
         agent_pb2_grpc.add_AgentServiceServicer_to_server(self._service, self._server)
-        query_pb2_grpc.add_QueryServiceServicer_to_server(QueryService(self._agents), self._server)
+        query_pb2_grpc.add_QueryServiceServicer_to_server(
+            QueryService(self._service.agents), self._server
+        )
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (SERVICE_NAME, QUERIES_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)

@@ -572,6 +572,30 @@ class JobRecord(_message.Message):
     schema_version: int
     def __init__(self, name: _Optional[str] = ..., topics: _Optional[_Iterable[str]] = ..., started_ms: _Optional[int] = ..., schema_version: _Optional[int] = ...) -> None: ...
 
+class ScheduleRecord(_message.Message):
+    __slots__ = ("name", "cron", "every_ms", "zone", "address", "type", "data", "catch_up", "updated_ms", "schema_version")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CRON_FIELD_NUMBER: _ClassVar[int]
+    EVERY_MS_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    CATCH_UP_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_MS_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    cron: str
+    every_ms: int
+    zone: str
+    address: str
+    type: str
+    data: bytes
+    catch_up: str
+    updated_ms: int
+    schema_version: int
+    def __init__(self, name: _Optional[str] = ..., cron: _Optional[str] = ..., every_ms: _Optional[int] = ..., zone: _Optional[str] = ..., address: _Optional[str] = ..., type: _Optional[str] = ..., data: _Optional[bytes] = ..., catch_up: _Optional[str] = ..., updated_ms: _Optional[int] = ..., schema_version: _Optional[int] = ...) -> None: ...
+
 class StoredControl(_message.Message):
     __slots__ = ("schema_version", "base", "turn", "at_us", "mailbox_head", "mailbox_tail", "attempts", "not_before_us", "singles", "parked", "failure_code", "failure_message", "in_flight", "values", "logs", "window_oldest", "window_next", "window_ids", "ahead_head", "ahead_tail", "progress", "wake_ms", "controls", "pending_controls", "blamed", "kept", "timers", "whole_lists")
     class ValuesEntry(_message.Message):

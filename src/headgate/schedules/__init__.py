@@ -1,0 +1,1 @@
+"""Schedules: messages at times that cron expressions name, by an agent of Headgate's own."""
