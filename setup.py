@@ -1,7 +1,7 @@
-"""Packaging of Headgate: one distribution, four extras.
+"""Packaging of Headgate: one distribution, five extras.
 
 `[sdk]` is what an agent service installs: gRPC and protobuf, nothing of Flink or Kafka. `[chat]` is
-that and what agents/chat needs.
+that and what agents/chat needs, `[temporal]` that and Temporal's SDK.
 `[flink]` is the runtime and the command line. `[dev]` is what the tests and `make lint` need.
 
 Every requirement has a floor (the oldest release tried) and a ceiling (the first one known or
@@ -54,8 +54,15 @@ CHAT = [
     "httpx>=0.28.1,<0.29",  # 0.28 took arguments of the client away; below 1.0 a minor may again
 ]
 
+# Workers of Temporal that drive agents (headgate.temporal), and agents/temporal.
+TEMPORAL = [
+    *SDK,
+    "temporalio>=1.35,<2",  # its core is compiled in; a major may change how workflows are replayed
+]
+
 DEV = [
     *CHAT,  # the tests talk with agents/chat
+    *TEMPORAL,  # and with a real Temporal server
     "pytest>=9.2,<10",  # a major removes what the one before deprecated, and plugins follow late
     "pytest-asyncio>=1.5,<2",  # the loop scopes of pyproject.toml belong to the 1 series
     "pytest-timeout>=2.4,<3",  # hangs become failures; a major may rename options
@@ -90,7 +97,7 @@ setup(
     python_requires=">=3.11,<3.12",
     # The stubs are part of every install: core, sdk and runtime all import them.
     install_requires=["protobuf>=5.26.1,<7"],
-    extras_require={"flink": FLINK, "sdk": SDK, "chat": CHAT, "dev": DEV},
+    extras_require={"flink": FLINK, "sdk": SDK, "chat": CHAT, "temporal": TEMPORAL, "dev": DEV},
     entry_points={
         "console_scripts": ["headgate = headgate.cli.app:main"],
         "pytest11": ["headgate = headgate.testing.plugin"],

@@ -64,6 +64,12 @@ def test_a_workflow_from_its_start_to_its_result(runtime: Runtime) -> None:
         runtime.headgate("workflows", "cancel", two)
         with pytest.raises(NoResultError, match=f"{two} is cancelled"):
             runtime.headgate_plain("workflows", "result", two, "--wait", "60")
+        four = f"{name}/four"
+        runtime.headgate("workflows", "start", four)
+        await_waiting(four)
+        runtime.headgate("workflows", "terminate", four, "--reason", "by hand")
+        with pytest.raises(NoResultError, match=f"{four} is terminated: by hand"):
+            runtime.headgate_plain("workflows", "result", four, "--wait", "60")
         # What was said before the start has waited for it.
         runtime.headgate("workflows", "signal", three, "approve", '"early"')
         runtime.headgate("workflows", "start", three, "3")

@@ -352,6 +352,44 @@ def test_what_cannot_be_undone_keeps_nothing_else_from_being_undone(
         headgate_sim.advance(timedelta(days=2))
 
 
+def test_one_that_is_terminated_ends_at_once(headgate_sim: HeadgateSim, outside: World) -> None:
+    caller, _ = flow("caller")
+
+    def make(kind: str) -> Agent[Any]:
+        made, _ = flow()
+
+        @made.workflow
+        async def order(ctx: Context, data: Any) -> Any:
+            ctx.compensate(outside.refund, 3)
+            # Another code makes other steps: it could not be run again.
+            await (ctx.sleep(timedelta(days=1)) if kind == "old" else ctx.wait_signal("x"))
+
+        return made
+
+    @caller.workflow
+    async def call(ctx: Context, data: Any) -> Any:
+        with pytest.raises(CallError, match="terminated: enough"):
+            await ctx.call("flow/1", "begin")
+        return "told"
+
+    attach(headgate_sim, make("old"), caller)
+    headgate_sim.send("caller/1", "begin")
+    headgate_sim.run()
+    attach(headgate_sim, make("new"))
+    headgate_sim.crash()
+    for _ in range(2):
+        headgate_sim.signal("flow/1", "headgate.terminate", "enough")
+    state = headgate_sim.state("flow/1")
+    assert (state.status, state.error, state.pending) == ("terminated", "enough", {})
+    assert headgate_sim.state("caller/1").result == "told"
+    headgate_sim.advance(timedelta(days=2))
+    assert len(headgate_sim.history("flow/1")) == 3, "its timer is gone"
+    assert outside.calls == []
+    # Before the start there is nothing to end.
+    headgate_sim.signal("flow/2", "headgate.terminate")
+    assert headgate_sim.state("flow/2").status == "new"
+
+
 def test_a_workflow_that_parks_is_not_undone(headgate_sim: HeadgateSim, outside: World) -> None:
     def make(mended: bool) -> Agent[Any]:
         agent, _ = flow()

@@ -154,6 +154,39 @@ def cancel(
     _say(address, given, "is told to end", output, status)
 
 
+@workflows.command("terminate")
+def terminate(
+    address: Address,
+    *,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Kept as its error.")
+    ] = "",
+    output: OutputOption = Output.TABLE,
+    config: ConfigOption = None,
+    bootstrap: BootstrapOption = None,
+) -> None:
+    """End a workflow at once: its code is told nothing, and nothing is undone.
+
+    Its id stays taken. One that is parked takes no signal: `headgate
+    instances reset` ends it, and forgets it.
+
+    [bold]Example[/]
+
+      headgate workflows terminate refund/order-17 --reason 'paid by hand'
+    """
+    from headgate.sdk.workflow.steps import TERMINATE
+
+    broker = find_broker(config, bootstrap)
+    status = _look(broker, address)["status"]
+    if status in ENDED or status in {"not started", "parked"}:
+        remedy = f"; see `headgate instances reset {address}`" if status == "parked" else ""
+        message = f"{address} is {status}: there is nothing to terminate{remedy}"
+        raise NothingToDoError(message)
+    given = signals.made(TERMINATE, json.dumps(reason), None, broker.config.limits.max_record)
+    _send(broker, address, given)
+    _say(address, given, "is ended", output, status)
+
+
 @workflows.command("result")
 def result(
     address: Address,

@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
 NO_WORKFLOW = "no workflow"
 
-ENDED = frozenset(("completed", "failed", "cancelled"))
+ENDED = frozenset(("completed", "failed", "cancelled", "terminated"))
 
 
 def workflow_view(found: InstanceReport) -> dict[str, Any]:
     """Return how far a workflow is; parts that there are none of are left out.
 
     status: `not started`, `running`, `parked` (somebody must look: see the instance's failure),
-    `completed`, `failed` or `cancelled`; or `no workflow`.
+    `completed`, `failed`, `cancelled` or `terminated`; or `no workflow`.
     """
     from headgate.core.render import rfc3339
     from headgate.kafka.reports import report_view

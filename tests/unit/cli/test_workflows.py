@@ -123,8 +123,9 @@ def test_a_start_that_was_made_before_says_how_it_is(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(workflows, "see_attached", lambda *_: None)
     monkeypatch.setattr(workflows, "ask", lambda *_: report(status="completed", run=1))
     assert headgate("start", "flow/1", "-o", "json")["status"] == "completed"
-    with pytest.raises(NothingToDoError, match="flow/1 is completed: there is nothing to cancel"):
-        headgate("cancel", "flow/1")
+    for command in ("cancel", "terminate"):
+        with pytest.raises(NothingToDoError, match=f"is completed: there is nothing to {command}"):
+            headgate(command, "flow/1")
     assert sent == []
 
 

@@ -13,7 +13,7 @@ from headgate.sdk.turn import Turn
 from headgate.sdk.workflow.activities import plain
 from headgate.sdk.workflow.errors import Cancelled
 from headgate.sdk.workflow.execution import Execution
-from headgate.sdk.workflow.progress import CANCELLED, COMPLETED, FAILED, Progress
+from headgate.sdk.workflow.progress import CANCELLED, COMPLETED, FAILED, TERMINATED, Progress
 
 GO_ON = "workflow/go-on"
 """Name of the timer, due at once, that ends a turn between two activities: so the result of the
@@ -39,6 +39,19 @@ def end(turn: Turn[Progress], run: Execution, value: Any, error: BaseException |
     if progress.reply_to:
         answer = progress.result if error is None else Refusal(progress.error)
         reply(turn, progress.reply_to, progress.call_id, answer)
+
+
+def terminate(turn: Turn[Progress], event: Event) -> None:
+    """End a workflow at once, whatever its code is like by now: it is not run."""
+    progress = turn.state
+    for number in progress.pending:
+        turn.cancel_timer(f"workflow/{progress.run}/{number}")
+    turn.cancel_timer(GO_ON)
+    progress.pending, progress.attempts, progress.tag = {}, {}, ""
+    reason = event.data if isinstance(event.data, str) else ""
+    progress.status, progress.error = TERMINATED, reason or "terminated"
+    if progress.reply_to:
+        reply(turn, progress.reply_to, progress.call_id, Refusal(f"terminated: {progress.error}"))
 
 
 def cancel_timers(turn: Turn[Progress], run: Execution) -> None:

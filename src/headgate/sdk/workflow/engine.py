@@ -16,11 +16,11 @@ from headgate.sdk.turn import Turn
 from headgate.sdk.workflow import activities
 from headgate.sdk.workflow.activities import plain
 from headgate.sdk.workflow.context import Context, attended
-from headgate.sdk.workflow.ends import after_the_end, cancel_timers, end, go_on
+from headgate.sdk.workflow.ends import after_the_end, cancel_timers, end, go_on, terminate
 from headgate.sdk.workflow.errors import ContinueAsNew
 from headgate.sdk.workflow.execution import Execution, Step
 from headgate.sdk.workflow.progress import NEW, RUNNING, Progress
-from headgate.sdk.workflow.steps import is_start, step_of, step_of_signal
+from headgate.sdk.workflow.steps import is_start, is_terminate, step_of, step_of_signal
 
 REMEMBERED_RUNS = 1_000
 """Runs kept in memory, used longest ago forgotten first. Each costs what its variables hold; one
@@ -41,6 +41,13 @@ class Engine:
     async def take(self, turn: Turn[Progress], event: Event) -> Any:
         """Let a workflow know of an event, and run on until it waits again."""
         progress = turn.state
+        if is_terminate(event):
+            _, run = self._runs.pop(turn.address, ("", None))
+            if run is not None:
+                run.close()
+            if progress.status == RUNNING:
+                terminate(turn, event)
+            return NO_REPLY
         if progress.status == NEW:
             if event.type == SIGNAL and not is_start(event):
                 progress.early.append(step_of_signal(event))

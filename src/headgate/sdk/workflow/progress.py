@@ -5,7 +5,8 @@ from typing import Any
 
 from headgate.sdk.log import Log, log
 
-NEW, RUNNING, COMPLETED, FAILED, CANCELLED = "new", "running", "completed", "failed", "cancelled"
+NEW, RUNNING = "new", "running"
+COMPLETED, FAILED, CANCELLED, TERMINATED = "completed", "failed", "cancelled", "terminated"
 
 
 @dataclass

@@ -10,6 +10,9 @@ from headgate.sdk.workflow.execution import Execution, Step
 CANCEL = "headgate.cancel"
 """Name of the signal that cancels a workflow."""
 
+TERMINATE = "headgate.terminate"
+"""Name of the signal that ends a workflow at once, without its code: nothing is undone."""
+
 START = "headgate.start"
 """Name of the signal that starts a workflow with its data; one that was started before ignores it.
 Events of any other kind start it too."""
@@ -18,6 +21,11 @@ Events of any other kind start it too."""
 def is_start(event: Event) -> bool:
     """Tell whether an event is the signal that starts."""
     return event.type == SIGNAL and event.subject == START
+
+
+def is_terminate(event: Event) -> bool:
+    """Tell whether an event is the signal that ends a workflow at once."""
+    return event.type == SIGNAL and event.subject == TERMINATE
 
 
 def step_of(event: Event, run: Execution) -> Step | None:
