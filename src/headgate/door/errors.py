@@ -12,6 +12,13 @@ class BadRequestError(HeadgateError):
     """
 
 
+class ForbiddenError(HeadgateError):
+    """A browser asks for a page of another site.
+
+    Caller action: serve the page from the door's own origin, by a proxy.
+    """
+
+
 class UnknownAgentError(HeadgateError):
     """No agent of that type is attached.
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from headgate.core.identity import address_of
 from headgate.core.render import is_json
-from headgate.door.errors import BadRequestError, NoAnswerError, UnknownAgentError
+from headgate.door.errors import BadRequestError, ForbiddenError, NoAnswerError, UnknownAgentError
 from headgate.door.views import reply_view
 from headgate.errors import HeadgateError
 from headgate.kafka.reports import report_view
@@ -40,6 +40,7 @@ _STATUS = {"done": 200, "refused": 409, "given_up": 500}
 _GIVEN_UP = {"mailbox_full": 429, "unknown_agent": 404, "terminal": 422, "too_large": 413}
 _ERRORS: tuple[tuple[type[HeadgateError], int, str], ...] = (
     (BadRequestError, 400, "bad_request"),
+    (ForbiddenError, 403, "forbidden"),
     (UnknownAgentError, 404, "unknown_agent"),
     (NoAnswerError, 504, "no_answer"),
     (QueryError, 502, "not_answered"),
@@ -145,6 +146,7 @@ class _Door:
     async def cancel(self, request: Request) -> Response:
         from headgate.sdk.workflow.steps import CANCEL
 
+        _refuse_other_sites(request)
         address = _address(request)
         signal_id = request.headers.get("idempotency-key") or str(uuid.uuid4())
         await self._waiting.signal(address, Signal(name=CANCEL, signal_id=signal_id))
@@ -156,6 +158,7 @@ class _Door:
 
     async def _data(self, request: Request) -> tuple[bytes, str]:
         """Return body and media type; JSON is checked, for its agent could only fail on it."""
+        _refuse_other_sites(request)
         parts: list[bytes] = []
         size = 0
         async for part in request.stream():
@@ -188,6 +191,14 @@ async def _events(progress: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str]
     except HeadgateError as error:
         # The status has been sent. A browser connects again, and goes on.
         yield f": {' '.join(str(error).split())}\n\n"
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """Refuse what a page of another site has a browser send: it reaches loopback, as its user."""
+    origin = request.headers.get("origin", "")
+    if origin and origin.partition("://")[2] != request.headers.get("host", ""):
+        message = f"pages of {origin} may not ask here"
+        raise ForbiddenError(message)
 
 
 def _address(request: Request) -> str:
