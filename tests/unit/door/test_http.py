@@ -274,13 +274,13 @@ def test_a_query_is_passed_on_with_its_data(desk: Desk, http: TestClient) -> Non
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://testserver.evil"])
 def test_pages_of_other_sites_ask_for_nobody(desk: Desk, http: TestClient, origin: str) -> None:
     headers = {"origin": origin, "content-type": "text/plain"}
-    for ask in (
-        lambda: http.post("/agents/order/17", headers=headers),
-        lambda: http.post("/signals/order/17?name=approve", headers=headers),
-        lambda: http.post("/workflows/order/17", headers=headers),
-        lambda: http.delete("/workflows/order/17", headers=headers),
+    for method, path in (
+        ("POST", "/agents/order/17"),
+        ("POST", "/signals/order/17?name=approve"),
+        ("POST", "/workflows/order/17"),
+        ("DELETE", "/workflows/order/17"),
     ):
-        found = ask()
+        found = http.request(method, path, headers=headers)
         assert (found.status_code, found.json()["error"]["code"]) == (403, "forbidden")
     assert not (desk.asked or desk.told)
     own = {"origin": "http://testserver", "prefer": "respond-async"}
