@@ -155,6 +155,15 @@ def worker(client: Client, target: str) -> Worker:
     )
 
 
+async def waiting(sim: HeadgateSim, address: str) -> None:
+    """Wait until an event waits for an instance."""
+    while True:
+        control = sim.world.gate.store.control(address)
+        if control is not None and control.mailbox_tail > control.mailbox_head:
+            return
+        await asyncio.sleep(0.05)
+
+
 async def test_a_workflow_of_temporals_drives_agents(
     server: TemporalServer, headgate_sim: HeadgateSim
 ) -> None:
@@ -182,8 +191,7 @@ async def test_an_agent_is_asked_once_whoever_dies(
     async with a_door(headgate_sim) as (target, desk):
         async with worker(client, target):
             handle = await client.start_workflow("Patient", "18", id="patient", task_queue=QUEUE)
-            while not headgate_sim.world.gate.store.control("order/18").mailbox_tail:  # type: ignore[union-attr]
-                await asyncio.sleep(0.05)
+            await waiting(headgate_sim, "order/18")
         server.kill()
         headgate_sim.crash(back=1)
         desk.settle()
@@ -205,8 +213,7 @@ async def test_a_cancelled_workflow_tells_its_agent(
     client = await server.client()
     async with a_door(headgate_sim) as (target, desk), worker(client, target):
         handle = await client.start_workflow("Patient", "19", id="cancelled", task_queue=QUEUE)
-        while not headgate_sim.world.gate.store.control("order/19").mailbox_tail:  # type: ignore[union-attr]
-            await asyncio.sleep(0.05)
+        await waiting(headgate_sim, "order/19")
         await handle.cancel()
         with pytest.raises(WorkflowFailureError):
             await handle.result()
@@ -254,7 +261,7 @@ async def test_an_agent_drives_workflows_of_temporals(
             await step(headgate_sim.crash, 2)
         assert await step(tell, "temporal.query", {"name": "count"}, "q") == 1
         assert await step(tell, "temporal.update", {"name": "add", "args": ["two"]}, "u") == 2
-        assert "unknown" in str(await step(tell, "temporal.query", {"name": "no"}, "q2"))
+        assert "not found" in str(await step(tell, "temporal.query", {"name": "no"}, "q2"))
         await client.get_workflow_handle("a1").result()
         await step(headgate_sim.advance, 5)
         state = await step(headgate_sim.state, "caller/a1")

@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import grpc.aio
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from headgate.temporal.asked import Answer, Ask, Run, Tell
 from headgate.v1 import door_pb2 as pb
 from headgate.v1 import door_pb2_grpc
 
-WAIT_MS = 5_000
+WAIT_MS = 2_000
 """Of one call to the front door, between two heartbeats."""
 
 AGAIN_SECONDS = 1.0
@@ -27,46 +27,6 @@ AGAIN_SECONDS = 1.0
 
 _ENDED = frozenset(("completed", "failed", "cancelled", "terminated"))
 _CALLERS_FAULT = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
-
-
-@dataclass
-class Ask:
-    """An event for an instance; its reply is wanted, or only that it is on its way.
-
-    cancel_signal: sent to the instance if the activity is cancelled while it waits.
-    """
-
-    address: str
-    type: str
-    data: Any = None
-    extensions: dict[str, str] = field(default_factory=dict)
-    cancel_signal: str = ""
-
-
-@dataclass
-class Answer:
-    """What came of it: what the handler returned, the outputs as CloudEvents, the turn."""
-
-    result: Any = None
-    outputs: list[dict[str, Any]] = field(default_factory=list)
-    turn: int = 0
-
-
-@dataclass
-class Tell:
-    """A signal for an instance."""
-
-    address: str
-    name: str
-    data: Any = None
-
-
-@dataclass
-class Run:
-    """A workflow of Headgate's: its address, and what it is started with."""
-
-    address: str
-    data: Any = None
 
 
 class Headgate:

@@ -8,10 +8,14 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from headgate.temporal.activities import Answer, Ask, Run, Tell
+    from headgate.temporal.asked import Answer, Ask, Run, Tell
 
-HEARTBEAT = timedelta(seconds=20)
-"""Four waits at the front door: a worker that is gone is noticed within this."""
+HEARTBEAT = timedelta(seconds=10)
+"""Some waits at the front door: a worker that is gone is noticed within this, and a cancellation
+reaches the activity within it."""
+
+TELL_FIRST = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+"""A workflow that is cancelled ends once its agents have been told."""
 
 A_DAY = timedelta(days=1)
 SOON = timedelta(minutes=5)
@@ -32,6 +36,7 @@ async def ask(
         result_type=Answer,
         schedule_to_close_timeout=within,
         heartbeat_timeout=HEARTBEAT,
+        cancellation_type=TELL_FIRST,
     )
     return answer
 
@@ -65,4 +70,5 @@ async def run(address: str, data: Any = None, *, within: timedelta = A_DAY) -> A
         Run(address, data),
         schedule_to_close_timeout=within,
         heartbeat_timeout=HEARTBEAT,
+        cancellation_type=TELL_FIRST,
     )
