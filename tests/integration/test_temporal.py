@@ -23,9 +23,12 @@ from headgate.door.rpc import FrontDoor
 from headgate.door.waiting import Waiting
 from headgate.sdk import Agent, Event, Refusal, Turn
 from headgate.sdk.workflow import Context
+from headgate.sim.agents import Answer, NoAnswer
 from headgate.sim.face import HeadgateSim
+from headgate.sim.sdk import SdkAgent
 from headgate.v1 import door_pb2_grpc
 from headgate.v1.agent_pb2 import Event as Asked
+from headgate.v1.agent_pb2 import TurnRequest
 from headgate.v1.turn_pb2 import InstanceReport, Reply, Signal
 from tests import reference_agents
 from tests.integration.temporal_server import TemporalServer
@@ -225,6 +228,24 @@ async def test_a_cancelled_workflow_tells_its_agent(
 # --------------------------------------------------------- Headgate's agent, Temporal's workflows
 
 
+class Losing:
+    """A service that does each turn twice: the first answer is lost."""
+
+    def __init__(self, agent: Agent[Any]) -> None:
+        self._inner, self._bases = SdkAgent(agent), set[bytes]()
+
+    def answer(self, request: TurnRequest) -> Answer:
+        """Run the turn, and say nothing of it the first time."""
+        reply = self._inner.answer(request)
+        is_first = request.base not in self._bases
+        self._bases.add(request.base)
+        return NoAnswer.UNAVAILABLE if is_first else reply
+
+    def takes_ms(self, request: TurnRequest) -> int:
+        """Take no time."""
+        return 0
+
+
 START = {"workflow": "Approval", "task_queue": QUEUE}
 
 
@@ -239,7 +260,7 @@ async def test_an_agent_drives_workflows_of_temporals(
     async def call(ctx: Context, data: Any) -> Any:
         return await ctx.call(f"temporal/{ctx.key}", "temporal.start", {**START, "args": [2]})
 
-    headgate_sim.attach(agent)
+    headgate_sim.attach(Losing(agent), name="temporal")
     headgate_sim.attach(caller)
 
     def tell(kind: str, data: Any, event_id: str) -> Any:
