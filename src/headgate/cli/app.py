@@ -2,7 +2,7 @@
 
 import sys
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -79,11 +79,22 @@ def _root(
 
 def main() -> None:
     """Run the command line; an expected error is a paragraph and exit code 1, no traceback."""
+    command = typer.main.get_command(app)
+    _tidy(command)
     try:
-        app()
+        command()
     except HeadgateError as error:
         problems.print(f"[bold red]headgate:[/] {_escaped(error)}", highlight=False)
         sys.exit(1)
+
+
+def _tidy(command: Any) -> None:
+    """Let help show no type where there is none to type: `--force <bool>` reads as if there was."""
+    for param in command.params:
+        if getattr(param, "is_flag", False) and param.metavar is None:
+            param.metavar = ""
+    for each in getattr(command, "commands", {}).values():
+        _tidy(each)
 
 
 def _escaped(error: HeadgateError) -> str:

@@ -71,8 +71,10 @@ def demo(
     home: Annotated[Path, typer.Option(help="Folder of the demo's stack, erased first.")] = HOME,
     output: Annotated[Output, typer.Option("-o", "--output")] = Output.TABLE,
 ) -> None:
-    """Play dialogues through Kafka, Flink and an agent service, kill what you like, and verify
-    that every event was in exactly one turn and every state is right.
+    """Play dialogues through the whole job, kill what you like, and verify the outcome.
+
+    Events come from Kafka, turns are taken in Flink by an agent service:
+    every event must be in exactly one turn, and every state right.
 
     [bold]Examples[/]
 

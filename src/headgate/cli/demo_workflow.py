@@ -35,11 +35,12 @@ def demo_workflow(
     home: Annotated[Path, typer.Option(help="Folder of its stack, erased first.")] = HOME,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Refund orders by a durable workflow (agents/refund) while worker, agent and TaskManager are
-    killed, and verify that each ended as it must and each payment was made once.
+    """Refund orders by a durable workflow while things are killed, and verify each payment.
 
-    Checks, a call to a classifier, a person's approval with reminders by
-    timer, payment under a key, compensation where the notice fails.
+    agents/refund: each must end as it must, and pay once, though a
+    worker, the agent and a TaskManager die meanwhile. Checks, a call to
+    a classifier, a person's approval with reminders by timer, payment
+    under a key, compensation where the notice fails.
 
     [bold]Examples[/]
 

@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 def door(
     *,
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on. It asks nobody who they are.")
+        str,
+        typer.Option(
+            "--host", metavar="HOST", help="Address to listen on. It asks nobody who they are."
+        ),
     ] = "127.0.0.1",
     http_port: Annotated[
-        int, typer.Option("--http-port", min=0, max=65_535, help="0: any that is free.")
+        int,
+        typer.Option("--http-port", min=0, max=65_535, metavar="PORT", help="0: any that is free."),
     ] = 7080,
     grpc_port: Annotated[
-        int, typer.Option("--grpc-port", min=0, max=65_535, help="0: any that is free.")
+        int,
+        typer.Option("--grpc-port", min=0, max=65_535, metavar="PORT", help="0: any that is free."),
     ] = 7081,
     output: OutputOption = Output.TABLE,
     config: ConfigOption = None,

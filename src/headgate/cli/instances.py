@@ -30,136 +30,45 @@ NoWait = Annotated[
 ]
 
 
-@instances.command("resume")
-def resume(
-    address: Address,
-    *,
-    reason: Reason = "",
-    no_wait: NoWait = False,
-    output: OutputOption = Output.TABLE,
-    config: ConfigOption = None,
-    bootstrap: BootstrapOption = None,
-) -> None:
-    """Let a parked instance go on, its first event with all of its tries again.
+def _verb(verb: str, help_text: str, example: str) -> None:
+    def run(
+        address: Address,
+        *,
+        reason: Reason = "",
+        no_wait: NoWait = False,
+        output: OutputOption = Output.TABLE,
+        config: ConfigOption = None,
+        bootstrap: BootstrapOption = None,
+    ) -> None:
+        decide(
+            verb,
+            address,
+            reason=reason,
+            no_wait=no_wait,
+            output=output,
+            config=config,
+            bootstrap=bootstrap,
+        )
 
-    [bold]Example[/]
-
-      headgate instances resume order/17 --reason 'agent mended'
-    """
-    decide(
-        "resume",
-        address,
-        reason=reason,
-        no_wait=no_wait,
-        output=output,
-        config=config,
-        bootstrap=bootstrap,
-    )
+    example = f"headgate instances {verb} order/17 {example}".strip()
+    run.__doc__ = f"{help_text}\n\n[bold]Example[/]\n\n  {example}\n"
+    instances.command(verb)(run)
 
 
-@instances.command("skip")
-def skip(
-    address: Address,
-    *,
-    reason: Reason = "",
-    no_wait: NoWait = False,
-    output: OutputOption = Output.TABLE,
-    config: ConfigOption = None,
-    bootstrap: BootstrapOption = None,
-) -> None:
-    """Give the first waiting event of an instance up: it goes to the dead letters.
-
-    [bold]Example[/]
-
-      headgate instances skip order/17
-    """
-    decide(
-        "skip",
-        address,
-        reason=reason,
-        no_wait=no_wait,
-        output=output,
-        config=config,
-        bootstrap=bootstrap,
-    )
-
-
-@instances.command("cancel")
-def cancel(
-    address: Address,
-    *,
-    reason: Reason = "",
-    no_wait: NoWait = False,
-    output: OutputOption = Output.TABLE,
-    config: ConfigOption = None,
-    bootstrap: BootstrapOption = None,
-) -> None:
-    """Drop the turn in flight: its answer will come too late, and its events are tried again.
-
-    [bold]Example[/]
-
-      headgate instances cancel order/17
-    """
-    decide(
-        "cancel",
-        address,
-        reason=reason,
-        no_wait=no_wait,
-        output=output,
-        config=config,
-        bootstrap=bootstrap,
-    )
-
-
-@instances.command("reset")
-def reset(
-    address: Address,
-    *,
-    reason: Reason = "",
-    no_wait: NoWait = False,
-    output: OutputOption = Output.TABLE,
-    config: ConfigOption = None,
-    bootstrap: BootstrapOption = None,
-) -> None:
-    """Remove an instance's state; turns go on counting, and what waits is taken with empty state.
-
-    [bold]Example[/]
-
-      headgate instances reset order/17 --reason 'wrong import'
-    """
-    decide(
-        "reset",
-        address,
-        reason=reason,
-        no_wait=no_wait,
-        output=output,
-        config=config,
-        bootstrap=bootstrap,
-    )
-
-
-@instances.command("park")
-def park(
-    address: Address,
-    *,
-    reason: Reason = "",
-    no_wait: NoWait = False,
-    output: OutputOption = Output.TABLE,
-    config: ConfigOption = None,
-    bootstrap: BootstrapOption = None,
-) -> None:
-    """Let an instance take no more turns until it is resumed. Its events wait.
-
-    [bold]Example[/]
-
-      headgate instances park order/17
-    """
-    decide(
-        "park",
-        address,
-        reason=reason,
-        no_wait=no_wait,
-        output=output,
-        config=config,
-        bootstrap=bootstrap,
-    )
+_verb(
+    "resume",
+    "Let a parked instance go on, its first event with all of its tries again.",
+    "--reason 'agent mended'",
+)
+_verb("skip", "Give the first waiting event of an instance up: it goes to the dead letters.", "")
+_verb(
+    "cancel",
+    "Drop the turn in flight: its answer will come too late, and its events are tried again.",
+    "",
+)
+_verb(
+    "reset",
+    "Remove an instance's state; turns go on counting, and what waits is taken with empty state.",
+    "--reason 'wrong import'",
+)
+_verb("park", "Let an instance take no more turns until it is resumed. Its events wait.", "")

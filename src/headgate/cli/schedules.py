@@ -26,8 +26,12 @@ schedules = typer.Typer(
 @schedules.command("serve")
 def serve(
     *,
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0: any free one.")] = 7074,
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65_535, metavar="PORT", help="0: any free one.")
+    ] = 7074,
+    host: Annotated[
+        str, typer.Option("--host", metavar="HOST", help="Address to listen on.")
+    ] = "127.0.0.1",
 ) -> None:
     """Serve the agent that keeps the schedules, until Ctrl-C. Attach it as any other.
 
