@@ -82,7 +82,7 @@ def ask(
         for each in view["outputs"]:
             answers.print(plain(f"{each['type']} {json.dumps(each.get('data'))}"))
         if view.get("result") is not None:
-            answers.print(plain(json.dumps(view["result"], indent=2, ensure_ascii=False)))
+            print(json.dumps(view["result"], indent=2, ensure_ascii=False))
         elif not view["outputs"]:
             answers.print(f"turn {view['turn']} has taken it")
     if view["status"] != "done":

@@ -203,6 +203,9 @@ def _say(spec: AgentSpec, problems: list[str]) -> None:
         said = f"{canary['percent']:g} % of its instances go to {where}, {canary['revision']}"
         answers.print(said, highlight=False)
     if not spec.routes:
-        answers.print("It has no route, so it gets no events: attach it again with --route TOPIC.")
+        answers.print(
+            "It has no route: it gets messages, signals and requests, and no topic's events. For "
+            "those attach it again with --route TOPIC."
+        )
     if spec.paused:
         answers.print(f"It is paused: [bold]headgate agents resume {spec.type}[/]")

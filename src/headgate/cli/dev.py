@@ -149,16 +149,16 @@ def _detach(home: Path, config: Path, task_managers: int, *flags: str) -> None:
         )
     told = 0
     for _ in range(int(DETACH_SECONDS / 0.1)):
-        # What the stack says of its start, as it says it.
         lines = log.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
-        for line in lines[told:]:
-            answers.print(plain(line), highlight=False)
-        told = len(lines)
         state = state_file.read(home)
         # The file of a killed stack may still be there: only this owner's word counts.
         if state and state.owner_pid == owner.pid and state.phase == "running":
             _announce(home)
             return
+        # What the stack says of its start, as it says it; that it runs is said above.
+        for line in lines[told:]:
+            answers.print(plain(line), highlight=False)
+        told = len(lines)
         try:
             owner.wait(0.1)
         except subprocess.TimeoutExpired:

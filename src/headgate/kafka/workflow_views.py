@@ -41,7 +41,7 @@ def workflow_view(found: InstanceReport) -> dict[str, Any]:
         "started": rfc3339(values["started_us"]) if values.get("started_us") else "",
         "run": values.get("run"),
         "shown": values.get("shown"),
-        "waits_for": sorted(values.get("pending", {}).values()),
+        "waits_for": sorted(label.strip() for label in values.get("pending", {}).values()),
         "taken_steps": steps.get("length"),
         "steps": [_step(each, rfc3339) for each in steps.get("newest", [])],
     }
@@ -58,4 +58,4 @@ def _step(step: dict[str, Any], rfc3339: Any) -> dict[str, Any]:
     if "p" in step:
         return shown | {"step": f"patch {step['p']}", "came to": None}
     came_to = {"error": step["e"]} if "e" in step else step.get("r")
-    return shown | {"step": step["k"], "came to": came_to}
+    return shown | {"step": step["k"].strip(), "came to": came_to}
