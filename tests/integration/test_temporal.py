@@ -5,12 +5,14 @@ workflows; workers, services and the server itself are ended in between.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
@@ -37,6 +39,7 @@ from tests.integration.temporal_workflows import Approval, Order, Patient
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.timeout(1_500)]
 
 QUEUE = "shop"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "temporal" / "returns.py"
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +226,43 @@ async def test_a_cancelled_workflow_tells_its_agent(
         headgate_sim.control("order/19", "resume")
         desk.settle()
     assert headgate_sim.state("order/19").stopped == 1
+
+
+async def test_the_example_drives_three_agents(
+    server: TemporalServer,
+    headgate_sim: HeadgateSim,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The workflow of examples/temporal, with the agents of agents/refund."""
+    # By its name, for the sandbox loads it so, too.
+    monkeypatch.syspath_prepend(EXAMPLE.parent)
+    example: Any = importlib.import_module(EXAMPLE.stem)
+    refund = reference_agents.load("refund")
+    bank = reference_agents.load("refund", "bank").Bank(tmp_path / "bank.sqlite")
+    headgate_sim.attach(refund.make_classifier())
+    headgate_sim.attach(refund.make_workflow(bank))
+    carrier: Agent[Any] = Agent("carrier")
+
+    @carrier.on("parcel.announced")
+    def announced(turn: Turn[Any], event: Event) -> None:
+        turn.emit("parcel.expected", event.data)
+
+    headgate_sim.attach(carrier)
+    client = await server.client()
+    ends: dict[str, str] = {}
+    async with a_door(headgate_sim) as (target, _), example.worker(client, target):
+        for text in ("it came broken", "a stolen card", " "):
+            key = f"order-{len(ends)}"
+            given = example.Return(key, "ann", 500, text)
+            ends[text] = await client.execute_workflow(
+                example.Returns.run, given, id=f"return-{key}", task_queue=example.QUEUE
+            )
+    assert ends["it came broken"] == "refunded 500 cents"
+    assert ends["a stolen card"] == "refused"
+    assert "the complaint has no text" in ends[" "]
+    assert [cents for _, _, cents, _ in bank.payments()] == [500]
+    assert [each.data for each in headgate_sim.outputs("carrier/order-0")] == [{"order": "order-0"}]
 
 
 # --------------------------------------------------------- Headgate's agent, Temporal's workflows
