@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from headgate.core.bounds import LONGEST_MS
 from headgate.sdk.agent import Agent, Handler
 from headgate.sdk.calls import NO_REPLY, REPLY
 from headgate.sdk.calls import reply as send_reply
@@ -180,7 +181,8 @@ def _failure(error: Exception, request: pb.TurnRequest, index: int) -> pb.Failur
         case RetryableError():
             failure.advice = pb.ADVICE_RETRY
             if error.after is not None:
-                failure.retry_after_ms = max(0, error.after // timedelta(milliseconds=1))
+                asked_ms = error.after // timedelta(milliseconds=1)
+                failure.retry_after_ms = min(max(0, asked_ms), LONGEST_MS)
         case TerminalError():
             failure.code = pb.FAILURE_CODE_TERMINAL
             failure.advice = pb.ADVICE_DEAD_LETTER

@@ -134,6 +134,8 @@ class Mute(Exception):  # noqa: N818 - a user's own exception may be called anyt
         (Mute(), "AGENT_ERROR", "UNSPECIFIED", 0, "Mute"),
         (RetryableError("busy", after=1.5), "AGENT_ERROR", "RETRY", 1.5, "busy"),
         (RetryableError("busy", after=timedelta(minutes=1)), "AGENT_ERROR", "RETRY", 60, "busy"),
+        (RetryableError("busy", after=-1), "AGENT_ERROR", "RETRY", 0, "busy"),
+        (RetryableError("x", after=timedelta.max), "AGENT_ERROR", "RETRY", 36_600 * 86_400, "x"),
         (RetryableError(), "AGENT_ERROR", "RETRY", 0, "RetryableError"),
         (TerminalError("no"), "TERMINAL", "DEAD_LETTER", 0, "no"),
         (Park("ask Ann"), "AGENT_ERROR", "PARK", 0, "ask Ann"),
