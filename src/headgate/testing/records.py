@@ -21,7 +21,7 @@ T = TypeVar("T")
 CONNECT_SECONDS = 30.0
 # Without any new record for so long, what is awaited will not come. A job that fails over on a
 # busy machine is silent for half a minute.
-SILENCE_SECONDS = 90.0
+SILENCE_SECONDS = 240.0
 POLL_SECONDS = 0.2
 
 
