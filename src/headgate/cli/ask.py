@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ import typer
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
 from headgate.cli.control import read_address
 from headgate.cli.look import Output, OutputOption, answers, as_json, plain
-from headgate.cli.typed import json_bytes, text_of
+from headgate.cli.typed import data_bytes
 from headgate.errors import HeadgateError
 
 
@@ -67,8 +66,7 @@ def ask(
 
     event = Event(id=request_id or str(uuid.uuid4()), type=event_type)
     if data is not None:
-        text = text_of(Path(data[1:])) if data.startswith("@") else data
-        event.data = json_bytes(text)
+        event.data = data_bytes(data)
     with Desk(broker.bootstrap, broker.config) as desk:
         try:
             reply = desk.ask(address, event).result(wait)

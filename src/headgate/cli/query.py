@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
 from headgate.cli.control import read_address
-from headgate.cli.typed import json_bytes, text_of
+from headgate.cli.typed import data_bytes
 
 
 def query(
@@ -44,8 +43,7 @@ def query(
 
     question = QueryRequest(name=name)
     if data is not None:
-        text = text_of(Path(data[1:])) if data.startswith("@") else data
-        question.data = json_bytes(text)
+        question.data = data_bytes(data)
     with Desk(broker.bootstrap, broker.config) as desk:
         reply = desk.query(address, question)
     if reply.datacontenttype:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
 from headgate.cli.control import read_address
 from headgate.cli.look import Output, OutputOption, answers, as_json, plain
-from headgate.cli.typed import json_bytes, text_of
+from headgate.cli.typed import data_bytes
 from headgate.errors import HeadgateError
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ def _bounded(text: str, what: str, most: int) -> str:
 def _data(text: str | None, most: int) -> bytes:
     if text is None:
         return b""
-    raw = json_bytes(text_of(Path(text[1:])) if text.startswith("@") else text)
+    raw = data_bytes(text)
     if len(raw) > most:
         message = f"data has {len(raw)} bytes, limits.max_record allows {most}; send less"
         raise SignalError(message)

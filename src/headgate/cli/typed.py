@@ -36,6 +36,11 @@ def json_of(text: str) -> Any:
         raise TypedError(message) from error
 
 
+def data_bytes(text: str) -> bytes:
+    """Return JSON that was typed, or that stands in the file of `@FILE`, as it is sent."""
+    return json_bytes(text_of(Path(text[1:])) if text.startswith("@") else text)
+
+
 def json_bytes(text: str) -> bytes:
     """Return JSON as it is sent: without spaces, in UTF-8."""
     try:

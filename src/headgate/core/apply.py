@@ -48,11 +48,11 @@ def apply(instance: Instance, read: OutcomeRead) -> bool:
         case _:
             _fresh_start(instance, taken)
     control.ClearField("in_flight")
-    _record(instance, read)
+    rendered = _record(instance, read)
     if outcome.messages:
         messages.post(instance, outcome)
     if taken:
-        asked.reply(instance, outcome)
+        asked.reply(instance, outcome, rendered)
     if not outcome.HasField("completed"):
         parking = parking_of(outcome, turn=control.turn, at_us=control.at_us)
         if parking is not None:
@@ -189,7 +189,8 @@ def _controlled(instance: Instance, controlled: Controlled, taken: list[bytes]) 
     control.pending_controls.extend(waiting)
 
 
-def _record(instance: Instance, read: OutcomeRead) -> None:
+def _record(instance: Instance, read: OutcomeRead) -> list[bytes]:
+    """Write outbox and history; return the outputs as the outbox has them."""
     control = instance.control
     effects = instance.transition.effects
     at_us = control.at_us
@@ -204,3 +205,4 @@ def _record(instance: Instance, read: OutcomeRead) -> None:
     tail.journal_ms = read.appended_ms
     tail.schema_version = HISTORY_VERSION
     effects.append(RecordHistory(read.raw + tail.SerializeToString()))
+    return rendered

@@ -6,7 +6,6 @@ counts. It goes out at once, and again with every replay of that outcome, always
 
 from __future__ import annotations
 
-from headgate.core import render
 from headgate.core.decode import MAX_ATTRIBUTE_CHARS
 from headgate.core.extensions import fault_of_extensions
 from headgate.core.identity import event_fingerprint
@@ -63,8 +62,11 @@ def event_of(asked: Event) -> Event:
     return event
 
 
-def reply(instance: Instance, outcome: Outcome) -> None:
-    """Reply to those that an outcome that has just been applied has taken."""
+def reply(instance: Instance, outcome: Outcome, rendered: list[bytes]) -> None:
+    """Reply to those that an outcome that has just been applied has taken.
+
+    rendered: its outputs, as the outbox has them.
+    """
     given_up = _given_up(outcome)
     last = len(outcome.taken) - 1
     for index, ref in enumerate(outcome.taken[:]):
@@ -81,7 +83,7 @@ def reply(instance: Instance, outcome: Outcome) -> None:
         if given_up is not None and index == last:
             made.given_up, made.message = given_up.reason, given_up.message
         else:
-            _say(made, outcome, index)
+            _say(made, outcome, rendered, index)
         instance.transition.effects.append(Replied(ref.id, made.SerializeToString()))
 
 
@@ -111,7 +113,7 @@ def _given_up(outcome: Outcome) -> DeadLetter | None:
             return None
 
 
-def _say(made: Reply, outcome: Outcome, index: int) -> None:
+def _say(made: Reply, outcome: Outcome, rendered: list[bytes], index: int) -> None:
     left = REPLY_BYTES
     for message in outcome.messages[:]:
         # It is small enough: Invoke has seen to it (`core.plans`).
@@ -120,7 +122,6 @@ def _say(made: Reply, outcome: Outcome, index: int) -> None:
             made.answer.data = message.data
             made.answer.datacontenttype = message.datacontenttype
             made.answer.refused = message.extensions.get("refused", "")
-    rendered = render.outputs(made.address, made.turn, made.at_us, outcome)
     for output, value in zip(outcome.outputs[:], rendered, strict=True):
         if output.cause == index:
             left -= len(value)

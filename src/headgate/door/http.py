@@ -124,12 +124,9 @@ class _Door:
         return JSONResponse({"address": address, "signal_id": given.signal_id}, 202)
 
     async def start(self, request: Request) -> Response:
-        from headgate.sdk.workflow.steps import START
-
         data, media_type = await self._data(request)
         address = _address(request)
-        started = Signal(name=START, signal_id=START, data=data, datacontenttype=media_type)
-        await self._waiting.signal(address, started)
+        await self._waiting.start(address, data, media_type)
         return await self._told(address, _seconds(request, default=0.0))
 
     async def workflow(self, request: Request) -> Response:

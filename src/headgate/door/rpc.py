@@ -108,12 +108,9 @@ class FrontDoor(door_pb2_grpc.FrontDoorServicer):
         self, request: pb.StartWorkflowRequest, context: Any
     ) -> pb.WorkflowState:
         """Start a workflow, and wait for its end if asked to."""
-        from headgate.sdk.workflow.steps import START
-
         async with _refusing(context):
             address = _address(request)
-            started = Signal(name=START, signal_id=START, data=request.data)
-            await self._waiting.signal(address, started)
+            await self._waiting.start(address, request.data)
             return workflow_state(await self._waiting.workflow(address, request.wait_ms / 1000))
 
     async def GetWorkflow(self, request: pb.GetWorkflowRequest, context: Any) -> pb.WorkflowState:

@@ -10,6 +10,7 @@ from typing import Any
 from headgate.door.desk import Desk
 from headgate.door.errors import BadRequestError
 from headgate.kafka.workflow_views import ENDED, NO_WORKFLOW, workflow_view
+from headgate.sdk.workflow.steps import START
 from headgate.v1.agent_pb2 import Event
 from headgate.v1.query_pb2 import QueryRequest
 from headgate.v1.turn_pb2 import Reply, Signal
@@ -55,6 +56,11 @@ class Waiting:
     async def query(self, address: str, question: QueryRequest, *, at_least: int = 0) -> Any:
         """See `Desk.query`."""
         return await self._call(lambda: self._desk.query(address, question, at_least=at_least))
+
+    async def start(self, address: str, data: bytes, media_type: str = "") -> None:
+        """Start a workflow; one that was started before goes on as it is. See `Desk.signal`."""
+        started = Signal(name=START, signal_id=START, data=data, datacontenttype=media_type)
+        await self.signal(address, started)
 
     async def workflow(self, address: str, seconds: float) -> dict[str, Any]:
         """Return how far a workflow is, once it has ended or the time is over."""

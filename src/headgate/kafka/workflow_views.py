@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from headgate.core.statuses import ENDED
+
 if TYPE_CHECKING:
     from headgate.v1.turn_pb2 import InstanceReport
 
 NO_WORKFLOW = "no workflow"
 
-ENDED = frozenset(("completed", "failed", "cancelled", "terminated"))
+__all__ = ["ENDED", "NO_WORKFLOW", "workflow_view"]
 
 
 def workflow_view(found: InstanceReport) -> dict[str, Any]:

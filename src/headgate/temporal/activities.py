@@ -15,6 +15,7 @@ import grpc.aio
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from headgate.core.statuses import ENDED
 from headgate.temporal.asked import Answer, Ask, Run, Tell
 from headgate.v1 import door_pb2 as pb
 from headgate.v1 import door_pb2_grpc
@@ -25,7 +26,6 @@ WAIT_MS = 2_000
 AGAIN_SECONDS = 1.0
 """After a door that is not there: it, or the next one, is started again within seconds."""
 
-_ENDED = frozenset(("completed", "failed", "cancelled", "terminated"))
 _CALLERS_FAULT = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
 
 
@@ -84,7 +84,7 @@ class Headgate:
         waited = pb.GetWorkflowRequest(**place, wait_ms=WAIT_MS)
         try:
             state = await self._insist(lambda stub: stub.StartWorkflow(started))
-            while state.status not in _ENDED:
+            while state.status not in ENDED:
                 activity.heartbeat(state.status)
                 state = await self._insist(lambda stub: stub.GetWorkflow(waited))
         except asyncio.CancelledError:

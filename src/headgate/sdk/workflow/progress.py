@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from headgate.core.statuses import CANCELLED, COMPLETED, FAILED, NEW, RUNNING, TERMINATED
 from headgate.sdk.log import Log, log
 
-NEW, RUNNING = "new", "running"
-COMPLETED, FAILED, CANCELLED, TERMINATED = "completed", "failed", "cancelled", "terminated"
+__all__ = ["CANCELLED", "COMPLETED", "FAILED", "NEW", "RUNNING", "TERMINATED", "Progress"]
 
 
 @dataclass
