@@ -54,12 +54,6 @@ class Replies:
         """Stop following; nobody is told."""
         self._following.close()
 
-    def known(self, address: str, request_id: str) -> Reply | None:
-        """Return the reply to a request, if it has come and is not too old."""
-        with self._lock:
-            found = self._known.get((address, request_id))
-            return found[1] if found else None
-
     def expect(self, address: str, request_id: str) -> Future[Reply]:
         """Return what the reply to a request will be; cancel it when nobody waits any more."""
         key = address, request_id

@@ -51,7 +51,7 @@ def test_all_that_wait_get_it_and_so_does_who_comes_later(replies: Replies) -> N
 def test_the_first_counts(replies: Replies) -> None:
     first = come(replies, "a")
     come(replies, "a", turn=2)
-    assert replies.known("order/17", "a") == first
+    assert replies.expect("order/17", "a").result(0) == first
 
 
 def test_who_has_gone_is_forgotten(replies: Replies) -> None:
@@ -67,8 +67,8 @@ def test_old_ones_go(replies: Replies, now: SimpleNamespace) -> None:
     come(replies, "old")
     now.seconds = module.KEPT_SECONDS
     come(replies, "new")
-    assert replies.known("order/17", "old") is None
-    assert replies.known("order/17", "new") is not None
+    assert not replies.expect("order/17", "old").done()
+    assert replies.expect("order/17", "new").done()
 
 
 def test_so_do_those_that_there_is_no_room_for(
@@ -78,11 +78,11 @@ def test_so_do_those_that_there_is_no_room_for(
     monkeypatch.setattr(module, "KEPT_BYTES", 2 * size)
     for n in (1, 2):
         come(replies, f"r{n}")
-    assert [replies.known("order/17", f"r{n}") is not None for n in range(3)] == [0, 1, 1]
+    assert [replies.expect("order/17", f"r{n}").done() for n in range(3)] == [0, 1, 1]
 
 
 def test_what_is_no_reply_is_skipped(replies: Replies) -> None:
     record = SimpleNamespace(value=b"\xff", topic="replies", partition=0, offset=7)
     replies._take(record)
     come(replies, "a")
-    assert replies.known("order/17", "a") is not None
+    assert replies.expect("order/17", "a").done()
