@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from typing import Self
 
 import pytest
 
@@ -13,11 +14,11 @@ from headgate.cli.registered import UnknownAgentError
 from headgate.core.canary import is_canary
 from headgate.kafka.publish import Placed
 from headgate.kafka.registry import read_registry, write_specs
+from headgate.testing.records import Place
 from headgate.testing.serving import Serving
 from headgate.v1.turn_pb2 import (
     AgentSpec,
     Controlled,
-    DeadLetter,
     HistoryRecord,
     Policy,
     Route,
@@ -32,8 +33,6 @@ TOPIC = "offers"
 ROUNDS = 50
 """Events at most until a change shows; each takes a checkpoint."""
 
-Place = tuple[str, int, int]
-
 
 @pytest.fixture
 def name(runtime: Runtime) -> Iterator[str]:
@@ -46,7 +45,11 @@ def name(runtime: Runtime) -> Iterator[str]:
 
 
 class Flow(threading.Thread):
-    """Publishes events for a few keys, one after the other, until it is stopped."""
+    """Publishes events for a few keys until it is stopped, in step with the job: at most
+    `AHEAD` are neither taken nor given up, however slow the machine.
+    """
+
+    AHEAD = 1_000
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(daemon=True)
@@ -56,7 +59,14 @@ class Flow(threading.Thread):
         self.sent: list[Place] = []
 
     def run(self) -> None:
+        settled = 0
         while not self._stop_asked.is_set():
+            if len(self.sent) - settled >= self.AHEAD:
+                known = fates(self._runtime)
+                while settled < len(self.sent) and self.sent[settled] in known:
+                    settled += 1
+                self._stop_asked.wait(0.05)
+                continue
             placed = self._runtime.send(TOPIC, f"{self._key}-{len(self.sent) % 7}", {"n": 1})
             self.sent.append(place_of(placed))
 
@@ -66,6 +76,14 @@ class Flow(threading.Thread):
         self.join(60)
         return self.sent
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # A test that has failed must not leave the job under load for those that follow.
+        self.stop()
+
 
 def place_of(placed: Placed) -> Place:
     return placed.topic, placed.partition, placed.offset
@@ -73,12 +91,7 @@ def place_of(placed: Placed) -> Place:
 
 def taken_by(runtime: Runtime, *names: str) -> list[Place]:
     """Return the places of all events that are in turns of these agents."""
-    return [
-        (ref.origin.topic, ref.origin.partition, ref.origin.offset)
-        for record in list(runtime.records.history_records)
-        if record.outcome.agent_type in names
-        for ref in record.outcome.taken
-    ]
+    return [place for name in names for place in list(runtime.records.taken_by.get(name, ()))]
 
 
 def unserved(runtime: Runtime, name: str) -> set[Place]:
@@ -92,12 +105,7 @@ def unserved(runtime: Runtime, name: str) -> set[Place]:
 
 def unrouted(runtime: Runtime) -> list[Place]:
     """Return the places of all events that nobody was routed for."""
-    letters: list[DeadLetter] = list(runtime.records.letter_records)
-    return [
-        (each.origin.topic, each.origin.partition, each.origin.offset)
-        for each in letters
-        if each.reason == "no_route"
-    ]
+    return list(runtime.records.given_up.get("no_route", ()))
 
 
 def await_routed(runtime: Runtime, name: str, event_type: str = "test") -> None:
@@ -141,8 +149,7 @@ def send_until(
 
 def fates(runtime: Runtime) -> set[Place]:
     """Return the places of all events that anybody took, or nobody was routed for."""
-    names = {record.outcome.agent_type for record in list(runtime.records.history_records)}
-    return {*taken_by(runtime, *names), *unrouted(runtime)}
+    return {*taken_by(runtime, *list(runtime.records.taken_by)), *unrouted(runtime)}
 
 
 def send_until_some_wait(runtime: Runtime, name: str, key: str) -> list[Place]:
@@ -159,9 +166,7 @@ def send_until_some_wait(runtime: Runtime, name: str, key: str) -> list[Place]:
 
 
 def test_attached_and_drained_while_events_flow(runtime: Runtime, name: str) -> None:
-    with Serving(mirror(name)) as served:
-        flow = Flow(runtime)
-        flow.start()
+    with Serving(mirror(name)) as served, Flow(runtime) as flow:
         await_true(runtime, "an event for nobody", lambda: set(unrouted(runtime)) & set(flow.sent))
         made = runtime.headgate(
             "agents", "attach", name, "--endpoint", served.endpoint, "--route", TOPIC
@@ -290,19 +295,20 @@ def test_a_hundred_agents_come_and_go_while_events_flow(runtime: Runtime, name: 
 
         write_specs(bootstrap, registry, {name: spec(name, Route(topic=TOPIC))})
         await_routed(runtime, name)
-        flow = Flow(runtime)
-        flow.start()
-        for each in names:
-            route = Route(topic=TOPIC, type=f"{each}.*")
-            write_specs(bootstrap, registry, {each: spec(each, route)})
-        # Who knows the last knows all: the registry is read in its order.
-        write_specs(bootstrap, registry, {last: spec(last, Route(topic=TOPIC, type=f"{last}.*"))})
-        await_routed(runtime, last, f"{last}.probe")
-        for each in names:
-            runtime.send(TOPIC, "k", {}, event_type=f"{each}.first")
-        for each in names:
-            runtime.answers_of(f"{each}/k")
-            write_specs(bootstrap, registry, {each: None})
+        with Flow(runtime) as flow:
+            for each in names:
+                route = Route(topic=TOPIC, type=f"{each}.*")
+                write_specs(bootstrap, registry, {each: spec(each, route)})
+            # Who knows the last knows all: the registry is read in its order.
+            write_specs(
+                bootstrap, registry, {last: spec(last, Route(topic=TOPIC, type=f"{last}.*"))}
+            )
+            await_routed(runtime, last, f"{last}.probe")
+            for each in names:
+                runtime.send(TOPIC, "k", {}, event_type=f"{each}.first")
+            for each in names:
+                runtime.answers_of(f"{each}/k")
+                write_specs(bootstrap, registry, {each: None})
         sent = flow.stop()
         await_true(runtime, "the flow", lambda: set(sent) <= set(taken_by(runtime, name)))
         taken = [place for place in taken_by(runtime, name) if place in set(sent)]
@@ -368,15 +374,14 @@ def test_a_canary_is_rolled_back_tried_again_and_promoted_under_flow(
         assert newest() == {key: {"v1"} for key in keys}
         runtime.headgate("agents", "attach", name, *on_trial)
         await_revision(trier, "v2")
-        flow = Flow(runtime)
-        flow.start()
-        publish()
-        assert newest() == on_their_sides
-        runtime.headgate("agents", "promote", name)
-        await_revision(other, "v2")
-        first.close()
-        publish()
-        assert newest() == {key: {"v2"} for key in keys}
+        with Flow(runtime) as flow:
+            publish()
+            assert newest() == on_their_sides
+            runtime.headgate("agents", "promote", name)
+            await_revision(other, "v2")
+            first.close()
+            publish()
+            assert newest() == {key: {"v2"} for key in keys}
         sent += flow.stop()
         await_true(runtime, "the flow", lambda: set(sent) <= set(taken_by(runtime, name)))
     taken = [place for place in taken_by(runtime, name) if place in set(sent)]
