@@ -36,6 +36,8 @@ FLINK = [
     "cronsim>=2.6,<3",  # cron expressions as Debian's cron reads them, summer time included
     "starlette>=1.0,<2",  # the front door's HTTP; 1.0 is the first that promises to stay
     "uvicorn>=0.54,<0.60",  # serves it; below 1.0 a minor may change the hooks of its server
+    "sqlalchemy>=2.0.46,<2.1",  # the history store, on SQLite and PostgreSQL; a minor drops APIs
+    "psycopg[binary]>=3.2,<3.4",  # its PostgreSQL; below 4 a minor may change adaptation
     "psutil>=7.2,<8",  # the embedded stack finds and ends its own children with it
 ]
 

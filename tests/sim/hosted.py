@@ -195,13 +195,13 @@ class HostedGate:
                 row = (KEYS[shard], pack_records(batch), partition, offset, appended_ms)
                 self._carry_out(shard, "process_element2", row)
 
-    def see(self, tick: Tick) -> None:
+    def see(self, tick: Tick, appended_ms: int) -> None:
         """Hand a tick to the subtask whose shard it was written for."""
         own = Tick()
         own.CopyFrom(tick)
         own.partitions = len(KEYS) // self.parallelism
         raw = JournalRecord(tick=own).SerializeToString()
-        row = (KEYS[tick.partition], raw, tick.partition, 0, self.clock.now_ms)
+        row = (KEYS[tick.partition], raw, tick.partition, 0, appended_ms)
         self._carry_out(tick.partition, "process_element2", row)
 
     def fire(self, due_ms: int, key: str) -> None:

@@ -180,7 +180,8 @@ def _check_outputs(world: World, chains: dict[str, Chain]) -> None:
     got = dict(data_of(value) for value in rendered)
     assert len(got) == len(rendered), "one id, two contents"
     assert got == expected
-    history = Counter(emitted.value for emitted in world.sinks.history.committed)
+    turns = [e.value for e in world.sinks.history.committed if not _is_closed(e.value)]
+    history = Counter(turns)
     told = {}
     for value in history:
         record = HistoryRecord.FromString(value)
@@ -192,7 +193,24 @@ def _check_outputs(world: World, chains: dict[str, Chain]) -> None:
     assert named == {k for chain in chains.values() for k in chain.letters}
     assert len(letters) == len(named), "one id, two dead letters"
     if not world.reemits:
+        _check_closed(world)
         assert set((rendered + history + letters).values()) <= {1}, "committed twice"
+
+
+def _is_closed(value: bytes) -> bool:
+    return HistoryRecord.FromString(value).HasField("closed")
+
+
+def _check_closed(world: World) -> None:
+    """No turn is dated at or before a moment that had been closed for its partition."""
+    closed: dict[int, int] = {}
+    for emitted in world.sinks.history.committed:
+        record = HistoryRecord.FromString(emitted.value)
+        if record.HasField("closed"):
+            closed[record.closed.partition] = record.closed.until_us
+        else:
+            floor = closed.get(record.journal_partition, 0)
+            assert record.at_us > floor, "a turn at a closed moment"
 
 
 def _check_calls(world: World, chains: dict[str, Chain], *, forgets: bool) -> None:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SERVICES = {"agent_pb2_grpc.py", "door_pb2_grpc.py", "query_pb2_grpc.py"}
+SERVICES = {"agent_pb2_grpc.py", "door_pb2_grpc.py", "history_pb2_grpc.py", "query_pb2_grpc.py"}
 COMMITTED = ROOT / "src" / "headgate" / "v1"
 
 

@@ -14,6 +14,8 @@ from headgate.cli import (
     demo_workflow,
     dev,
     door,
+    explain,
+    history,
     instances,
     job,
     query,
@@ -21,6 +23,7 @@ from headgate.cli import (
     schedules,
     send,
     signal,
+    state,
     tail,
     workflows,
 )
@@ -45,11 +48,14 @@ app.command()(ask.ask)
 app.command()(query.query)
 app.command()(signal.signal)
 app.command()(tail.tail)
+app.command()(explain.explain)
 app.command()(door.door)
 app.command()(repair.repair)
 app.add_typer(agents.agents, name="agents")
 app.add_typer(instances.instances, name="instances")
 app.add_typer(workflows.workflows, name="workflows")
+app.add_typer(state.state, name="state")
+app.add_typer(history.history, name="history")
 app.add_typer(schedules.schedules, name="schedules")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")
 app.add_typer(job.job, name="job")

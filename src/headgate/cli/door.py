@@ -11,7 +11,7 @@ from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
 from headgate.cli.look import Output, OutputOption, answers, as_json
 
 if TYPE_CHECKING:
-    from headgate.door.serve import Places
+    from headgate.listening import Places
 
 
 def door(
@@ -49,7 +49,8 @@ def door(
       curl -N -H 'Accept: text/event-stream' localhost:7080/workflows/refund/17
     """
     broker = find_broker(config, bootstrap)
-    from headgate.door.serve import Places, serve
+    from headgate.door.serve import serve
+    from headgate.listening import Places
 
     def say(places: Places) -> None:
         http = f"http://{places.host}:{places.http_port}"

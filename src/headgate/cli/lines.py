@@ -24,6 +24,14 @@ def cells(kind: Kind, seen: View) -> list[Cell]:
             return _event(seen)
         case "dead-letters":
             return _letter(seen)
+        case "history" if "closed" in seen:
+            closed = seen["closed"]
+            return [
+                _when(seen),
+                Cell(f"partition {closed['partition']}"),
+                Cell("closed", "dim"),
+                Cell(f"until {closed['until']}"),
+            ]
         case "history":
             return _outcome(seen)
         case "journal" if "tick" in seen:

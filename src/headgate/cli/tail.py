@@ -57,7 +57,8 @@ def tail(
         typer.Option("-n", "--count", min=1, metavar="COUNT", help="End after so many records."),
     ] = None,
     ticks: Annotated[
-        bool, typer.Option("--ticks", help="Show the journal's ticks too, one a second.")
+        bool,
+        typer.Option("--ticks", help="Show the journal's ticks too, the history's closed times."),
     ] = False,
     output: Annotated[
         Output, typer.Option("-o", "--output", help="json: one document per line.")
@@ -85,11 +86,11 @@ def tail(
     name = topic_name(broker.config.topic_names, topic)
     from headgate.cli.lines import cells, is_about
     from headgate.kafka.tail import Tail, alone, journaled
-    from headgate.kafka.views import is_tick, view
+    from headgate.kafka.views import is_mark, view
 
     def wanted(record: Record) -> View | None:
         seen = view(topic.value, record)
-        if is_tick(seen) and not ticks:
+        if is_mark(seen) and not ticks:
             return None
         return seen if key is None or is_about(topic.value, seen, key) else None
 

@@ -37,6 +37,13 @@ def _check_bootstrap(text: str) -> str:
     raise ValueError(message)
 
 
+def _check_endpoint(text: str) -> str:
+    if is_host_port(text):
+        return text
+    message = f"must be host:port, not {text!r}"
+    raise ValueError(message)
+
+
 def _check_key(text: str) -> str:
     parse_key_source(text)
     return text
@@ -114,6 +121,14 @@ class LimitsConfig(Section):
     dedup_window: Duration = timedelta(minutes=10)
 
 
+class HistoryConfig(Section):
+    """The history store, and where it is asked."""
+
+    store: Annotated[str, Field(min_length=1)] = "sqlite:///.headgate/history.db"
+    endpoint: Annotated[str, AfterValidator(_check_endpoint)] = "127.0.0.1:7091"
+    keep: Duration | None = None
+
+
 class TopicConfig(Section):
     """A topic of events that the job reads."""
 
@@ -147,6 +162,7 @@ class Config(Section):
     kafka: KafkaConfig = KafkaConfig()
     job: JobConfig = JobConfig()
     limits: LimitsConfig = LimitsConfig()
+    history: HistoryConfig = HistoryConfig()
     topics: tuple[TopicConfig, ...] = ()
     routes: tuple[RouteConfig, ...] = ()
     agents: dict[AgentName, AgentConfig] = Field(default_factory=dict)

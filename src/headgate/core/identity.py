@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import count
 
 from headgate.v1.agent_pb2 import Origin
 
@@ -83,6 +84,17 @@ def idempotency_key(address: str, base: bytes, attempt: int, fingerprints: list[
 def partition_of(key: bytes, partitions: int) -> int:
     """Return the partition of a key as Kafka's default partitioner does (murmur2)."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+@lru_cache(REMEMBERED_PLACES)
+def key_in(partition: int, partitions: int) -> bytes:
+    """Return a key of no instance that Kafka's default partitioner puts into a partition.
+
+    >>> partition_of(key_in(3, 8), 8)
+    3
+    """
+    tried = (b"partition-%d" % number for number in count())
+    return next(key for key in tried if partition_of(key, partitions) == partition)
 
 
 def murmur2(data: bytes) -> int:

@@ -179,6 +179,8 @@ class Gate(KeyedCoProcessFunction):
                     self._ticked_at = time.monotonic()
                 self._outputs.see(record.tick)
                 self._arounds.clear()
+                _, _, partition, _, appended_ms = journaled
+                self._outputs.close(partition, len(self._settings.shard_keys), appended_ms)
             case "outcome":
                 _, _, partition, offset, appended_ms = journaled
                 outcome = record.outcome

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
+from headgate.core.apply import HISTORY_VERSION
 from headgate.core.batch import pack_requests
+from headgate.core.identity import key_in
 from headgate.core.letters import letter_for_record, part_id
 from headgate.core.model import (
     DeadLettered,
@@ -29,6 +31,7 @@ from headgate.v1.turn_pb2 import (
     DeadLetter,
     Decision,
     Hello,
+    HistoryRecord,
     InstanceReport,
     InvokeRequest,
     Note,
@@ -145,6 +148,17 @@ class Outputs:
             if self._has_let_go:
                 # Nobody knows any more which: all are sent again, and Invoke knows repeats.
                 self._readiness.renew()
+
+    def close(self, partition: int, partitions: int, read_ms: int) -> None:
+        """Say in the history that a moment has passed for a partition of the journal.
+
+        read_ms: log-append time of a record there. What comes after it is not dated before it, but
+            may be of the same millisecond.
+        """
+        closed = HistoryRecord(schema_version=HISTORY_VERSION)
+        closed.closed.partition, closed.closed.until_us = partition, read_ms * 1_000 - 1
+        key = key_in(partition, partitions)
+        self._records.append((self._topics.history, key, closed.SerializeToString()))
 
     def answered(self, address: str) -> None:
         """Forget what is held back for an instance: an earlier life's outcome answers it."""

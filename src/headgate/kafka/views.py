@@ -38,9 +38,9 @@ def view(kind: Kind, record: Record) -> View:
         return {"_record": place, "_unreadable": why, **data_of("value", record.value or b"")}
 
 
-def is_tick(seen: View) -> bool:
-    """Tell whether a view is that of a journal's tick."""
-    return "tick" in seen
+def is_mark(seen: View) -> bool:
+    """Tell whether a view is of no turn: a journal's tick, a moment that the history closes."""
+    return "tick" in seen or "closed" in seen
 
 
 def _record_view(record: Record) -> View:
@@ -63,6 +63,9 @@ def _outbox(value: bytes) -> View:
 
 def _history(value: bytes) -> View:
     record = HistoryRecord.FromString(value)
+    if record.HasField("closed"):
+        until = rfc3339(record.closed.until_us)
+        return {"closed": {"partition": record.closed.partition, "until": until}}
     if not record.outcome.agent_type:
         message = "it holds no outcome"
         raise _UnreadableError(message)

@@ -36,6 +36,7 @@ class StackState:
     started_at: str = ""
     pids: dict[str, int] = field(default_factory=dict)
     agents: dict[str, str] = field(default_factory=dict)  # name -> endpoint
+    history: str = ""  # the history service's gRPC
     job: str | None = None  # the id of the job that `headgate dev` submitted
 
     def write(self, home: Path) -> None:

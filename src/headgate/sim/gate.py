@@ -126,8 +126,11 @@ class Gate:
             # An earlier life's outcome answers what is held: sending it would be paying twice.
             self.held.pop(address, None)
 
-    def see(self, tick: Tick) -> None:
-        """Take a tick of the journal in; the last start tick lets go of what was held back."""
+    def see(self, tick: Tick, appended_ms: int) -> None:
+        """Take a tick of the journal in; the last start tick lets go of what was held back.
+
+        What it closes in the history is the job's own Gate's to say.
+        """
         if self.readiness.see(tick):
             held, self.held = self.held, {}
             for requests in held.values():

@@ -245,7 +245,7 @@ class World:
         written = self.journal.partitions[partition][offset]
         record = JournalRecord.FromString(written.value)
         if record.HasField("tick"):
-            self.gate.see(record.tick)
+            self.gate.see(record.tick, written.appended_ms)
         else:
             outcome = record.outcome
             read = OutcomeRead(

@@ -106,6 +106,9 @@ class Records:
                     self.outbox.append(seen)
                     address = str(seen.get("source", "")).removeprefix("headgate:")
                     self.outbox_of.setdefault(address, []).append(seen)
+                case "history" if "closed" in seen:
+                    # One comes each second, whether the job does anything or not: no news.
+                    return
                 case "history":
                     self.history.append(seen)
                     if "_unreadable" not in seen:

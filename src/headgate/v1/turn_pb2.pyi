@@ -366,7 +366,7 @@ class Control(_message.Message):
     def __init__(self, control_id: _Optional[str] = ..., verb: _Optional[_Union[Controlled.Verb, str]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class HistoryRecord(_message.Message):
-    __slots__ = ("outcome", "at_us", "base_after", "journal_partition", "journal_offset", "journal_ms", "schema_version")
+    __slots__ = ("outcome", "at_us", "base_after", "journal_partition", "journal_offset", "journal_ms", "schema_version", "closed")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     AT_US_FIELD_NUMBER: _ClassVar[int]
     BASE_AFTER_FIELD_NUMBER: _ClassVar[int]
@@ -374,6 +374,7 @@ class HistoryRecord(_message.Message):
     JOURNAL_OFFSET_FIELD_NUMBER: _ClassVar[int]
     JOURNAL_MS_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_FIELD_NUMBER: _ClassVar[int]
     outcome: Outcome
     at_us: int
     base_after: bytes
@@ -381,7 +382,16 @@ class HistoryRecord(_message.Message):
     journal_offset: int
     journal_ms: int
     schema_version: int
-    def __init__(self, outcome: _Optional[_Union[Outcome, _Mapping]] = ..., at_us: _Optional[int] = ..., base_after: _Optional[bytes] = ..., journal_partition: _Optional[int] = ..., journal_offset: _Optional[int] = ..., journal_ms: _Optional[int] = ..., schema_version: _Optional[int] = ...) -> None: ...
+    closed: Closed
+    def __init__(self, outcome: _Optional[_Union[Outcome, _Mapping]] = ..., at_us: _Optional[int] = ..., base_after: _Optional[bytes] = ..., journal_partition: _Optional[int] = ..., journal_offset: _Optional[int] = ..., journal_ms: _Optional[int] = ..., schema_version: _Optional[int] = ..., closed: _Optional[_Union[Closed, _Mapping]] = ...) -> None: ...
+
+class Closed(_message.Message):
+    __slots__ = ("partition", "until_us")
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_US_FIELD_NUMBER: _ClassVar[int]
+    partition: int
+    until_us: int
+    def __init__(self, partition: _Optional[int] = ..., until_us: _Optional[int] = ...) -> None: ...
 
 class DeadLetter(_message.Message):
     __slots__ = ("reason", "message", "origin", "address", "record_key", "record_value", "record_headers", "truncated", "event_id", "event_type", "code", "attempts", "id", "at_ms")

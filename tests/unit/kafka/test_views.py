@@ -8,7 +8,7 @@ import pytest
 from headgate.core.decode import Record
 from headgate.core.letters import letter_for_record
 from headgate.core.render import outputs
-from headgate.kafka.views import Kind, is_tick, view
+from headgate.kafka.views import Kind, is_mark, view
 from headgate.v1.agent_pb2 import FAILURE_CODE_BAD_REPLY, Completed
 from headgate.v1.turn_pb2 import (
     Controlled,
@@ -140,7 +140,7 @@ def test_a_control_is_named() -> None:
 def test_a_tick_is_known_as_one() -> None:
     tick = view("journal", record(JournalRecord(tick=Tick(nonce=b"n")).SerializeToString()))
     turn = view("journal", record(JournalRecord(outcome=outcome()).SerializeToString()))
-    assert (is_tick(tick), is_tick(turn)) == (True, False)
+    assert (is_mark(tick), is_mark(turn)) == (True, False)
 
 
 def test_the_outbox_shows_the_event_itself() -> None:

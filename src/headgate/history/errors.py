@@ -1,0 +1,40 @@
+"""What may be wrong with a question to the history, or with its store."""
+
+from __future__ import annotations
+
+from headgate.errors import HeadgateError
+
+
+class NotClosedError(HeadgateError):
+    """A turn that is dated at or before the moment may still come.
+
+    Operator action: wait (--wait), or ask for an earlier moment.
+    """
+
+
+class RemovedError(HeadgateError):
+    """Retention has removed the moment that is asked for.
+
+    Operator action: ask for a later one; raise history.keep for what is still to come.
+    """
+
+
+class NeverSeenError(HeadgateError):
+    """The store has never seen the instance, or not that turn.
+
+    Operator action: correct the address; `headgate history status` shows how far the store is.
+    """
+
+
+class MomentError(HeadgateError):
+    """A moment, a condition or a path cannot be read.
+
+    Operator action: correct it; the message says how.
+    """
+
+
+class StoreError(HeadgateError):
+    """The store cannot be used: it is not there, of another version, or of another topic.
+
+    Operator action: the message says what to do.
+    """

@@ -1,0 +1,150 @@
+"""The history over HTTP: read-only, JSON; long answers as a line of JSON for each part."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from google.protobuf.message import Message
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from headgate.core.identity import address_of
+from headgate.errors import HeadgateError
+from headgate.history.answers import Answers
+from headgate.history.conditions import read_where
+from headgate.history.errors import MomentError, NeverSeenError, NotClosedError, RemovedError
+from headgate.history.times import read_moment
+from headgate.history.views import message_view, position_view, state_view, turn_view
+from headgate.v1.history_pb2 import Condition, Moment
+
+_ERRORS: tuple[tuple[type[Exception], int, str], ...] = (
+    (MomentError, 400, "bad_request"),
+    (NeverSeenError, 404, "never_seen"),
+    (NotClosedError, 409, "not_closed"),
+    (RemovedError, 410, "removed"),
+    (HeadgateError, 503, "unavailable"),
+    (SQLAlchemyError, 503, "unavailable"),
+)
+_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d+)")
+_LINES = "application/x-ndjson"
+
+
+def make_app(answers: Answers) -> Starlette:
+    """Return the application."""
+    history = _History(answers)
+    instance = "{type}/{key:path}"
+    return Starlette(
+        routes=[
+            Route("/health", history.health),
+            Route("/position", history.position),
+            Route(f"/state/{instance}", history.state),
+            Route(f"/turns/{instance}", history.turns),
+            Route("/snapshot", history.snapshot),
+            Route("/in-flight", history.in_flight),
+        ],
+        exception_handlers={
+            HeadgateError: _refused,
+            SQLAlchemyError: _refused,
+            HTTPException: _no_such,
+        },
+    )
+
+
+class _History:
+    # Plain functions: each is called in a thread, for the store answers in its own time.
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+
+    def health(self, request: Request) -> Response:
+        problem = self._answers.problem
+        if problem:
+            return JSONResponse({"status": "not going on", "problem": problem}, 503)
+        return JSONResponse({"status": "serving"})
+
+    def position(self, request: Request) -> Response:
+        return JSONResponse(position_view(self._answers.position()))
+
+    def state(self, request: Request) -> Response:
+        return JSONResponse(state_view(self._answers.state(_address(request), _moment(request))))
+
+    def turns(self, request: Request) -> Response:
+        first, last, newest = (_number(request, name) for name in ("first", "last", "newest"))
+        found = self._answers.turns(_address(request), first=first, last=last, newest=newest)
+        return JSONResponse([turn_view(each) for each in found])
+
+    def snapshot(self, request: Request) -> Response:
+        where = [Condition(path=path, equals=equals) for path, equals in _where(request)]
+        only = [each for each in request.query_params.get("only", "").split(",") if each]
+        agent_type = request.query_params.get("type", "")
+        found = self._answers.snapshot(
+            _moment(request), agent_type=agent_type, where=where, only=only
+        )
+        return _lines(found, state_view)
+
+    def in_flight(self, request: Request) -> Response:
+        return _lines(self._answers.in_flight(_moment(request)), message_view)
+
+
+def _lines(found: Iterator[Message], view: Any) -> Response:
+    # The first part is made before the status is sent: what is wrong is known by then.
+    first = next(found, None)
+
+    def text() -> Iterator[str]:
+        if first is not None:
+            yield json.dumps(view(first), ensure_ascii=False) + "\n"
+        for each in found:
+            yield json.dumps(view(each), ensure_ascii=False) + "\n"
+
+    return StreamingResponse(text(), media_type=_LINES)
+
+
+def _address(request: Request) -> str:
+    return address_of(request.path_params["type"], request.path_params["key"])
+
+
+def _moment(request: Request) -> Moment:
+    given = request.query_params
+    found = _WAIT.search(request.headers.get("prefer", ""))
+    moment = Moment(wait_ms=1000 * int(found[1]) if found else 0)
+    now_us = time.time_ns() // 1000
+    if "as_of" in given:
+        moment.at_us = read_moment(given["as_of"], now_us)
+    elif "turn" in given:
+        moment.turn = _number(request, "turn")
+    if "valid_at" in given:
+        moment.valid_us = read_moment(given["valid_at"], now_us)
+    return moment
+
+
+def _number(request: Request, name: str) -> int:
+    text = request.query_params.get(name, "0")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        message = f"{name} is {text!r}; it is a number of turns"
+        raise MomentError(message)
+    return int(text)
+
+
+def _where(request: Request) -> list[tuple[str, str]]:
+    return [read_where(each) for each in request.query_params.getlist("where")]
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    status, code = next((status, code) for kind, status, code in _ERRORS if isinstance(error, kind))
+    return JSONResponse({"error": {"code": code, "message": str(error)}}, status)
+
+
+def _no_such(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    message = (
+        "GET /state/TYPE/KEY?as_of=|turn=&valid_at=, /turns/TYPE/KEY?first=&last=&newest=, "
+        "/snapshot?as_of=&type=&where=&only=, /in-flight?as_of=, /position, /health"
+    )
+    return JSONResponse({"error": {"code": "no_such_route", "message": message}}, status)

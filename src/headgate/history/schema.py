@@ -1,0 +1,129 @@
+"""The store's tables: the same on SQLite and PostgreSQL.
+
+Times are microseconds since the epoch. A cell is one value, or one item of a list, from the turn
+that wrote it until the one that replaced it: what was at a moment are the cells around it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
+
+VERSION = 1
+OPEN = 2**63 - 1
+"""End of what nothing has replaced."""
+
+VALUE, ITEM = 0, 1
+
+metadata = MetaData()
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# What has been read of the topic, written in one transaction with what it said.
+positions = Table(
+    "positions",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("closed_us", BigInteger, nullable=False),
+    Column("late_turns", BigInteger, nullable=False),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("address", Text, nullable=False, unique=True),
+    Column("agent_type", Text, nullable=False, index=True),
+    Column("partition", Integer, nullable=False),
+    # Its newest turn and that one's time; since when it is parked, 0 if it is not.
+    Column("turn", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("parked_us", BigInteger, nullable=False),
+    # False: turns before the first one seen had been removed from the topic.
+    Column("is_complete", Boolean, nullable=False),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("instance_id", BigInteger, ForeignKey("instances.id"), primary_key=True),
+    Column("turn", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("valid_us", BigInteger, nullable=False),
+    # The HistoryRecord as it came.
+    Column("record", LargeBinary, nullable=False),
+    Index("turns_at", "instance_id", "at_us"),
+    sqlite_with_rowid=False,
+)
+
+# Every name that an instance's state ever had: where to look for the cell of a moment.
+names = Table(
+    "names",
+    metadata,
+    Column("instance_id", BigInteger, ForeignKey("instances.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("kind", SmallInteger, primary_key=True, autoincrement=False),
+    # Of a value: since when it is as it is; of a list: its length. 0: it is not there now.
+    Column("now", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+cells = Table(
+    "cells",
+    metadata,
+    Column("instance_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("kind", SmallInteger, primary_key=True, autoincrement=False),
+    Column("from_us", BigInteger, primary_key=True, autoincrement=False),
+    # Of an item: its index in the list.
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("to_us", BigInteger, nullable=False),
+    Column("valid_us", BigInteger, nullable=False),
+    Column("turn", BigInteger, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Index("cells_named", "name", "to_us"),
+    sqlite_with_rowid=False,
+)
+
+# Names that were deleted: the second axis puts deletions in their own order.
+deletions = Table(
+    "deletions",
+    metadata,
+    Column("instance_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("valid_us", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Messages between instances. Either side may be read first: 0 is a time that is not known yet.
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("sender", Text, nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("sent_us", BigInteger, nullable=False),
+    Column("taken_us", BigInteger, nullable=False),
+    Index("messages_under_way", "taken_us", "sent_us"),
+    sqlite_with_rowid=False,
+)

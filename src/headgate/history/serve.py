@@ -1,0 +1,66 @@
+"""Serving the history: the topic is followed into the store, and questions are answered from it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import timedelta
+
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from headgate.history.answers import Answers
+from headgate.history.follow import Follower
+from headgate.history.http import make_app
+from headgate.history.opening import open_store
+from headgate.history.reading import Reader
+from headgate.history.retention import Retention
+from headgate.history.rpc import SERVICE_NAME, History
+from headgate.listening import Places, listen
+from headgate.v1 import history_pb2_grpc
+
+HTTP_PORT, GRPC_PORT = 7090, 7091
+
+THREADS = 16
+"""Questions that are answered at once; each has a connection to the store."""
+
+
+async def serve(
+    bootstrap: str,
+    topic: str,
+    store: str,
+    places: Places,
+    on_ready: Callable[[Places], None],
+    *,
+    keep: timedelta | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; ``on_ready`` is told where.
+
+    topic: the history's. store: see `open_store`. keep: how long what has been replaced is kept;
+        None: for ever.
+
+    Raises:
+        BindError: a port is taken.
+        StoreError: the store cannot be used.
+    """
+    with ExitStack() as opened:
+        engine = await asyncio.to_thread(open_store, store, topic=topic)
+        opened.callback(engine.dispose)
+        follower = Follower(bootstrap, topic, engine)
+        opened.callback(follower.close)
+        if keep is not None:
+            opened.callback(Retention(engine, keep).close)
+        threads = opened.enter_context(ThreadPoolExecutor(THREADS, "headgate-history"))
+        answers = Answers(Reader(engine), follower)
+        over_grpc = grpc.aio.server(threads)
+        history_pb2_grpc.add_HistoryServicer_to_server(History(answers), over_grpc)
+        servicer = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(servicer, over_grpc)
+        for name in ("", SERVICE_NAME):
+            await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+        names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, over_grpc)
+        await listen(make_app(answers), over_grpc, places, on_ready)
