@@ -23,6 +23,11 @@ from temporalio.worker import Worker
 from headgate import temporal
 from headgate.door.rpc import FrontDoor
 from headgate.door.waiting import Waiting
+from headgate.local.jars import MissingToolError
+from headgate.local.process import Family
+from headgate.local.supervisor import Supervisor
+from headgate.local.temporal import Temporal
+from headgate.local.temporal_build import build
 from headgate.sdk import Agent, Event, Refusal, Turn
 from headgate.sdk.workflow import Context
 from headgate.sim.agents import Answer, NoAnswer
@@ -33,7 +38,6 @@ from headgate.v1.agent_pb2 import Event as Asked
 from headgate.v1.agent_pb2 import TurnRequest
 from headgate.v1.turn_pb2 import InstanceReport, Reply, Signal
 from tests import reference_agents
-from tests.integration.temporal_server import TemporalServer
 from tests.integration.temporal_workflows import Approval, Order, Patient
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.timeout(1_500)]
@@ -43,11 +47,26 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "temporal" / "returns.py"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
-    made = TemporalServer(tmp_path_factory.mktemp("temporal"))
-    made.start()
-    yield made
-    made.kill()
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Temporal]:
+    """The embedded stack's, without the rest of the stack."""
+    try:
+        program = build()
+    except MissingToolError as error:
+        pytest.skip(str(error))
+    with Family() as family:
+        supervisor = Supervisor(family)
+        made = Temporal(family, supervisor, tmp_path_factory.mktemp("temporal"), program)
+        made.launch()
+        made.await_serving()
+        yield made
+        supervisor.stop()
+        made.stop()
+
+
+async def connected(server: Temporal) -> Client:
+    """Connect, as soon as it serves."""
+    await asyncio.to_thread(server.await_serving)
+    return await Client.connect(server.target)
 
 
 # --------------------------------------------------------- Temporal's workflows, Headgate's agents
@@ -171,11 +190,11 @@ async def waiting(sim: HeadgateSim, address: str) -> None:
 
 
 async def test_a_workflow_of_temporals_drives_agents(
-    server: TemporalServer, headgate_sim: HeadgateSim
+    server: Temporal, headgate_sim: HeadgateSim
 ) -> None:
     headgate_sim.attach(order())
     headgate_sim.attach(trip())
-    client = await server.client()
+    client = await connected(server)
     async with a_door(headgate_sim) as (target, _), worker(client, target):
         found = await client.execute_workflow("Order", "17", id="drives", task_queue=QUEUE)
     assert found == {
@@ -188,12 +207,12 @@ async def test_a_workflow_of_temporals_drives_agents(
 
 
 async def test_an_agent_is_asked_once_whoever_dies(
-    server: TemporalServer, headgate_sim: HeadgateSim
+    server: Temporal, headgate_sim: HeadgateSim
 ) -> None:
     """The worker is ended while it waits, the server is killed, and Headgate crashes."""
     headgate_sim.attach(order())
     headgate_sim.control("order/18", "park")
-    client = await server.client()
+    client = await connected(server)
     async with a_door(headgate_sim) as (target, desk):
         async with worker(client, target):
             handle = await client.start_workflow("Patient", "18", id="patient", task_queue=QUEUE)
@@ -201,8 +220,7 @@ async def test_an_agent_is_asked_once_whoever_dies(
         server.kill()
         headgate_sim.crash(back=1)
         desk.settle()
-        server.start()
-        client = await server.client()
+        client = await connected(server)
         async with worker(client, target):
             headgate_sim.control("order/18", "resume")
             desk.settle()
@@ -212,11 +230,11 @@ async def test_an_agent_is_asked_once_whoever_dies(
 
 
 async def test_a_cancelled_workflow_tells_its_agent(
-    server: TemporalServer, headgate_sim: HeadgateSim
+    server: Temporal, headgate_sim: HeadgateSim
 ) -> None:
     headgate_sim.attach(order())
     headgate_sim.control("order/19", "park")
-    client = await server.client()
+    client = await connected(server)
     async with a_door(headgate_sim) as (target, desk), worker(client, target):
         handle = await client.start_workflow("Patient", "19", id="cancelled", task_queue=QUEUE)
         await waiting(headgate_sim, "order/19")
@@ -229,7 +247,7 @@ async def test_a_cancelled_workflow_tells_its_agent(
 
 
 async def test_the_example_drives_three_agents(
-    server: TemporalServer,
+    server: Temporal,
     headgate_sim: HeadgateSim,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -249,7 +267,7 @@ async def test_the_example_drives_three_agents(
         turn.emit("parcel.expected", event.data)
 
     headgate_sim.attach(carrier)
-    client = await server.client()
+    client = await connected(server)
     ends: dict[str, str] = {}
     async with a_door(headgate_sim) as (target, _), example.worker(client, target):
         for text in ("it came broken", "a stolen card", " "):
@@ -290,9 +308,9 @@ START = {"workflow": "Approval", "task_queue": QUEUE}
 
 
 async def test_an_agent_drives_workflows_of_temporals(
-    server: TemporalServer, headgate_sim: HeadgateSim
+    server: Temporal, headgate_sim: HeadgateSim
 ) -> None:
-    client = await server.client()
+    client = await connected(server)
     agent: Any = reference_agents.load("temporal").make_agent(client)
     caller: Agent[Any] = Agent("caller")
 
@@ -334,9 +352,9 @@ async def test_an_agent_drives_workflows_of_temporals(
 
 
 async def test_one_that_fails_or_is_cancelled_says_so(
-    server: TemporalServer, headgate_sim: HeadgateSim
+    server: Temporal, headgate_sim: HeadgateSim
 ) -> None:
-    client = await server.client()
+    client = await connected(server)
     headgate_sim.attach(reference_agents.load("temporal").make_agent(client))
     step = asyncio.to_thread
     async with Worker(client, task_queue=QUEUE, workflows=[Approval]):

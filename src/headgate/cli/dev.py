@@ -15,7 +15,7 @@ import typer
 from headgate.cli.look import Output, answers, as_json, plain, table
 from headgate.config import Config, load
 from headgate.errors import ConfigError, HeadgateError
-from headgate.local import state_file
+from headgate.local import state_file, temporal_build
 from headgate.local.ports import LOOPBACK
 from headgate.local.rest import FlinkRest
 from headgate.local.stack import LocalStack
@@ -38,6 +38,10 @@ def dev(
     task_managers: Annotated[
         int | None, typer.Option(min=1, help="Default: the job's parallelism.")
     ] = None,
+    temporal: Annotated[
+        bool,
+        typer.Option("--temporal", help="A Temporal server too; Go builds it once, in minutes."),
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return once it runs.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete old topics and state.")] = False,
     reemit: Annotated[
@@ -51,10 +55,14 @@ def dev(
     if fresh:
         LocalStack(home).erase()
     if detach:
-        _detach(home, config, wanted, *(["--reemit"] if reemit else []))
+        if temporal:
+            # Here, where its progress is seen, and for as long as it takes.
+            temporal_build.build(say=answers.print)
+        flags = {"--temporal": temporal, "--reemit": reemit}
+        _detach(home, config, wanted, *(flag for flag, given in flags.items() if given))
         return
     port = _kafka_port(settings) if settings else None
-    stack = LocalStack(home, wanted, kafka_port=port, say=answers.print)
+    stack = LocalStack(home, wanted, kafka_port=port, temporal=temporal, say=answers.print)
     ended = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda *_: _interrupt(ended))
@@ -187,6 +195,7 @@ def _announce(home: Path) -> None:
 def _show(state: StackState) -> None:
     described = _described(state)
     rows = [("Kafka", state.kafka_bootstrap), ("Flink", state.flink_rest_url)]
+    rows += [("Temporal", state.temporal)] if state.temporal else []
     rows += [(f"agent {name}", endpoint) for name, endpoint in state.agents.items()]
     if state.phase != "running":
         rows.append(("stack", state.phase))

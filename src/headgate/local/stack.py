@@ -1,4 +1,4 @@
-"""`LocalStack`: Kafka, Flink and agent services on this machine, started and ended as one."""
+"""`LocalStack`: Kafka, Flink, perhaps Temporal, and agent services, started and ended as one."""
 
 import dataclasses
 import os
@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from headgate.local import jars, state_file
+from headgate.errors import HeadgateError
+from headgate.local import jars, state_file, temporal_build
 from headgate.local.agents import Agents
 from headgate.local.flink import Flink
 from headgate.local.kafka import Kafka
 from headgate.local.process import Family
 from headgate.local.state_file import StackState
 from headgate.local.supervisor import Supervisor
+from headgate.local.temporal import Temporal
 
 DEFAULT_HOME = Path(".headgate")
 
@@ -28,7 +30,8 @@ def _do_nothing() -> None:
 
 
 class LocalStack:
-    """A Kafka server, a Flink cluster and agent services below one folder.
+    """A Kafka server, a Flink cluster, a Temporal server if wanted, and agent services below one
+    folder.
 
     >>> with LocalStack(Path(".headgate")) as stack:  # doctest: +SKIP
     ...     print(stack.kafka.bootstrap, stack.flink.rest_url)
@@ -37,6 +40,7 @@ class LocalStack:
     kafka: Kafka
     flink: Flink
     agents: Agents
+    temporal: Temporal | None = None
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class LocalStack:
         *,
         flink_settings: Mapping[str, str] | None = None,
         kafka_port: int | None = None,
+        temporal: bool = False,
         jars_folder: Path | None = None,
         say: Callable[[str], None] = _say_nothing,
     ) -> None:
@@ -56,6 +61,7 @@ class LocalStack:
         self._task_managers = task_managers
         self._flink_settings = flink_settings
         self._kafka_port = kafka_port
+        self._has_temporal = temporal
         self._jars_folder = jars_folder
         self._say = say
         self._lock = -1
@@ -80,7 +86,7 @@ class LocalStack:
         return self
 
     def stop(self) -> None:
-        """End everything in order: agents, Flink, Kafka; harmless if nothing runs."""
+        """End everything in order: agents, Flink, Temporal, Kafka; harmless if nothing runs."""
         if self._family is not None and self._supervisor is not None:
             self._write_state("stopping")
             self._supervisor.stop()
@@ -89,6 +95,9 @@ class LocalStack:
             try:
                 self.when_flink_ended()
             finally:
+                if self.temporal is not None:
+                    self.temporal.stop()
+                    self.temporal = None
                 self.kafka.stop()
                 self._family.close()
                 self._family = None
@@ -97,16 +106,33 @@ class LocalStack:
             os.close(self._lock)
             self._lock = -1
 
+    def start_temporal(self) -> Temporal:
+        """Start a Temporal server beside the rest of a running stack, wait until it serves, return
+        it; the one that there is if it was started before.
+        """
+        if self._family is None or self._supervisor is None:
+            message = "the stack has not been started"
+            raise HeadgateError(message)
+        if self.temporal is None:
+            program = temporal_build.build(say=self._say)
+            home = self.home / "temporal"
+            made = Temporal(self._family, self._supervisor, home, program)
+            made.launch()
+            self.temporal = made
+        self.temporal.await_serving()
+        return self.temporal
+
     @property
     def is_started(self) -> bool:
         """Tell whether this object has processes to end."""
         return self._family is not None
 
     def erase(self) -> None:
-        """Delete the data of a stack that is not running: topics, checkpoints, logs."""
+        """Delete the data of a stack that is not running: topics, checkpoints, workflows, logs."""
         descriptor = state_file.acquire(self.home)
         try:
-            for name in ("kafka", "flink", "logs"):
+            # Not all of temporal/: the program that was built may be in there.
+            for name in ("kafka", "flink", "temporal/data", "logs"):
                 shutil.rmtree(self.home / name, ignore_errors=True)
         finally:
             os.close(descriptor)
@@ -124,7 +150,7 @@ class LocalStack:
         return self.flink.kill_task_manager(index)
 
     def restarts(self) -> dict[str, int]:
-        """Return how often each TaskManager and agent service was started again."""
+        """Return how often each TaskManager, agent service and Temporal was started again."""
         return self._supervisor.restarts() if self._supervisor else {}
 
     def publish_state(self) -> None:
@@ -142,6 +168,9 @@ class LocalStack:
         self._state = StackState(os.getpid(), "starting", started_at=started)
         self._state.write(self.home)
         folder = jars.fetch(self._jars_folder, self._say)
+        if self._has_temporal:
+            # Before anything runs: it takes minutes the first time, or cannot be done at all.
+            temporal_build.build(say=self._say)
         family = Family(self._lock)
         supervisor = Supervisor(family)
         self._family = family
@@ -156,11 +185,13 @@ class LocalStack:
         )
         self.agents = Agents(family, supervisor, self.home / "logs")
         self._supervisor = supervisor
-        self._say("starting Kafka and Flink")
+        self._say(f"starting Kafka{', Temporal' if self._has_temporal else ''} and Flink")
         self.kafka.launch()
         self.flink.launch()
         self.kafka.await_serving()
         self.flink.await_serving()
+        if self._has_temporal:
+            self.start_temporal()
 
     def _write_state(self, phase: str) -> None:
         if self._state is None:
@@ -168,6 +199,8 @@ class LocalStack:
         pids = {"kafka": self.kafka.pid, "jobmanager": self.flink.job_manager_pid}
         for index, pid in enumerate(self.flink.task_manager_pids()):
             pids[f"taskmanager-{index}"] = pid
+        if self.temporal is not None:
+            pids["temporal"] = self.temporal.pid
         for name in self.agents.names():
             pids[f"agent-{name}"] = self.agents.pid(name)
         self._state = dataclasses.replace(
@@ -175,6 +208,7 @@ class LocalStack:
             phase=phase,
             kafka_bootstrap=self.kafka.bootstrap,
             flink_rest_url=self.flink.rest_url,
+            temporal=self.temporal.target if self.temporal else "",
             pids={name: pid for name, pid in pids.items() if pid is not None},
             agents={name: self.agents.endpoint(name) for name in self.agents.names()},
             job=self.job,

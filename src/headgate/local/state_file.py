@@ -33,6 +33,7 @@ class StackState:
     phase: str  # starting, running or stopping
     kafka_bootstrap: str = ""
     flink_rest_url: str = ""
+    temporal: str = ""  # its frontend, HOST:PORT; empty where it was not asked for
     started_at: str = ""
     pids: dict[str, int] = field(default_factory=dict)
     agents: dict[str, str] = field(default_factory=dict)  # name -> endpoint
