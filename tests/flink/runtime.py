@@ -196,11 +196,15 @@ class Runtime:
 
     def headgate_plain(self, *arguments: str) -> Any:
         """Run a command whose answer is JSON in any case."""
+        return json.loads(self.headgate_text(*arguments))
+
+    def headgate_text(self, *arguments: str) -> str:
+        """Run a command and return what it says."""
         given = [*arguments, "--config", str(self.path)]
         ran = CliRunner().invoke(app.app, given)
         if ran.exception is not None:
             raise ran.exception
-        return json.loads(ran.stdout)
+        return ran.stdout
 
     def letter_at(self, place: Placed) -> View:
         """Wait for the dead letter of a record."""

@@ -135,6 +135,20 @@ def _run_job(stack: LocalStack, config: Config | None, path: Path, reemit: bool)
     stack.when_flink_ended = lambda: end_transactions(stack, config, say=answers.print)
     flags = ["--reemit"] if reemit else []
     stack.job = start_job(stack, config, path, *flags, say=answers.print)
+    _start_history(stack, config, path)
+
+
+def _start_history(stack: LocalStack, config: Config, path: Path) -> None:
+    given = config.history
+    store = given.store if "store" in given.model_fields_set else None
+    port = None
+    if "endpoint" in given.model_fields_set:
+        host, _, number = given.endpoint.rpartition(":")
+        if host not in {LOOPBACK, "localhost"}:
+            # Somebody else's, which follows another Kafka than ours.
+            return
+        port = int(number)
+    stack.start_history(path, store=store, grpc_port=port)
 
 
 def _detach(home: Path, config: Path, task_managers: int, *flags: str) -> None:
@@ -195,6 +209,7 @@ def _announce(home: Path) -> None:
 def _show(state: StackState) -> None:
     described = _described(state)
     rows = [("Kafka", state.kafka_bootstrap), ("Flink", state.flink_rest_url)]
+    rows += [("history", state.history)] if state.history else []
     rows += [("Temporal", state.temporal)] if state.temporal else []
     rows += [(f"agent {name}", endpoint) for name, endpoint in state.agents.items()]
     if state.phase != "running":

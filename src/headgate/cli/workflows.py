@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headgate.cli import signal as signals
+from headgate.cli import workflow_list as listing
 from headgate.cli.broker import BootstrapOption, Broker, ConfigOption, find_broker
 from headgate.cli.control import NothingToDoError, read_address
 from headgate.cli.instance_views import ask
@@ -33,7 +34,7 @@ Address = Annotated[
     ),
 ]
 
-workflows = typer.Typer(help="Start, look at and cancel workflows.", no_args_is_help=True)
+workflows = typer.Typer(help="Start, find, look at and cancel workflows.", no_args_is_help=True)
 
 
 class NotEndedError(HeadgateError):
@@ -94,6 +95,9 @@ def start(
             return
         time.sleep(LOOK_SECONDS)
     _say(address, given, f"is started; it is {status}", output, status)
+
+
+workflows.command("list")(listing.list_workflows)
 
 
 @workflows.command("describe")

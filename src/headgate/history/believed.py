@@ -22,6 +22,7 @@ def believed(
     cells, deletions = schema.cells, schema.deletions
     wrote = select(cells).where(
         cells.c.instance_id == instance_id,
+        cells.c.name != schema.PARKED,
         cells.c.from_us <= known_us,
         cells.c.valid_us <= valid_us,
     )

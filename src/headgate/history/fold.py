@@ -11,7 +11,7 @@ from headgate.core.asked import is_answer
 from headgate.core.identity import address_of
 from headgate.core.messages import message_id
 from headgate.core.parking import parking_of
-from headgate.history.schema import ITEM, OPEN, VALUE
+from headgate.history.schema import ITEM, OPEN, PARKED, VALUE
 from headgate.v1.agent_pb2 import Mutation
 from headgate.v1.turn_pb2 import Controlled, HistoryRecord, Outcome
 
@@ -33,7 +33,6 @@ class Known:
     partition: int
     turn: int = 0
     at_us: int = 0
-    parked_us: int = 0
     is_complete: bool = True
     values: dict[str, int] = field(default_factory=dict)
     lists: dict[str, int] = field(default_factory=dict)
@@ -76,8 +75,10 @@ class Rows:
             for name in {*known.values, *known.lists}:
                 self._delete(known, name, valid_us)
         parked = parking_of(outcome, turn=known.turn, at_us=known.at_us)
-        if parked is not None:
-            known.parked_us = known.at_us if parked else 0
+        if parked:
+            self._set(known, PARKED, parked, valid_us)
+        elif parked is not None:
+            self._end_value(known, PARKED)
         self._note_messages(known, outcome)
         return True
 
@@ -85,11 +86,7 @@ class Rows:
         name = mutation.name
         match mutation.WhichOneof("change"):
             case "set":
-                self._end_value(known, name)
-                self._values[known.id, name] = self._cell(
-                    known, VALUE, mutation.set, valid_us=valid_us, name=name
-                )
-                known.values[name] = self.names[known.id, name, VALUE] = known.at_us
+                self._set(known, name, mutation.set, valid_us)
             case "append":
                 length = known.lists.get(name, 0)
                 row = self._cell(
@@ -99,6 +96,12 @@ class Rows:
                 known.lists[name] = self.names[known.id, name, ITEM] = length + 1
             case "delete":
                 self._delete(known, name, valid_us)
+
+    def _set(self, known: Known, name: str, value: bytes, valid_us: int) -> None:
+        self._end_value(known, name)
+        row = self._cell(known, VALUE, value, valid_us=valid_us, name=name)
+        self._values[known.id, name] = row
+        known.values[name] = self.names[known.id, name, VALUE] = known.at_us
 
     def _cell(
         self, known: Known, kind: int, value: bytes, *, valid_us: int, name: str, place: int = 0

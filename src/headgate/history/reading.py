@@ -137,7 +137,7 @@ class Reader:
                 of_type = select(table.c.id).where(table.c.agent_type == agent_type)
                 wanted = wanted.where(cells.c.instance_id.in_(of_type))
             if only:
-                names = {*only, *(each.name for each in where)}
+                names = {*only, *(each.name for each in where), schema.PARKED}
                 wanted = wanted.where(cells.c.name.in_(names), cells.c.kind == schema.VALUE)
             wanted = wanted.order_by(
                 cells.c.instance_id, cells.c.kind, cells.c.name, cells.c.from_us, cells.c.place
@@ -299,6 +299,9 @@ def _cells_at(reading: Connection, instance_id: int, at_us: int) -> list[Any]:
 
 def _fill(made: StateAsOf, rows: Any) -> None:
     for row in rows:
+        if row.name == schema.PARKED:
+            made.parked.ParseFromString(row.value)
+            continue
         if row.kind == schema.VALUE:
             made.state.values[row.name] = row.value
         else:

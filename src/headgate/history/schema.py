@@ -26,6 +26,10 @@ OPEN = 2**63 - 1
 
 VALUE, ITEM = 0, 1
 
+PARKED = ""
+"""Name of the value, a ParkedInstance, that an instance has while it is parked: no value of an
+agent's has that name."""
+
 metadata = MetaData()
 
 settings = Table(
@@ -52,10 +56,9 @@ instances = Table(
     Column("address", Text, nullable=False, unique=True),
     Column("agent_type", Text, nullable=False, index=True),
     Column("partition", Integer, nullable=False),
-    # Its newest turn and that one's time; since when it is parked, 0 if it is not.
+    # Its newest turn and that one's time.
     Column("turn", BigInteger, nullable=False),
     Column("at_us", BigInteger, nullable=False),
-    Column("parked_us", BigInteger, nullable=False),
     # False: turns before the first one seen had been removed from the topic.
     Column("is_complete", Boolean, nullable=False),
 )

@@ -145,9 +145,8 @@ class Store:
             by_id: dict[int, Known] = {}
             for row in reading.execute(select(table).where(table.c.address.in_(some))):
                 known = Known(
-                    row.id, row.address, row.partition, row.turn, row.at_us, row.parked_us,
-                    row.is_complete,
-                )  # fmt: skip
+                    row.id, row.address, row.partition, row.turn, row.at_us, row.is_complete
+                )
                 by_id[row.id] = self._known[row.address] = known
             for row in reading.execute(select(names).where(names.c.instance_id.in_(by_id))):
                 known = by_id[row.instance_id]
@@ -163,14 +162,11 @@ class Store:
                 "partition": each.partition,
                 "turn": each.turn,
                 "at_us": each.at_us,
-                "parked_us": each.parked_us,
                 "is_complete": each.is_complete,
             }
             for each in rows.known.values()
         ]
-        self._upsert(
-            writing, schema.instances, known, ["turn", "at_us", "parked_us", "is_complete"]
-        )
+        self._upsert(writing, schema.instances, known, ["turn", "at_us", "is_complete"])
         is_named = (cells.c.instance_id == bindparam("of")) & (cells.c.name == bindparam("named"))
         end = cells.update().values(to_us=bindparam("until"))
         is_value = (

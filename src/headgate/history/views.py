@@ -7,6 +7,7 @@ from typing import Any
 from headgate.core.identity import address_of
 from headgate.core.render import rfc3339
 from headgate.kafka.outcomes import data_of, outcome_view
+from headgate.kafka.reports import parked_view
 from headgate.v1.history_pb2 import HistoryPosition, InFlightMessage, StateAsOf, TurnAsOf
 
 
@@ -24,6 +25,12 @@ def state_view(found: StateAsOf) -> dict[str, Any]:
         "changed": {name: found.changed[name] for name in sorted(found.changed)},
     }
     shown = {name: part for name, part in shown.items() if part or name == "turn"}
+    if found.HasField("parked"):
+        shown["parked"] = {
+            name: part
+            for name, part in parked_view("", found.parked).items()
+            if part and name != "address"
+        }
     if found.is_incomplete:
         shown["incomplete"] = True
     return shown

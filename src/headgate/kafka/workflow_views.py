@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from headgate.core.statuses import ENDED
 
 if TYPE_CHECKING:
+    from headgate.v1.history_pb2 import StateAsOf
     from headgate.v1.turn_pb2 import InstanceReport
 
 NO_WORKFLOW = "no workflow"
 
-__all__ = ["ENDED", "NO_WORKFLOW", "workflow_view"]
+ROW_VALUES = ("run", "status", "started_us", "pending", "shown", "error")
+"""Values of a workflow's state that `workflow_row` reads."""
+
+__all__ = ["ENDED", "NO_WORKFLOW", "ROW_VALUES", "workflow_row", "workflow_view"]
 
 
 def workflow_view(found: InstanceReport) -> dict[str, Any]:
@@ -48,6 +53,37 @@ def workflow_view(found: InstanceReport) -> dict[str, Any]:
         "steps": [_step(each, rfc3339) for each in steps.get("newest", [])],
     }
     return shown | {name: part for name, part in parts.items() if part}
+
+
+def workflow_row(found: StateAsOf) -> dict[str, Any] | None:
+    """Return a workflow among others, of its values alone; None where it is another agent's state.
+
+    status: as `workflow_view` has it.
+    """
+    from headgate.core.render import rfc3339
+
+    values = {name: _json(raw) for name, raw in found.state.values.items()}
+    if "run" not in values:
+        return None
+    status = values.get("status", "new")
+    is_parked = status == "running" and found.HasField("parked")
+    parts = {
+        "address": f"{found.agent_type}/{found.key}",
+        "status": "parked" if is_parked else "not started" if status == "new" else status,
+        "started": rfc3339(values["started_us"]) if values.get("started_us") else "",
+        "waits_for": sorted(label.strip() for label in (values.get("pending") or {}).values()),
+        "shown": values.get("shown"),
+        "error": values.get("error"),
+        "problem": found.parked.message if is_parked else "",
+    }
+    return {name: part for name, part in parts.items() if part}
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return None
 
 
 def _step(step: dict[str, Any], rfc3339: Any) -> dict[str, Any]:

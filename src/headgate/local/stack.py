@@ -12,6 +12,7 @@ from headgate.errors import HeadgateError
 from headgate.local import jars, state_file, temporal_build
 from headgate.local.agents import Agents
 from headgate.local.flink import Flink
+from headgate.local.history import History
 from headgate.local.kafka import Kafka
 from headgate.local.process import Family
 from headgate.local.state_file import StackState
@@ -40,6 +41,7 @@ class LocalStack:
     kafka: Kafka
     flink: Flink
     agents: Agents
+    history: History | None = None
     temporal: Temporal | None = None
 
     def __init__(
@@ -91,6 +93,9 @@ class LocalStack:
             self._write_state("stopping")
             self._supervisor.stop()
             self.agents.stop_all()
+            if self.history is not None:
+                self.history.stop()
+                self.history = None
             self.flink.stop()
             try:
                 self.when_flink_ended()
@@ -105,6 +110,22 @@ class LocalStack:
             (self.home / "stack.json").unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = -1
+
+    def start_history(
+        self, config: Path, *, store: str | None = None, grpc_port: int | None = None
+    ) -> History:
+        """Start the history service of a configuration's job, whose topics must be there, wait
+        until it serves, return it; the one that there is if it was started before.
+        """
+        if self._family is None or self._supervisor is None:
+            message = "the stack has not been started"
+            raise HeadgateError(message)
+        if self.history is None:
+            home = self.home / "history"
+            made = History(self._family, self._supervisor, home, grpc_port=grpc_port)
+            made.start(self.kafka.bootstrap, config, store)
+            self.history = made
+        return self.history
 
     def start_temporal(self) -> Temporal:
         """Start a Temporal server beside the rest of a running stack, wait until it serves, return
@@ -132,7 +153,7 @@ class LocalStack:
         descriptor = state_file.acquire(self.home)
         try:
             # Not all of temporal/: the program that was built may be in there.
-            for name in ("kafka", "flink", "temporal/data", "logs"):
+            for name in ("kafka", "flink", "history", "temporal/data", "logs"):
                 shutil.rmtree(self.home / name, ignore_errors=True)
         finally:
             os.close(descriptor)
@@ -201,6 +222,8 @@ class LocalStack:
             pids[f"taskmanager-{index}"] = pid
         if self.temporal is not None:
             pids["temporal"] = self.temporal.pid
+        if self.history is not None:
+            pids["history"] = self.history.pid
         for name in self.agents.names():
             pids[f"agent-{name}"] = self.agents.pid(name)
         self._state = dataclasses.replace(
@@ -211,6 +234,7 @@ class LocalStack:
             temporal=self.temporal.target if self.temporal else "",
             pids={name: pid for name, pid in pids.items() if pid is not None},
             agents={name: self.agents.endpoint(name) for name in self.agents.names()},
+            history=self.history.endpoint if self.history else "",
             job=self.job,
         )
         self._state.write(self.home)

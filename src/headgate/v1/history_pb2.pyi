@@ -64,7 +64,7 @@ class GetStateAsOfRequest(_message.Message):
     def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., moment: _Optional[_Union[Moment, _Mapping]] = ...) -> None: ...
 
 class StateAsOf(_message.Message):
-    __slots__ = ("agent_type", "key", "turn", "at_us", "state", "changed", "is_incomplete")
+    __slots__ = ("agent_type", "key", "turn", "at_us", "state", "changed", "is_incomplete", "parked")
     class ChangedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -79,6 +79,7 @@ class StateAsOf(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     IS_INCOMPLETE_FIELD_NUMBER: _ClassVar[int]
+    PARKED_FIELD_NUMBER: _ClassVar[int]
     agent_type: str
     key: str
     turn: int
@@ -86,7 +87,8 @@ class StateAsOf(_message.Message):
     state: _agent_pb2.State
     changed: _containers.ScalarMap[str, int]
     is_incomplete: bool
-    def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., turn: _Optional[int] = ..., at_us: _Optional[int] = ..., state: _Optional[_Union[_agent_pb2.State, _Mapping]] = ..., changed: _Optional[_Mapping[str, int]] = ..., is_incomplete: bool = ...) -> None: ...
+    parked: _turn_pb2.ParkedInstance
+    def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., turn: _Optional[int] = ..., at_us: _Optional[int] = ..., state: _Optional[_Union[_agent_pb2.State, _Mapping]] = ..., changed: _Optional[_Mapping[str, int]] = ..., is_incomplete: bool = ..., parked: _Optional[_Union[_turn_pb2.ParkedInstance, _Mapping]] = ...) -> None: ...
 
 class ListTurnsRequest(_message.Message):
     __slots__ = ("agent_type", "key", "first", "last", "newest")

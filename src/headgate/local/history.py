@@ -1,0 +1,75 @@
+"""The history service as a child process of the stack."""
+
+import sys
+from pathlib import Path
+
+from headgate.local.agents import is_serving
+from headgate.local.ports import LOOPBACK, remembered_ports
+from headgate.local.process import Child, Family
+from headgate.local.supervisor import Supervisor
+
+NAME = "history"
+START_SECONDS = 60.0
+
+
+class History:
+    """`headgate history serve` over a store below one folder; started again when it dies."""
+
+    def __init__(
+        self, family: Family, supervisor: Supervisor, home: Path, *, grpc_port: int | None = None
+    ) -> None:
+        """Choose the ports; ``home`` keeps the store, unless the configuration names another."""
+        self._family = family
+        self._supervisor = supervisor
+        self._home = home
+        self._http_port, chosen = remembered_ports(home / "ports", 2)
+        self._grpc_port = grpc_port or chosen
+
+    @property
+    def endpoint(self) -> str:
+        """The address of its gRPC."""
+        return f"{LOOPBACK}:{self._grpc_port}"
+
+    @property
+    def url(self) -> str:
+        """The address of its HTTP."""
+        return f"http://{LOOPBACK}:{self._http_port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The service's process id, None while it is down."""
+        child = self._supervisor.child(NAME)
+        return child.pid if child and child.is_alive() else None
+
+    def start(self, bootstrap: str, config: Path, store: str | None = None) -> None:
+        """Start it for the job of a configuration, and wait until it serves.
+
+        store: None is SQLite in the service's own folder.
+        """
+        own = f"sqlite:///{self._home / 'history.db'}"
+        command = [sys.executable, "-m", "headgate.cli.app", "history", "serve"]
+        command += ["--config", str(config.resolve()), "--bootstrap", bootstrap]
+        command += ["--store", store or own]
+        command += ["--http-port", str(self._http_port), "--grpc-port", str(self._grpc_port)]
+
+        def spawn() -> Child:
+            return self._family.spawn(NAME, command, log=self._home / "history.log")
+
+        self._supervisor.keep(NAME, spawn)
+        child = self._supervisor.child(NAME)
+        if child is not None:
+            child.await_ready(lambda: is_serving(self._grpc_port), START_SECONDS)
+
+    def kill(self) -> int | None:
+        """Kill it with SIGKILL and return its process id; it is started again."""
+        child = self._supervisor.child(NAME)
+        if child is None or not child.is_alive():
+            return None
+        child.kill()
+        return child.pid
+
+    def stop(self) -> None:
+        """End it and do not start it again."""
+        child = self._supervisor.drop(NAME)
+        if child is not None:
+            self._family.end(child)
