@@ -53,6 +53,10 @@ def node() -> Agent[Node]:
         turn.state.held -= 1
         turn.send(f"node/{chosen}", "token", {"hops": hops - 1})
 
+    @agent.on("join")
+    def join(turn: Turn[Node], event: Event) -> None:
+        pass
+
     @agent.on("start")
     def start(turn: Turn[Node], event: Event) -> None:
         turn.state.held += TOKENS
@@ -105,15 +109,19 @@ def test_no_token_is_lost_or_doubled_in_any_snapshot_whatever_is_killed(
 ) -> None:
     stack = killed_stack
     stack.attach(node())
-    stack.send("node/0", "start", id="first")
-    stack.history("node/0")
+    addresses = [f"node/{each}" for each in range(NODES)]
+    for address in addresses:
+        # Whom a test sends to for the first time is reset, lest another test has left something.
+        stack.send(address, "join")
+        stack.history(address)
+    stack.send("node/0", "start")
     cluster, local = stack.cluster, stack.cluster.stack
     service = started(stack)
     begun_us = asked(service, lambda client: client.position().closed_us or _refuse())
     kills = Kills(local, cluster.job, seed=9, each=1)
     kills.start()
     for count in range(1, STARTS):
-        stack.send(f"node/{count % NODES}", "start", id=f"start-{count}")
+        stack.send(f"node/{count % NODES}", "start")
         if count % 5 == 0:
             service.kill()
         if count == STARTS // 2:
@@ -122,7 +130,6 @@ def test_no_token_is_lost_or_doubled_in_any_snapshot_whatever_is_killed(
             local.kafka.start()
     kills.finish()
     service.kill()
-    addresses = [f"node/{each}" for each in range(NODES)]
     total = STARTS * TOKENS
 
     def rest() -> bool | None:
