@@ -1,15 +1,18 @@
 """The history service as a child process of the stack."""
 
 import sys
+import time
 from pathlib import Path
 
 from headgate.local.agents import is_serving
 from headgate.local.ports import LOOPBACK, remembered_ports
-from headgate.local.process import Child, Family
+from headgate.local.process import Child, Family, ProcessDiedError
 from headgate.local.supervisor import Supervisor
 
 NAME = "history"
+# A second alone; as long as others need beside a Flink that starts on a busy machine.
 START_SECONDS = 60.0
+POLL_SECONDS = 0.05
 
 
 class History:
@@ -56,9 +59,19 @@ class History:
             return self._family.spawn(NAME, command, log=self._home / "history.log")
 
         self._supervisor.keep(NAME, spawn)
-        child = self._supervisor.child(NAME)
-        if child is not None:
-            child.await_ready(lambda: is_serving(self._grpc_port), START_SECONDS)
+        self.await_serving()
+
+    def await_serving(self, timeout_seconds: float = START_SECONDS) -> None:
+        """Wait until the service, perhaps the successor of one that was killed, serves."""
+        deadline = time.monotonic() + timeout_seconds
+        while (child := self._supervisor.child(NAME)) is None or not child.is_alive():
+            if time.monotonic() > deadline:
+                message = f"{NAME} does not run; its log is {self._home / 'history.log'}"
+                raise ProcessDiedError(message)
+            time.sleep(POLL_SECONDS)
+        child.await_ready(
+            lambda: is_serving(self._grpc_port), max(0.0, deadline - time.monotonic())
+        )
 
     def kill(self) -> int | None:
         """Kill it with SIGKILL and return its process id; it is started again."""
