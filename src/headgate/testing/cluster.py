@@ -101,16 +101,17 @@ class Cluster:
             self._serving[name].replace(agent)
         else:
             self._serving[name] = Serving(agent)
-        self._register(name, self._serving[name].endpoint, policy)
+        self.register(name, self._serving[name].endpoint, policy)
 
     def attach_double(
         self, name: str, agent: SimAgent, policy: Policy, *, has_stream: bool = True
     ) -> None:
         """Serve a double, in place of one of the same type."""
         endpoint = self._doubles.serve(name, agent, has_stream=has_stream)
-        self._register(name, endpoint, policy)
+        self.register(name, endpoint, policy)
 
-    def _register(self, name: str, endpoint: str, policy: Policy) -> None:
+    def register(self, name: str, endpoint: str, policy: Policy) -> None:
+        """Let the job call agents of this type at HOST:PORT, whoever serves them there."""
         spec = AgentSpec(
             type=name,
             endpoints=[endpoint],
