@@ -76,7 +76,7 @@ def test_as_of_every_turn_it_is_the_plain_run(tmp_path: Path) -> None:
         DIALOGUES,
         seed=11,
         rate=RATE,
-        kills=(Kill(Victim.TASKMANAGER, 2.0), Kill(Victim.KAFKA, 6.0), Kill(Victim.WORKER, 9.0)),
+        kills=(Kill(Victim.WORKER, 1.0), Kill(Victim.TASKMANAGER, 3.0), Kill(Victim.KAFKA, 6.0)),
     )
     dialogues = score.named_dialogues()
     plain = {
