@@ -25,7 +25,7 @@ RATES = "200,500,1000,2000,3000,4000"
 
 # In the order in which `all` runs them; module names are theirs with underscores.
 SCENARIOS = ("ladder", "hot-key", "in-flight", "outages", "bad-neighbours", "peer")
-TOOLS = ("profile", "micro", "core", "parked")
+TOOLS = ("profile", "micro", "core", "parked", "past")
 
 
 def scenario(name: str) -> Scenario:
