@@ -28,13 +28,17 @@ class Measured:
     failed: int
     spent: dict[str, float]
     around: Result
+    work: float = 0.0
+    """Requests by their shares of time within the window: where one takes as long as a window, and
+    all under way end together, those that end within say little of what was done.
+    """
 
     @property
     def count(self) -> int:
         """Requests that did well."""
         return len(self.took_ms)
 
-    def result(self, unit: str, units: int) -> Result:
+    def result(self, unit: str, units: float) -> Result:
         """Return rates, latencies and CPU by unit: a turn, or a step, of which there were so many.
 
         >>> Measured(2.0, [5.0], 0, {"server": 0.1}, {}).result("step", 3)["steps_per_second"]
@@ -69,13 +73,18 @@ def measure(
     used = sum(cpu.sample(idle).since(others).values())
     answers = [a for a in found["answers"] if begin <= a[0] + a[1] < end]
     good = [took * 1000 for _, took, status in answers if status == OK]
+    work = sum(
+        max(0.0, min(due + took, end) - max(due, begin)) / max(took, 1e-6)
+        for due, took, status in found["answers"]
+        if status == OK
+    )
     around = {
         **after.surroundings(before, end - begin),
         "load": {"cpu_seconds": found["cpu_seconds"]},
         "idle_peer_cores": used / max(time.monotonic() - since, 0.001),
         "load_average": load_average,
     }
-    return Measured(end - begin, good, len(answers) - len(good), after.since(before), around)
+    return Measured(end - begin, good, len(answers) - len(good), after.since(before), around, work)
 
 
 def start(command: list[str], seconds: float) -> "subprocess.Popen[str]":

@@ -22,8 +22,8 @@ from benchmarks.workflow_load import backlog, open_loop
 
 STEPS = (3, 9)
 SCRIPT = ROOT / "benchmarks" / "n_steps.py"
-# Of --seconds: there are twelve windows of peers and six of our own in each round.
-SHARE = 1 / 5
+# Of --seconds: each round has ten windows.
+SHARE = 1 / 6
 # A backlog's workflows have, with as many steps as there may be, a third of the bench's events.
 BACKLOG_SHARE = 1 / 3
 OPEN_CONNECTIONS = 256
@@ -71,8 +71,8 @@ class Field:
         seconds = self.options.seconds * SHARE
         command = peer.load(steps, concurrency, rate)
         found = client_load.measure(command, seconds, peer.processes, idle)
-        rates = {"workflows_per_second": found.count / found.seconds}
-        return {**rates, **found.result("step", found.count * steps)}
+        rates = {"workflows_per_second": found.work / found.seconds}
+        return {**rates, **found.result("step", found.work * steps)}
 
 
 def run(options: Options) -> list[Result]:
@@ -93,13 +93,13 @@ def run(options: Options) -> list[Result]:
                 "restate",
                 [*python, "benchmarks.restate.client", *port],
                 restate.processes,
-                (64, 256),
+                (256,),
             ),
             Peer(
                 "temporal",
                 [*python, "benchmarks.temporal.client", "--target", temporal.target],
                 temporal.processes,
-                (16, 64),
+                (64,),
             ),
         )
         field = Field(stand, peers, options)
