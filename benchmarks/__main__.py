@@ -25,6 +25,7 @@ RATES = "200,500,1000,2000,3000,4000"
 
 # In the order in which `all` runs them; module names are theirs with underscores.
 SCENARIOS = ("ladder", "hot-key", "in-flight", "outages", "bad-neighbours", "peer")
+WORKFLOWS = ("workflows", "sleepers", "conversation")
 TOOLS = ("profile", "micro", "core", "parked", "past")
 
 
@@ -57,6 +58,10 @@ def main() -> int:
         repeats=arguments.repeats,
         peer=arguments.peer or "restate",
         peer_workers=arguments.peer_workers,
+        workflow_rate=arguments.workflow_rate,
+        sleepers=arguments.sleepers,
+        conversations=arguments.conversations,
+        calls=arguments.calls,
         say=say,
     )
     run: dict[str, Any] = {"conditions": report.conditions(), "results": {}}
@@ -76,7 +81,8 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    parser.add_argument("scenario", nargs="*", default=["all"], choices=[*SCENARIOS, *TOOLS, "all"])
+    known = [*SCENARIOS, *WORKFLOWS, *TOOLS, "all"]
+    parser.add_argument("scenario", nargs="*", default=["all"], choices=known)
     parser.add_argument("--seconds", type=float, default=30.0, help="of each open-loop step")
     parser.add_argument(
         "--warm-up", type=float, default=60.0, help="seconds under load, unmeasured"
@@ -86,6 +92,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeats", type=int, default=3, help="of each kill, and of A B pairs")
     parser.add_argument("--peer", choices=["restate"], help="compare with it too")
     parser.add_argument("--peer-workers", type=int, default=1, help="processes of its agent")
+    parser.add_argument("--workflow-rate", type=float, default=5.0, help="workflows/s, open loop")
+    parser.add_argument("--sleepers", type=int, default=100_000, help="workflows asleep")
+    parser.add_argument("--conversations", type=int, default=10, help="side by side")
+    parser.add_argument("--calls", type=int, default=100, help="of the model, in a conversation")
     parser.add_argument("--home", type=Path, default=DEFAULT_HOME)
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
     parser.add_argument("--file", type=Path, default=RESULTS / f"{stamp}.json")

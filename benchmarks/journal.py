@@ -4,10 +4,12 @@ It is read after the load, so that reading costs nothing while something is meas
 runs only its end offsets are looked at.
 """
 
+import json
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from headgate.core import statuses
 from headgate.core.batch import records_in
 from headgate.v1.turn_pb2 import JournalRecord
 
@@ -15,6 +17,8 @@ POLL_SECONDS = 0.25
 TIMEOUT_SECONDS = 10.0
 # Ticks go on for ever, one per second and partition: growing by them is quiet.
 QUIET_SECONDS = 3.0
+# A workflow's status, as its instance's state has it.
+COMPLETED = json.dumps(statuses.COMPLETED).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Decided:
     called_ms: float
     answered_ms: float
     sent_ms: tuple[int, ...]
+    has_ended: bool = False
+    """A workflow: it was this turn that completed it."""
 
 
 class JournalReader:
@@ -123,6 +129,10 @@ def _decided(message: Any) -> list[Decided]:
             called_ms=record.outcome.called_us / 1000,
             answered_ms=record.outcome.answered_us / 1000,
             sent_ms=tuple(ref.origin.timestamp_ms for ref in record.outcome.taken),
+            has_ended=any(
+                change.name == "status" and change.set == COMPLETED
+                for change in record.outcome.mutations
+            ),
         )
         for record in records
         if record.HasField("outcome")

@@ -14,6 +14,7 @@ import sys
 import time
 from dataclasses import dataclass
 
+from benchmarks.texts import text
 from headgate.core.identity import partition_of
 
 STARTED = "started"
@@ -27,7 +28,11 @@ FLUSH_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Events to send: `count` in all at `rate` per second over `keys` keys."""
+    """Events to send: `count` in all at `rate` per second over `keys` keys.
+
+    Keys are `prefix` and a number; `body` has a %d for the event's number. With `characters`, an
+    event has a text of so many instead.
+    """
 
     bootstrap: str
     topic: str
@@ -35,6 +40,9 @@ class Offer:
     count: int
     rate: float
     keys: int
+    prefix: str = "k"
+    body: str = '{"n":%d}'
+    characters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class Load:
     def __init__(self, offer: Offer) -> None:
         """Start it and wait for its first event."""
         command = [sys.executable, "-m", "benchmarks.load"]
-        for name in ("bootstrap", "topic", "partitions", "count", "rate", "keys"):
+        for name in Offer.__slots__:
             command += [f"--{name}", str(getattr(offer, name))]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         line = self._process.stdout.readline() if self._process.stdout else ""
@@ -94,7 +102,8 @@ def send(offer: Offer) -> Sent:
             "log_level": 3,
         }
     )
-    keys = [b"k%d" % number for number in range(offer.keys)]
+    body = offer.body.encode()
+    keys = [f"{offer.prefix}{number}".encode() for number in range(offer.keys)]
     random.Random(7).shuffle(keys)
     places = [partition_of(key, offer.partitions) for key in keys]
     producer.list_topics(offer.topic)  # connect before the clock runs
@@ -114,7 +123,7 @@ def send(offer: Offer) -> Sent:
                 try:
                     producer.produce(
                         offer.topic,
-                        b'{"n":%d}' % n,
+                        _text(n, offer) if offer.characters else body % n,
                         keys[which],
                         partition=places[which],
                         timestamp=int(at * 1000),
@@ -143,6 +152,10 @@ def send(offer: Offer) -> Sent:
     )
 
 
+def _text(number: int, offer: Offer) -> bytes:
+    return b'{"text":"%b"}' % text(number, offer.characters).encode()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bootstrap", required=True)
@@ -151,6 +164,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--rate", type=float, default=0.0, help="events/s; 0: all at once")
     parser.add_argument("--keys", type=int, default=5_000)
+    parser.add_argument("--prefix", default="k", help="of each key")
+    parser.add_argument("--body", default='{"n":%d}', help="of each event; %%d is its number")
+    parser.add_argument("--characters", type=int, default=0, help="of each event's text")
     sent = send(Offer(**vars(parser.parse_args())))
     print(json.dumps({name: getattr(sent, name) for name in Sent.__slots__}))
 

@@ -17,4 +17,8 @@ class Options:
     repeats: int
     peer: str | None
     peer_workers: int
+    workflow_rate: float
+    sleepers: int
+    conversations: int
+    calls: int
     say: Callable[[str], None]

@@ -4,19 +4,15 @@ Same work: 20 ms of waiting, then a state update, over 5,000 keys, durable befor
 While one is measured the other is up and idle; what it uses then is in its result.
 """
 
-import json
-import os
-import subprocess
 import sys
 import time
 from typing import Any
 
-from benchmarks import cpu
-from benchmarks.figures import median, spread
+from benchmarks import client_load, cpu
+from benchmarks.figures import median
 from benchmarks.ladder import CALL_MS, KEYS, LOW_LATENCY_RATE, plan
-from benchmarks.measure import SETTLE_SECONDS, Result, backlog, open_loop, warm_up
+from benchmarks.measure import Result, backlog, open_loop, warm_up
 from benchmarks.options import Options
-from benchmarks.restate.client import STARTED
 from benchmarks.restate.install import install
 from benchmarks.restate.server import Restate
 from benchmarks.stand import RunningJob, Stand
@@ -24,7 +20,6 @@ from benchmarks.stand import RunningJob, Stand
 CLOSED = (64, 256)
 OPEN_RATE = 500.0
 OPEN_CONNECTIONS = 256
-OK = 200
 
 
 def run(options: Options) -> list[Result]:
@@ -72,34 +67,9 @@ def _latency(stand: Stand, job: RunningJob, restate: Restate, options: Options) 
 def _measure(
     stand: Stand, restate: Restate, seconds: float, concurrency: int, rate: float = 0.0
 ) -> Result:
-    ours_before, idle_began = cpu.sample(stand.processes), time.monotonic()
-    load = _start(restate, seconds + 2 * SETTLE_SECONDS, concurrency, rate)
-    time.sleep(SETTLE_SECONDS)
-    before, begin = cpu.sample(restate.processes), time.time()
-    time.sleep(seconds)
-    after, end = cpu.sample(restate.processes), time.time()
-    load_average = os.getloadavg()[0]
-    found = _result(load)
-    idle = _idle(cpu.sample(stand.processes).since(ours_before), idle_began)
-    answers = [a for a in found["answers"] if begin <= a[0] + a[1] < end]
-    good = [took * 1000 for _, took, status in answers if status == OK]
-    spent = after.since(before)
-    total = sum(spent.values())
-    turns = max(len(good), 1)
-    latency = spread(good)
-    return {
-        "seconds": round(end - begin, 2),
-        "concurrency": concurrency,
-        "turns_per_second": len(good) / (end - begin),
-        "failed": len(answers) - len(good),
-        "latency_ms": latency,
-        "cpu_ms_per_turn": total * 1000 / turns,
-        "cpu_ms_per_turn_by_process": {name: used * 1000 / turns for name, used in spent.items()},
-        **after.surroundings(before, end - begin),
-        "load": {"cpu_seconds": found["cpu_seconds"]},
-        "idle_peer_cores": idle,
-        "load_average": load_average,
-    }
+    command = _command(restate, concurrency, rate)
+    found = client_load.measure(command, seconds, restate.processes, stand.processes)
+    return {"concurrency": concurrency, **found.result("turn", found.count)}
 
 
 def _idle(spent: dict[str, float], since: float) -> float:
@@ -108,31 +78,13 @@ def _idle(spent: dict[str, float], since: float) -> float:
 
 def _load(restate: Restate, seconds: float, concurrency: int) -> None:
     if seconds > 0:
-        _result(_start(restate, seconds, concurrency, 0.0))
+        client_load.finish(client_load.start(_command(restate, concurrency, 0.0), seconds))
 
 
-def _start(
-    restate: Restate, seconds: float, concurrency: int, rate: float
-) -> "subprocess.Popen[str]":
+def _command(restate: Restate, concurrency: int, rate: float) -> list[str]:
     command = [sys.executable, "-m", "benchmarks.restate.client"]
-    command += ["--port", str(restate.ingress_port), "--seconds", str(seconds)]
-    command += ["--concurrency", str(concurrency), "--rate", str(rate), "--keys", str(KEYS)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    line = process.stdout.readline() if process.stdout else ""
-    if line.strip() != STARTED:
-        process.kill()
-        message = "the peer's load generator did not start"
-        raise RuntimeError(message)
-    return process
-
-
-def _result(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    out, _ = process.communicate()
-    if process.returncode != 0:
-        message = f"the peer's load generator ended with code {process.returncode}"
-        raise RuntimeError(message)
-    found: dict[str, Any] = json.loads(out)
-    return found
+    command += ["--port", str(restate.ingress_port), "--concurrency", str(concurrency)]
+    return [*command, "--rate", str(rate), "--keys", str(KEYS)]
 
 
 def _ratios(results: list[Result]) -> list[Result]:

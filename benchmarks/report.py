@@ -81,20 +81,42 @@ def _parts(result: Result) -> str | None:
     return " + ".join(_text(found[name]["p50"]) for name in ("to_call", "call", "to_journal"))
 
 
+def _used_by(process: str) -> Any:
+    """Of a turn, or of a step where those are counted."""
+    turn = _at("cpu_ms_per_turn_by_process", process)
+    step = _at("cpu_ms_per_step_by_process", process)
+    return lambda result: step(result) if turn(result) is None else turn(result)
+
+
 COLUMNS: list[tuple[str, Any]] = [
     ("what", _at("what")),
     ("profile", _at("profile")),
     ("turns/s", _at("turns_per_second")),
     ("events/s", _at("events_per_second")),
+    ("workflows/s", _at("workflows_per_second")),
+    ("steps/s", _at("steps_per_second")),
     ("latency ms p50/90/99", _three("latency_ms")),
     ("to call + call + to journal, p50", _parts),
     ("CPU-ms/turn", _at("cpu_ms_per_turn")),
-    ("Kafka", _at("cpu_ms_per_turn_by_process", "kafka")),
-    ("JobM", _at("cpu_ms_per_turn_by_process", "jobmanager")),
-    ("TaskM", _at("cpu_ms_per_turn_by_process", "taskmanager")),
-    ("worker", _at("cpu_ms_per_turn_by_process", "worker")),
-    ("agent", _at("cpu_ms_per_turn_by_process", "agent")),
-    ("server", _at("cpu_ms_per_turn_by_process", "server")),
+    ("CPU-ms/step", _at("cpu_ms_per_step")),
+    ("Kafka", _used_by("kafka")),
+    ("JobM", _used_by("jobmanager")),
+    ("TaskM", _used_by("taskmanager")),
+    ("worker", _used_by("worker")),
+    ("agent", _used_by("agent")),
+    ("server", _used_by("server")),
+    ("kB to worker/call", _at("kb_to_worker")),
+    ("from", _at("kb_from_worker")),
+    ("kB to model/call", _at("kb_to_model")),
+    ("ended", _at("ended")),
+    ("history events", _at("history_events")),
+    ("history MB", _at("history_mb")),
+    ("cores at rest", _at("resting_cores")),
+    ("MB: Kafka", _at("resident_mb", "kafka")),
+    ("JobM", _at("resident_mb", "jobmanager")),
+    ("TaskM", _at("resident_mb", "taskmanager")),
+    ("worker", _at("resident_mb", "worker")),
+    ("agent", _at("resident_mb", "agent")),
     ("cores", _at("cores")),
     ("samples", _at("samples")),
     ("us/turn", _at("us_per_turn")),

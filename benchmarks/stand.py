@@ -37,6 +37,9 @@ class JobPlan:
     profile: Profile = "balanced"
     parallelism: int = 1
     policy: PolicyConfig = field(default_factory=PolicyConfig)
+    # Of the script, after --port; most agents of the bench know how long a call takes.
+    arguments: tuple[str, ...] | None = None
+    event_type: str | None = None
 
     @property
     def topic(self) -> str:
@@ -48,7 +51,7 @@ class JobPlan:
         return Config(
             kafka=KafkaConfig(bootstrap=bootstrap, prefix=self.label),
             job=JobConfig(name=self.label, profile=self.profile, parallelism=self.parallelism),
-            topics=(TopicConfig(name=self.topic, format="json"),),
+            topics=(TopicConfig(name=self.topic, format="json", type=self.event_type),),
             routes=(RouteConfig(topic=self.topic, agent=self.agent),),
             agents={self.agent: AgentConfig(endpoint=endpoint, policy=self.policy)},
         )
@@ -82,14 +85,22 @@ class Stand:
         self.stack.stop()
 
     @contextlib.contextmanager
-    def job(self, plan: JobPlan, environment: dict[str, str] | None = None) -> Iterator[RunningJob]:
-        """Serve the agent, run the job; afterwards both are ended."""
+    def job(
+        self,
+        plan: JobPlan,
+        environment: dict[str, str] | None = None,
+        through: Callable[[str], str] = str,
+    ) -> Iterator[RunningJob]:
+        """Serve the agent, run the job; afterwards both are ended. `through` gives the job another
+        endpoint than the agent's own, which leads to it.
+        """
         stack = self.stack
         self.say(f"starting job {plan.label} ({plan.profile}, parallelism {plan.parallelism})")
-        # --delay-ms: both agents know it.
-        arguments = ["--delay-ms", str(plan.delay_ms)]
+        arguments = plan.arguments
+        if arguments is None:
+            arguments = ("--delay-ms", str(plan.delay_ms))
         endpoint = stack.agents.start(plan.label, plan.script, arguments, environment=environment)
-        config = plan.config(stack.kafka.bootstrap, endpoint)
+        config = plan.config(stack.kafka.bootstrap, through(endpoint))
         file = stack.home / f"{plan.label}.toml"
         file.write_text(to_toml(config), encoding="utf-8")
         job_id = submit(stack.flink, SCRIPT, ["--config", str(file)])

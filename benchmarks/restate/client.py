@@ -10,6 +10,7 @@ import json
 import random
 import resource
 import time
+import uuid
 
 CHUNKED = b"transfer-encoding: chunked"
 LENGTH = b"content-length:"
@@ -62,6 +63,8 @@ class Run:
         random.Random(7).shuffle(keys)
         self._paths = keys
         self._number = 0
+        # A workflow's id is its for ever: those of another load are others.
+        self._load = uuid.uuid4().hex
 
     async def closed(self, connections: list[Connection], deadline: float) -> None:
         """Each connection sends its next request when it has its answer."""
@@ -98,6 +101,9 @@ class Run:
 
     def _next(self) -> tuple[str, bytes]:
         self._number += 1
+        if self._arguments.steps:
+            body = b'{"steps":%d}' % self._arguments.steps
+            return f"/Steps/{self._load}-{self._number}/run", body
         return self._paths[self._number % len(self._paths)], b'{"n":%d}' % self._number
 
 
@@ -125,6 +131,7 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, required=True)
     parser.add_argument("--rate", type=float, default=0.0, help="requests/s; 0: closed loop")
     parser.add_argument("--keys", type=int, default=5_000)
+    parser.add_argument("--steps", type=int, default=0, help="start workflows of so many steps")
     asyncio.run(run(parser.parse_args()))
 
 

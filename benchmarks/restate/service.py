@@ -1,4 +1,5 @@
-"""The peer's agent: a virtual object whose handler waits in a journaled step, then counts.
+"""The peer's agents: a virtual object whose handler waits in a journaled step, then counts; and a
+workflow of n such steps.
 
 Runs in an environment of its own (`restate-sdk`, `hypercorn`); nothing of Headgate is imported.
 """
@@ -30,4 +31,15 @@ async def turn(ctx: restate.ObjectContext, event: dict[str, Any]) -> dict[str, A
     return {"echo": event, "count": count}
 
 
-app = restate.app(services=[echo])
+steps = restate.Workflow("Steps")
+
+
+@steps.main()  # type: ignore[untyped-decorator]
+async def run(ctx: restate.WorkflowContext, data: dict[str, Any]) -> str:
+    """Make as many steps as the data say, one after the other."""
+    for _ in range(data["steps"]):
+        await ctx.run_typed("call", call, restate.RunOptions(max_duration=timedelta(seconds=30)))
+    return "done"
+
+
+app = restate.app(services=[echo, steps])

@@ -40,7 +40,8 @@ persistence:
         databaseName: data/main.db
         connectAddr: localhost
         connectProtocol: tcp
-        connectAttributes: {{setup: "true"}}
+        # As its makers' own settings for a file: written ahead, and flushed at each commit.
+        connectAttributes: {{setup: "true", journal_mode: wal, synchronous: "2"}}
         # SQLite has one writer at a time; more connections only wait for its lock, or give up.
         maxConns: 1
         maxIdleConns: 1

@@ -1,0 +1,1 @@
+"""Temporal on the same work, for comparison in the same run."""
