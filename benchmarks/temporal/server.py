@@ -60,10 +60,10 @@ class Temporal:
             self.target = server.target
             server.launch()
             server.await_serving()
+            worker = (sys.executable, "-m", "benchmarks.temporal.worker")
             self._worker = family.spawn(
                 "temporal-worker",
-                [sys.executable, "-m", "benchmarks.temporal.worker"]
-                + ["--target", self._through(self.target)],
+                [*worker, "--target", self._through(self.target)],
                 log=self._folder / "worker.log",
                 environment={**os.environ, **self._environment},
                 folder=ROOT,
