@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import random
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ import pytest
 from headgate.core.identity import address_of
 from headgate.demo.kills import Kill, Victim
 from headgate.demo.play import Score, play
-from headgate.demo.sgd import AGENT, read_dialogues, run_sequentially
+from headgate.demo.sgd import run_sequentially
 from headgate.demo.stage import AGENT_NAME, Stage
 from headgate.history.client import HistoryClient
 from headgate.local.history import History
@@ -26,13 +26,10 @@ from headgate.sdk.testing import Stored
 from headgate.testing.folding import stored_of
 from headgate.v1.agent_pb2 import State
 from headgate.v1.turn_pb2 import HistoryRecord
+from tests.integration.dialogues import DATA, DIALOGUES, RATE
 
 pytestmark = [pytest.mark.flink, pytest.mark.chaos, pytest.mark.slow]
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "sgd"
-DATA = REAL if REAL.is_dir() else AGENT.parent / "data"
-DIALOGUES = read_dialogues(DATA)[:60]
-RATE = 60.0
 SNAPSHOTS = 100
 KILL_EACH_SECONDS = 4.0
 CLOSED_SECONDS = 60.0
@@ -71,11 +68,12 @@ def of_stored(stored: Stored) -> dict[str, Any]:
     return parsed(stored.values, stored.logs)
 
 
-def test_as_of_every_turn_it_is_the_plain_run(tmp_path: Path) -> None:
+def test_as_of_every_turn_it_is_the_plain_run(stage: Stage) -> None:
     score = Score(
         DIALOGUES,
         seed=11,
         rate=RATE,
+        run="-history",
         kills=(Kill(Victim.WORKER, 1.0), Kill(Victim.TASKMANAGER, 3.0), Kill(Victim.KAFKA, 6.0)),
     )
     dialogues = score.named_dialogues()
@@ -85,27 +83,25 @@ def test_as_of_every_turn_it_is_the_plain_run(tmp_path: Path) -> None:
         for turn in turns
     }
     addresses = [address_of(AGENT_NAME, each["dialogue_id"]) for each in dialogues]
-    with Stage(tmp_path, DATA / "schema.json", parallelism=2) as stage:
-        service = stage.stack.start_history(stage.config_path)
-        with killed_again_and_again(service):
-            report = play(stage, score)
-            assert report.complaints() == []
-        service.await_serving()
-        with HistoryClient(service.endpoint) as asked:
-            last_us = await_closed(asked, addresses, set(plain))
-            seen = as_of_turns(asked, addresses, plain)
-            # What a turn took before its last event has its state in between, which no turn ends.
-            assert set(plain) >= seen
-            assert len(seen) > len(plain) // 2
-            assert_snapshots(asked, addresses, last_us)
+    service = stage.stack.start_history(stage.config_path)
+    with killed_again_and_again(service):
+        report = play(stage, score)
+        assert report.complaints() == []
+    service.await_serving()
+    with HistoryClient(service.endpoint) as asked:
+        last_us = await_closed(asked, addresses, set(plain))
+        seen = as_of_turns(asked, addresses, plain)
+        # What a turn took before its last event has its state in between, which no turn ends.
+        assert set(plain) >= seen
+        assert len(seen) > len(plain) // 2
+        assert_snapshots(asked, addresses, last_us)
 
 
 def await_closed(asked: HistoryClient, addresses: list[str], events: set[str]) -> int:
     """Wait until the last turn is in the store and closed; return its time."""
-    position = asked.position()
-    # The job has settled and its checkpoints are done: what closes now has all turns before it.
-    state = asked.state(addresses[0], at_us=position.closed_us + 1, wait_seconds=CLOSED_SECONDS)
-    assert state.turn
+    # The job has settled: all that was sent is in turns of before now.
+    now_us = time.time_ns() // 1_000
+    next(asked.snapshot(at_us=now_us, wait_seconds=CLOSED_SECONDS))
     taken: set[str] = set()
     last_us = 0
     for address in addresses:
@@ -113,7 +109,6 @@ def await_closed(asked: HistoryClient, addresses: list[str], events: set[str]) -
             taken |= {ref.id for ref in turn.record.outcome.taken}
             last_us = max(last_us, turn.record.at_us)
     assert taken == events
-    next(asked.snapshot(at_us=last_us, wait_seconds=CLOSED_SECONDS))
     return last_us
 
 

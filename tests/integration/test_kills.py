@@ -4,29 +4,15 @@ state that of a plain run, and no outcome paid for twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from headgate.demo.kills import Kill, Victim
 from headgate.demo.play import Score, play
 from headgate.demo.report import Report
-from headgate.demo.sgd import AGENT, read_dialogues
 from headgate.demo.stage import Stage
+from tests.integration.dialogues import DIALOGUES, RATE
 
 pytestmark = [pytest.mark.flink, pytest.mark.chaos, pytest.mark.slow]
-
-DATA = AGENT.parent / "data"
-DIALOGUES = read_dialogues(DATA)
-RATE = 60.0  # what a busy two-core machine takes in its stride, so that queues tell of the kill
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Two TaskManagers, so that one of them can die alone."""
-    home = tmp_path_factory.mktemp("kills")
-    with Stage(home, DATA / "schema.json", parallelism=2) as started:
-        yield started
 
 
 def played(stage: Stage, name: str, *kills: Kill) -> Report:
