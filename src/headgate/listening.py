@@ -36,9 +36,14 @@ class Places:
 
 
 async def listen(
-    app: Starlette, over_grpc: Any, places: Places, on_ready: Callable[[Places], None]
+    app: Starlette,
+    over_grpc: Any,
+    places: Places,
+    on_ready: Callable[[Places], None],
+    *,
+    until: asyncio.Event | None = None,
 ) -> None:
-    """Serve an application and a server of `grpc.aio` until SIGINT or SIGTERM.
+    """Serve an application and a server of `grpc.aio` until SIGINT or SIGTERM, or an event.
 
     on_ready: is told where.
 
@@ -62,7 +67,7 @@ async def listen(
     )
     await over_grpc.start()
     serving = asyncio.create_task(over_http.serve([bound]))
-    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    loop, stopped = asyncio.get_running_loop(), until or asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     on_ready(Places(places.host, bound.getsockname()[1], grpc_port))

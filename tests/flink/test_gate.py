@@ -204,6 +204,19 @@ def test_a_wake_up_of_such_an_instance_is_harmless(gate: Any) -> None:
     assert gate.on_timer(2**40, Context(KEYS[shard])) == []
 
 
+def test_a_tick_closes_the_moment_before_it_in_its_partition(gate: Any) -> None:
+    number = 1
+    tick = JournalRecord(tick=Tick(nonce=b"another", partition=number, partitions=2))
+    row = (KEYS[number], tick.SerializeToString(), number, 7, 5_000)
+    [(topic, key, value)] = [
+        each for each in gate.process_element2(row, Context()) if each[0] == TOPICS.history
+    ]
+    closed = HistoryRecord.FromString(value).closed
+    assert (closed.partition, closed.until_us) == (number, 4_999_999)
+    assert partition_of(key, len(KEYS)) == number
+    assert topic == TOPICS.history
+
+
 def test_requests_wait_until_all_shards_have_been_read_to_their_start_ticks(gate: Any) -> None:
     assert give(gate, "order/1") == []
     [request] = requests_of(make_ready(gate))

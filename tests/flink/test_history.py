@@ -253,7 +253,7 @@ def test_workflows_are_found_by_status_and_by_what_they_show(
         )
         assert listed("--status", "running") == ["trip/2"]
         [row] = asked(
-            service, lambda client: [*client.snapshot(agent_type="trip", where={"run": "1"})][:1]
+            service, lambda client: [*client.snapshot(agent_type="trip", where={"run": 1})][:1]
         )
         assert workflow_row(row) is not None
         runtime.headgate("instances", "reset", "trip/1")

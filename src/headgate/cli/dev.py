@@ -16,7 +16,8 @@ from headgate.cli.look import Output, answers, as_json, plain, table
 from headgate.config import Config, load
 from headgate.errors import ConfigError, HeadgateError
 from headgate.local import state_file, temporal_build
-from headgate.local.ports import LOOPBACK
+from headgate.local.history import GRPC_PORT, HTTP_PORT
+from headgate.local.ports import LOOPBACK, is_free
 from headgate.local.rest import FlinkRest
 from headgate.local.stack import LocalStack
 from headgate.local.state_file import StackState
@@ -141,14 +142,16 @@ def _run_job(stack: LocalStack, config: Config | None, path: Path, reemit: bool)
 def _start_history(stack: LocalStack, config: Config, path: Path) -> None:
     given = config.history
     store = given.store if "store" in given.model_fields_set else None
-    port = None
+    # Where `headgate history serve` is by itself, unless somebody is there.
+    http_port = HTTP_PORT if is_free(HTTP_PORT) else None
+    port = GRPC_PORT if is_free(GRPC_PORT) else None
     if "endpoint" in given.model_fields_set:
         host, _, number = given.endpoint.rpartition(":")
         if host not in {LOOPBACK, "localhost"}:
             # Somebody else's, which follows another Kafka than ours.
             return
         port = int(number)
-    stack.start_history(path, store=store, grpc_port=port)
+    stack.start_history(path, store=store, http_port=http_port, grpc_port=port)
 
 
 def _detach(home: Path, config: Path, task_managers: int, *flags: str) -> None:
@@ -197,7 +200,7 @@ def _announce(home: Path) -> None:
         return
     _show(state)
     if state.job is None:
-        answers.print("No job runs: write a [bold]headgate.toml[/] and start again, or see")
+        answers.print("No job runs: write a [bold]headgate.toml[/] and start again.")
         answers.print("Next: [bold]headgate status[/]   End: [bold]headgate down[/]")
     else:
         answers.print(
@@ -209,7 +212,8 @@ def _announce(home: Path) -> None:
 def _show(state: StackState) -> None:
     described = _described(state)
     rows = [("Kafka", state.kafka_bootstrap), ("Flink", state.flink_rest_url)]
-    rows += [("history", state.history)] if state.history else []
+    if state.history:
+        rows += [("history, HTTP", state.history_url), ("history, gRPC", state.history)]
     rows += [("Temporal", state.temporal)] if state.temporal else []
     rows += [(f"agent {name}", endpoint) for name, endpoint in state.agents.items()]
     if state.phase != "running":

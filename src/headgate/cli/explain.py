@@ -85,11 +85,12 @@ def _show(told: dict[str, Any]) -> None:
         ("event", f"{each['id'] or '(no id)'} of {each['source']}{_place(each)}")
         for each in made["events"]
     ]
+    rows += [("call", f"{made['call_ms']} ms")] if made.get("call_ms") else []
     rows += [
         (label, str(made[key]))
         for label, key in (
             ("valid at", "valid_at"), ("revision", "revision"), ("trace", "traceparent"),
-            ("call", "call_ms"), ("usage", "usage"), ("control", "control"),
+("usage", "usage"), ("control", "control"),
         )
         if key in made
     ]  # fmt: skip

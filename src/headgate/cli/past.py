@@ -53,7 +53,13 @@ def open_history(history: str | None, config: Path | None) -> HistoryClient:
 
 def find_history(history: str | None, config: Path | None) -> str:
     """Return the endpoint of the history service; raises ConfigError."""
+    from headgate.config.agents import is_host_port
+    from headgate.errors import ConfigError
+
     if history:
+        if not is_host_port(history):
+            message = f"--history {history}: write HOST:PORT, such as localhost:7091"
+            raise ConfigError(message)
         return history
     from headgate.config import Config, load
     from headgate.local import state_file

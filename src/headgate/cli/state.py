@@ -13,6 +13,7 @@ from headgate.cli.control import read_address
 from headgate.cli.look import Output, OutputOption, answers, as_json, plain, table
 from headgate.cli.past import AsOfOption, HistoryOption, WaitOption, moment_of, open_history
 from headgate.cli.stream import quiet_end, say_json
+from headgate.errors import HeadgateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,14 +49,22 @@ ShownOption = Annotated[
 ]
 
 
+class WhenError(HeadgateError):
+    """A command is told two moments, or a place to write to that is not there.
+
+    Operator action: the message says what to give.
+    """
+
+
 @state.command("get")
 def get(
     address: Address,
     *,
     as_of: AsOfOption = None,
     turn: Annotated[
-        int, typer.Option("--turn", min=0, metavar="N", help="After this turn.", show_default=False)
-    ] = 0,
+        int | None,
+        typer.Option("--turn", min=1, metavar="N", help="After this turn.", show_default=False),
+    ] = None,
     valid_at: Annotated[
         str | None,
         typer.Option(
@@ -82,25 +91,41 @@ def get(
       headgate state get order/17 --turn 3 -o json
       headgate state get order/17 --valid-at 2026-11-01T00:00:00Z
     """
+    from headgate.core.render import rfc3339
     from headgate.history.views import state_view
 
     read_address(address)
+    if turn is not None and as_of is not None:
+        message = "--turn and --as-of: give one of them"
+        raise WhenError(message)
     with open_history(history, config) as asked:
         found = asked.state(
             address,
             at_us=moment_of(as_of),
-            turn=turn,
+            turn=turn or 0,
             valid_us=moment_of(valid_at),
             wait_seconds=wait,
         )
     seen = state_view(found)
+    if valid_at is not None:
+        seen["valid_at"] = rfc3339(moment_of(valid_at))
     if output is Output.JSON:
         as_json(seen)
         return
     if seen.get("incomplete"):
         answers.print("[yellow]Turns before the first one that is kept are missing here.[/]")
-    at = f" at {seen['at']}" if "at" in seen else ""
-    answers.print(f"{plain(address)} after turn {seen['turn']}{at}", highlight=False)
+    if valid_at is not None:
+        answers.print(
+            f"{plain(address)} as was true at {rfc3339(moment_of(valid_at))}, as far as turn "
+            f"{seen['turn']} tells",
+            highlight=False,
+        )
+    elif not seen["turn"]:
+        answers.print(f"{plain(address)} had taken no turn then", highlight=False)
+        return
+    else:
+        at = f" at {seen['at']}" if "at" in seen else ""
+        answers.print(f"{plain(address)} after turn {seen['turn']}{at}", highlight=False)
     rows = [
         (plain(name), _short(value), f"#{seen['changed'][name]}")
         for part in ("values", "lists")
@@ -205,11 +230,14 @@ def snapshot(
       headgate state snapshot --as-of 10m --type order --where status=open
       headgate state snapshot -o json | jq .address
     """
+    from headgate.core.render import rfc3339
     from headgate.history.views import state_view
 
     with quiet_end(), open_history(history, config) as asked:
+        # Told to people: the newest closed moment has to have a name.
+        at_us = moment_of(as_of) or asked.position().closed_us
         found = asked.snapshot(
-            at_us=moment_of(as_of),
+            at_us=at_us,
             agent_type=agent_type,
             where=_conditions(where),
             only=_names(only),
@@ -224,7 +252,10 @@ def snapshot(
              _short({name: len(items) for name, items in seen.get("lists", {}).items()}))
             for seen in map(state_view, found)
         ]  # fmt: skip
-    table(("address", "turn", "values", "items"), rows)
+    of_type = f" of {agent_type}" if agent_type else ""
+    answers.print(f"{len(rows):,} instances{of_type} as of {rfc3339(at_us)}", highlight=False)
+    if rows:
+        table(("address", "turn", "values", "items"), rows)
 
 
 @state.command("export")
@@ -249,8 +280,12 @@ def export(
 
       headgate state export --as-of 2026-11-25T00:00:00Z --file midnight.parquet
     """
+    from headgate.core.render import rfc3339
     from headgate.history.parquet import write_parquet
 
+    if not file.absolute().parent.is_dir():
+        message = f"{file.absolute().parent} is no folder: --file {file} cannot be written"
+        raise WhenError(message)
     at_us = moment_of(as_of)
     with open_history(history, config) as asked:
         # Told in the file: the newest closed moment has to have a name before it is asked for.
@@ -259,19 +294,24 @@ def export(
             at_us=at_us, agent_type=agent_type, where=_conditions(where), wait_seconds=wait
         )
         count = write_parquet(file, found, at_us)
-    answers.print(f"{count:,} instances in {plain(str(file))}", highlight=False)
+    answers.print(
+        f"{count:,} instances as of {rfc3339(at_us)} in {plain(str(file))}", highlight=False
+    )
 
 
 def _when(text: str) -> dict[str, int]:
     if text.startswith("#") and text[1:].isdecimal():
         return {"turn": int(text[1:])}
+    if text.isdecimal():
+        message = f"{text}: write '#{text}' for a turn, {text}m for minutes ago"
+        raise WhenError(message)
     return {"at_us": moment_of(text)}
 
 
-def _conditions(given: list[str] | None) -> dict[str, str]:
+def _conditions(given: list[str] | None) -> dict[str, Any]:
     from headgate.history.conditions import read_where
 
-    return dict(read_where(each) for each in given or ())
+    return {path: json.loads(equals) for path, equals in map(read_where, given or ())}
 
 
 def _names(text: str) -> tuple[str, ...]:

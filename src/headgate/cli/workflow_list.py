@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import Annotated
 
@@ -64,11 +65,11 @@ def list_workflows(
     from headgate.history.conditions import read_where
     from headgate.kafka.workflow_views import ROW_VALUES, workflow_row
 
-    tests = {f"shown.{path}": equals for path, equals in map(read_where, where or ())}
+    tests = {f"shown.{path}": json.loads(equals) for path, equals in map(read_where, where or ())}
     if status is not None:
         # A parked one says of itself that it runs.
         told = Status.RUNNING if status is Status.PARKED else status
-        tests["status"] = f'"{told.value}"'
+        tests["status"] = told.value
     with quiet_end(), open_history(history, config) as asked:
         found = asked.snapshot(
             at_us=moment_of(as_of),

@@ -124,7 +124,7 @@ class LimitsConfig(Section):
 class HistoryConfig(Section):
     """The history store, and where it is asked."""
 
-    store: Annotated[str, Field(min_length=1)] = "sqlite:///.headgate/history.db"
+    store: Annotated[str, Field(min_length=1)] = "sqlite:///.headgate/history/history.db"
     endpoint: Annotated[str, AfterValidator(_check_endpoint)] = "127.0.0.1:7091"
     keep: Duration | None = None
 

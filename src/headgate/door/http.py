@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from headgate.core.decode import time_us_of
 from headgate.core.identity import address_of
 from headgate.core.render import is_json
 from headgate.door.errors import BadRequestError, ForbiddenError, NoAnswerError, UnknownAgentError
@@ -87,6 +88,7 @@ class _Door:
             data=data,
             datacontenttype=media_type,
             traceparent=headers.get("traceparent", ""),
+            time_us=_time(headers.get("ce-time", "")),
         )
         reply = await self._waiting.ask(address, event, _seconds(request))
         return _replied(address, event.id, reply)
@@ -200,6 +202,17 @@ def _refuse_other_sites(request: Request) -> None:
 
 def _address(request: Request) -> str:
     return address_of(request.path_params["type"], request.path_params["key"])
+
+
+def _time(text: str) -> int:
+    """The event's own time, microseconds; 0 where none is given."""
+    if not text:
+        return 0
+    try:
+        return time_us_of(text)
+    except ValueError as error:
+        message = f"ce-time {text!r} is not RFC 3339: {error}"
+        raise BadRequestError(message) from error
 
 
 def _at_least(request: Request) -> int:

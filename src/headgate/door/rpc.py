@@ -47,6 +47,7 @@ class FrontDoor(door_pb2_grpc.FrontDoorServicer):
             datacontenttype=request.datacontenttype,
             extensions=request.extensions,
             traceparent=request.traceparent,
+            time_us=request.time_us,
         )
         async with _refusing(context):
             seconds = request.wait_ms / 1000

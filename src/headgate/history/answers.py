@@ -1,9 +1,15 @@
-"""Answers to questions, by whichever wire they come: waits where it was asked to wait."""
+"""Answers to questions, by whichever wire they come. Who waits holds no thread, and who reads
+slowly no more than a connection to the store, of which a few are for that.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from itertools import islice
 from typing import TypeVar
 
 from headgate.history.conditions import read_test
@@ -21,26 +27,43 @@ from headgate.v1.history_pb2 import (
 
 T = TypeVar("T")
 
+THREADS, STREAMS = 8, 8
+"""Questions that the store is asked at once, and long answers that are under way: each has a
+connection, and `opening.POOL` has some more for the writer and retention."""
+
+PARTS_AT_ONCE = 200
+"""Of a long answer: what a thread brings each time."""
+
 MOST_SECONDS = 300.0
 """Of one wait: proxies cut connections that are silent for longer. Who asks again waits on."""
 
-LOOK_SECONDS = 0.5
-"""Between two looks at the store, where nothing tells that it has gone on."""
+MOST_CONDITIONS = 20
+"""Each is a query within the query: a thousand keep the store busy for seconds."""
+
+LOOK_SECONDS = 0.25
+"""Between two looks at the store of one that waits: moments close once a second."""
 
 
 class Answers:
-    """The store's reader, and the follower that brings what is waited for."""
+    """The store's reader for a loop, and the follower that brings what is waited for."""
 
     def __init__(self, reader: Reader, follower: Follower) -> None:
         self._reader = reader
         self._follower = follower
+        self._threads = ThreadPoolExecutor(THREADS, "headgate-history-reading")
+        self._streams = asyncio.Semaphore(STREAMS)
 
-    def position(self) -> HistoryPosition:
+    def close(self) -> None:
+        """Let no more be asked; those who were asking have ended by now."""
+        self._threads.shutdown(cancel_futures=True)
+
+    async def position(self) -> HistoryPosition:
         """Return how far the store is, and how far the topic."""
-        found = self._reader.position()
+        found = await self._in_thread(self._reader.position)
         ends = self._follower.ends()
         for each in found.partitions:
             each.end_offset = max(ends.get(each.partition, 0), each.next_offset)
+        found.problem = self.problem
         return found
 
     @property
@@ -48,46 +71,85 @@ class Answers:
         """Why the store does not go on; "" if it does."""
         return str(self._follower.failure or self._follower.waits_for)
 
-    def state(self, address: str, moment: Moment) -> StateAsOf:
+    async def state(self, address: str, moment: Moment) -> StateAsOf:
         """See `Reader.state`; waits for its moment to be closed, or for its turn to come."""
-        return self._within(moment.wait_ms, lambda: self._reader.state(address, moment))
+        return await self._within(moment.wait_ms, lambda: self._reader.state(address, moment))
 
-    def turns(
+    async def turns(
         self, address: str, *, first: int = 0, last: int = 0, newest: int = 0
     ) -> list[TurnAsOf]:
         """See `Reader.turns`."""
-        return self._reader.turns(address, first=first, last=last, newest=newest)
+        return await self._in_thread(
+            lambda: self._reader.turns(address, first=first, last=last, newest=newest)
+        )
 
-    def snapshot(
+    async def snapshot(
         self,
         moment: Moment,
         *,
         agent_type: str = "",
         where: Sequence[Condition] = (),
         only: Sequence[str] = (),
-    ) -> Iterator[StateAsOf]:
+    ) -> AsyncGenerator[StateAsOf, None]:
         """See `Reader.snapshot`; waits for its moment to be closed."""
-        at_us, tests = self._closed(moment), [read_test(each.path, each.equals) for each in where]
-        return self._reader.snapshot(at_us, agent_type=agent_type, where=tests, only=only)
+        if len(where) > MOST_CONDITIONS:
+            message = f"{len(where)} conditions; at most {MOST_CONDITIONS} at once"
+            raise MomentError(message)
+        tests = [read_test(each.path, each.equals) for each in where]
+        at_us = await self._closed(moment)
+        found = self._reader.snapshot(at_us, agent_type=agent_type, where=tests, only=only)
+        async with aclosing(self._parts(found)) as parts:
+            async for each in parts:
+                yield each
 
-    def in_flight(self, moment: Moment) -> Iterator[InFlightMessage]:
+    async def in_flight(self, moment: Moment) -> AsyncGenerator[InFlightMessage, None]:
         """See `Reader.in_flight`; waits for its moment to be closed."""
-        return self._reader.in_flight(self._closed(moment))
+        found = self._reader.in_flight(await self._closed(moment))
+        async with aclosing(self._parts(found)) as parts:
+            async for each in parts:
+                yield each
 
-    def _closed(self, moment: Moment) -> int:
+    async def _parts(self, found: Generator[T, None, None]) -> AsyncGenerator[T, None]:
+        async with self._streams:
+            step: asyncio.Future[list[T]] | None = None
+            try:
+                while True:
+                    step = asyncio.ensure_future(
+                        self._in_thread(lambda: list(islice(found, PARTS_AT_ONCE)))
+                    )
+                    some = await asyncio.shield(step)
+                    if not some:
+                        return
+                    for each in some:
+                        yield each
+            finally:
+                # Whoever asked may have gone in the middle: its connection goes back.
+                await asyncio.shield(self._let_go(step, found))
+
+    async def _let_go(
+        self, step: asyncio.Future[list[T]] | None, found: Generator[T, None, None]
+    ) -> None:
+        if step is not None:
+            # A thread may be at it still.
+            await asyncio.wait([step])
+        await self._in_thread(found.close)
+
+    async def _closed(self, moment: Moment) -> int:
         if moment.turn or moment.valid_us:
             message = "of all instances, only a time can be asked for: turns are each one's own"
             raise MomentError(message)
-        return self._within(moment.wait_ms, lambda: self._reader.closed_at(moment.at_us))
+        return await self._within(moment.wait_ms, lambda: self._reader.closed_at(moment.at_us))
 
-    def _within(self, wait_ms: int, answer: Callable[[], T]) -> T:
+    async def _within(self, wait_ms: int, answer: Callable[[], T]) -> T:
         deadline = time.monotonic() + min(max(wait_ms, 0) / 1000, MOST_SECONDS)
         while True:
             try:
-                return answer()
+                return await self._in_thread(answer)
             except (NotClosedError, NeverSeenError):
                 rest = deadline - time.monotonic()
                 if rest <= 0:
                     raise
-            with self._follower.moved:
-                self._follower.moved.wait(min(rest, LOOK_SECONDS))
+            await asyncio.sleep(min(rest, LOOK_SECONDS))
+
+    async def _in_thread(self, answer: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, answer)

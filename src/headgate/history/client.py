@@ -7,6 +7,7 @@ b'500'
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
@@ -117,20 +118,20 @@ class HistoryClient:
         *,
         at_us: int = 0,
         agent_type: str = "",
-        where: Mapping[str, str] | None = None,
+        where: Mapping[str, Any] | None = None,
         only: tuple[str, ...] = (),
         wait_seconds: float = 0.0,
     ) -> Iterator[pb.StateAsOf]:
         """Yield the states of all instances at a closed moment.
 
-        where: what values must be, as JSON by path (``{"customer.city": '"Rome"'}``).
+        where: what values must be, by path (``{"customer.city": "Rome"}``).
         only: names of values; all, and lists, if there are none.
         """
         request = pb.SnapshotRequest(
             moment=_moment(at_us, wait_seconds), agent_type=agent_type, only=only
         )
         for path, equals in (where or {}).items():
-            request.where.add(path=path, equals=equals)
+            request.where.add(path=path, equals=json.dumps(equals))
         with self._asking():
             yield from self._stub.Snapshot(request)
 

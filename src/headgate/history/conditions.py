@@ -38,7 +38,7 @@ def read_test(path: str, equals: str) -> Test:
     try:
         return Test(name, tuple(keys), json.loads(equals))
     except (ValueError, RecursionError) as error:
-        message = f"{equals!r} is not JSON"
+        message = f"{path}: {equals!r} is not JSON; text needs its quotes"
         raise MomentError(message) from error
 
 
@@ -71,10 +71,11 @@ def candidates(test: Test, at_us: int) -> Select[Any]:
         cells.c.from_us <= at_us,
         cells.c.to_us > at_us,
     )
-    if not test.path and isinstance(test.equals, str | bool | int):
-        # However JSON writes it, except for spaces around it, which no codec makes.
+    if not test.path and isinstance(test.equals, str | bool):
+        # However JSON writes it, escapes that nobody needs apart. Numbers have many forms.
         written = {json.dumps(test.equals), json.dumps(test.equals, ensure_ascii=False)}
-        found = found.where(cells.c.value.in_([each.encode() for each in written]))
+        raw = [each.encode(errors="surrogatepass") for each in written]
+        found = found.where(cells.c.value.in_(raw))
     return found
 
 

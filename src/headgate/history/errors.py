@@ -38,3 +38,11 @@ class StoreError(HeadgateError):
 
     Operator action: the message says what to do.
     """
+
+
+def said(error: Exception) -> str:
+    """Return what to tell whoever asked: of a database its own first words, and none of its SQL."""
+    if isinstance(error, HeadgateError):
+        return str(error)
+    cause = getattr(error, "orig", None) or type(error).__name__
+    return f"the store cannot be read now: {str(cause).strip().splitlines()[0]}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headgate.core.asked import is_answer
+from headgate.core.bounds import LATEST_US
 from headgate.core.identity import address_of
 from headgate.core.messages import message_id
 from headgate.core.parking import parking_of
@@ -194,4 +195,4 @@ def senders_of(outcome: Outcome) -> Iterator[tuple[str, str]]:
 def valid_time(record: HistoryRecord) -> int:
     """Return the time of what a turn was about: the newest of its events', else its own."""
     newest = max((ref.time_us for ref in record.outcome.taken), default=0)
-    return newest if newest > 0 else record.at_us
+    return min(newest, LATEST_US) if newest > 0 else record.at_us

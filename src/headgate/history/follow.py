@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from headgate.errors import HeadgateError
 from headgate.history.errors import StoreError
@@ -29,11 +30,16 @@ RETRY_SECONDS = 1.0
 class Follower:
     """Writes what the topic has into the store, in a thread of its own."""
 
-    def __init__(self, bootstrap: str, topic: str, engine: Engine) -> None:
-        """Start following, from where the store is."""
+    def __init__(
+        self, bootstrap: str, topic: str, engine: Engine, on_failure: Callable[[], None]
+    ) -> None:
+        """Start following, from where the store is. `on_failure` is called, in its thread, when
+        it cannot go on, and `failure` says why.
+        """
         self._bootstrap = bootstrap
         self._topic = topic
         self._engine = engine
+        self._on_failure = on_failure
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._ends: dict[int, int] = {}
@@ -41,7 +47,6 @@ class Follower:
         self.failure: HeadgateError | None = None
         # Why it waits; "" while it reads.
         self.waits_for = ""
-        self.moved = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="headgate-history", daemon=True)
         self._thread.start()
 
@@ -62,14 +67,21 @@ class Follower:
             try:
                 self._follow()
             except StoreError as error:
-                log.exception("the history cannot be followed")
-                self.failure = error
+                self._fail(error)
+                return
+            except IntegrityError as error:
+                # Never seen; whatever it is, trying again brings it again.
+                self._fail(StoreError(f"the store refuses what the topic has: {error.orig}"))
                 return
             except (BrokerUnreachableError, KafkaError, SQLAlchemyError, OSError) as error:
                 if not self.waits_for:
                     log.warning("the history waits: %s", error)
                 self.waits_for = str(error).splitlines()[0] if str(error) else type(error).__name__
                 self._stopping.wait(RETRY_SECONDS)
+
+    def _fail(self, error: StoreError) -> None:
+        self.failure = error
+        self._on_failure()
 
     def _follow(self) -> None:
         from kafka import TopicPartition
@@ -87,7 +99,7 @@ class Follower:
         )
         try:
             places = [TopicPartition(self._topic, number) for number in range(count)]
-            self._check_begins(consumer, places, positions)
+            self._check_begins(consumer, places, positions, store)
             consumer.assign(places)
             for place in places:
                 consumer.seek(place, positions[place.partition].next_offset)
@@ -98,20 +110,18 @@ class Follower:
                         place.partition,
                         [record.value or b"" for record in polled.get(place, ())],
                         consumer.position(place),
+                        [record.offset for record in polled.get(place, ())],
                     )
                     for place in places
                 ]
                 store.write(reads, positions)
                 self.waits_for = ""
                 self._note_ends(consumer, places)
-                if polled:
-                    with self.moved:
-                        self.moved.notify_all()
         finally:
             consumer.close()
 
     def _check_begins(
-        self, consumer: Any, places: list[Any], positions: dict[int, Position]
+        self, consumer: Any, places: list[Any], positions: dict[int, Position], store: Store
     ) -> None:
         begins, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
         self._ends = {place.partition: end for place, end in ends.items()}
@@ -119,10 +129,9 @@ class Follower:
             position = positions[place.partition]
             begin, end, next_offset = begins[place], ends[place], position.next_offset
             if next_offset == 0:
-                # A fresh store of an old topic: instances whose first turns are gone are marked.
-                position.next_offset = 0
+                # A fresh store, perhaps of an old topic.
                 if begin:
-                    self._skip(positions, place.partition, begin)
+                    store.skip(place.partition, begin, positions)
             elif next_offset < begin:
                 message = (
                     f"{self._topic}/{place.partition}: the store has read up to offset "
@@ -137,9 +146,6 @@ class Follower:
                     "store, or make it anew with `headgate history rebuild`"
                 )
                 raise StoreError(message)
-
-    def _skip(self, positions: dict[int, Position], partition: int, begin: int) -> None:
-        Store(self._engine).write([Read(partition, [], begin)], positions)
 
     def _note_ends(self, consumer: Any, places: list[Any]) -> None:
         with self._lock:

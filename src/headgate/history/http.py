@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
-from google.protobuf.message import Message
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,7 +20,13 @@ from headgate.core.identity import address_of
 from headgate.errors import HeadgateError
 from headgate.history.answers import Answers
 from headgate.history.conditions import read_where
-from headgate.history.errors import MomentError, NeverSeenError, NotClosedError, RemovedError
+from headgate.history.errors import (
+    MomentError,
+    NeverSeenError,
+    NotClosedError,
+    RemovedError,
+    said,
+)
 from headgate.history.times import read_moment
 from headgate.history.views import message_view, position_view, state_view, turn_view
 from headgate.v1.history_pb2 import Condition, Moment
@@ -33,7 +39,7 @@ _ERRORS: tuple[tuple[type[Exception], int, str], ...] = (
     (HeadgateError, 503, "unavailable"),
     (SQLAlchemyError, 503, "unavailable"),
 )
-_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d+)")
+_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
 _LINES = "application/x-ndjson"
 
 
@@ -59,49 +65,55 @@ def make_app(answers: Answers) -> Starlette:
 
 
 class _History:
-    # Plain functions: each is called in a thread, for the store answers in its own time.
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
 
-    def health(self, request: Request) -> Response:
+    async def health(self, request: Request) -> Response:
         problem = self._answers.problem
         if problem:
             return JSONResponse({"status": "not going on", "problem": problem}, 503)
         return JSONResponse({"status": "serving"})
 
-    def position(self, request: Request) -> Response:
-        return JSONResponse(position_view(self._answers.position()))
+    async def position(self, request: Request) -> Response:
+        _known(request)
+        return JSONResponse(position_view(await self._answers.position()))
 
-    def state(self, request: Request) -> Response:
-        return JSONResponse(state_view(self._answers.state(_address(request), _moment(request))))
+    async def state(self, request: Request) -> Response:
+        _known(request, "as_of", "turn", "valid_at")
+        found = await self._answers.state(_address(request), _moment(request))
+        return JSONResponse(state_view(found))
 
-    def turns(self, request: Request) -> Response:
+    async def turns(self, request: Request) -> Response:
+        _known(request, "first", "last", "newest")
         first, last, newest = (_number(request, name) for name in ("first", "last", "newest"))
-        found = self._answers.turns(_address(request), first=first, last=last, newest=newest)
+        found = await self._answers.turns(_address(request), first=first, last=last, newest=newest)
         return JSONResponse([turn_view(each) for each in found])
 
-    def snapshot(self, request: Request) -> Response:
+    async def snapshot(self, request: Request) -> Response:
+        _known(request, "as_of", "type", "where", "only")
         where = [Condition(path=path, equals=equals) for path, equals in _where(request)]
         only = [each for each in request.query_params.get("only", "").split(",") if each]
         agent_type = request.query_params.get("type", "")
         found = self._answers.snapshot(
             _moment(request), agent_type=agent_type, where=where, only=only
         )
-        return _lines(found, state_view)
+        return await _lines(found, state_view)
 
-    def in_flight(self, request: Request) -> Response:
-        return _lines(self._answers.in_flight(_moment(request)), message_view)
+    async def in_flight(self, request: Request) -> Response:
+        _known(request, "as_of")
+        return await _lines(self._answers.in_flight(_moment(request)), message_view)
 
 
-def _lines(found: Iterator[Message], view: Any) -> Response:
+async def _lines(found: AsyncGenerator[Any, None], view: Any) -> Response:
     # The first part is made before the status is sent: what is wrong is known by then.
-    first = next(found, None)
+    first = await anext(found, None)
 
-    def text() -> Iterator[str]:
-        if first is not None:
-            yield json.dumps(view(first), ensure_ascii=False) + "\n"
-        for each in found:
-            yield json.dumps(view(each), ensure_ascii=False) + "\n"
+    async def text() -> AsyncIterator[str]:
+        async with aclosing(found):
+            if first is not None:
+                yield json.dumps(view(first), ensure_ascii=False) + "\n"
+            async for each in found:
+                yield json.dumps(view(each), ensure_ascii=False) + "\n"
 
     return StreamingResponse(text(), media_type=_LINES)
 
@@ -110,8 +122,19 @@ def _address(request: Request) -> str:
     return address_of(request.path_params["type"], request.path_params["key"])
 
 
+def _known(request: Request, *names: str) -> None:
+    """Refuse what is not known: `as_off=10m` would be answered with what is now."""
+    unknown = sorted(set(request.query_params) - {*names})
+    if unknown:
+        message = f"{', '.join(unknown)}: not known here; there is {', '.join(names) or 'nothing'}"
+        raise MomentError(message)
+
+
 def _moment(request: Request) -> Moment:
     given = request.query_params
+    if "as_of" in given and "turn" in given:
+        message = "as_of and turn: give one of them"
+        raise MomentError(message)
     found = _WAIT.search(request.headers.get("prefer", ""))
     moment = Moment(wait_ms=1000 * int(found[1]) if found else 0)
     now_us = time.time_ns() // 1000
@@ -119,6 +142,9 @@ def _moment(request: Request) -> Moment:
         moment.at_us = read_moment(given["as_of"], now_us)
     elif "turn" in given:
         moment.turn = _number(request, "turn")
+        if not moment.turn:
+            message = "turns are numbered from 1"
+            raise MomentError(message)
     if "valid_at" in given:
         moment.valid_us = read_moment(given["valid_at"], now_us)
     return moment
@@ -138,7 +164,7 @@ def _where(request: Request) -> list[tuple[str, str]]:
 
 def _refused(request: Request, error: Exception) -> Response:
     status, code = next((status, code) for kind, status, code in _ERRORS if isinstance(error, kind))
-    return JSONResponse({"error": {"code": code, "message": str(error)}}, status)
+    return JSONResponse({"error": {"code": code, "message": said(error)}}, status)
 
 
 def _no_such(request: Request, error: Exception) -> Response:

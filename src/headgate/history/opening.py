@@ -54,10 +54,12 @@ def erase(url: str, *, topic: str) -> None:
     """Remove all that a store holds, whatever its version; it is empty then, and of that topic.
 
     Raises:
-        StoreError: it cannot be reached.
+        StoreError: it cannot be reached, or is none.
     """
     engine = _engine(url)
     try:
+        if not inspect(engine).has_table("settings"):
+            _refuse_empty(engine)
         with engine.begin() as erasing:
             schema.metadata.drop_all(erasing)
     except SQLAlchemyError as error:
@@ -91,8 +93,14 @@ def _engine(url: str) -> Engine:
         raise StoreError(message) from error
     match parsed.get_backend_name():
         case "sqlite":
-            if parsed.database:
+            if not parsed.database or parsed.database == ":memory:":
+                message = "a store in memory is gone with its process: write sqlite:///PATH"
+                raise StoreError(message)
+            try:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                message = f"{parsed.database} cannot be made: {error.strerror}"
+                raise StoreError(message) from error
             engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, pool_size=POOL)
             event.listen(engine, "connect", _as_wal)
             event.listen(engine, "begin", _begin)

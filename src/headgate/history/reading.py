@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
@@ -15,7 +15,6 @@ from headgate.history import schema
 from headgate.history.believed import believed
 from headgate.history.conditions import Test, candidates, holds
 from headgate.history.errors import MomentError, NeverSeenError, NotClosedError, RemovedError
-from headgate.history.opening import said
 from headgate.v1.history_pb2 import (
     HistoryPosition,
     InFlightMessage,
@@ -40,7 +39,7 @@ class Reader:
     def position(self) -> HistoryPosition:
         """Return how far the store has read; ``end_offset`` is not known here."""
         with self._reading() as reading:
-            made = HistoryPosition(closed_us=closed_until(reading), horizon_us=self._horizon())
+            made = HistoryPosition(closed_us=closed_until(reading), horizon_us=_horizon(reading))
             made.instances = reading.scalar(select(func.count()).select_from(schema.instances)) or 0
             made.turns = reading.scalar(select(func.count()).select_from(schema.turns)) or 0
             table = schema.positions
@@ -51,6 +50,8 @@ class Reader:
                         next_offset=row.next_offset,
                         closed_us=row.closed_us,
                         late_turns=row.late_turns,
+                        strange_records=row.strange_records,
+                        lacks_beginning=row.begin_us != 0,
                     )
                 )
             return made
@@ -69,6 +70,7 @@ class Reader:
             made.agent_type, made.key = split_address(address)
             made.turn, made.at_us = _last_turn(reading, instance, at_us)
             if moment.valid_us:
+                _refuse_thinned(instance)
                 believed(reading, instance.id, made, known_us=at_us, valid_us=moment.valid_us)
             else:
                 _fill(made, _cells_at(reading, instance.id, at_us))
@@ -107,7 +109,7 @@ class Reader:
         agent_type: str = "",
         where: Sequence[Test] = (),
         only: Sequence[str] = (),
-    ) -> Iterator[StateAsOf]:
+    ) -> Generator[StateAsOf, None, None]:
         """Yield the states of all instances at a closed moment; 0: the newest one.
 
         only: names of values; everything if there are none.
@@ -158,7 +160,7 @@ class Reader:
                 if all(holds(each, made.state) for each in where):
                     yield made
 
-    def in_flight(self, at_us: int = 0) -> Iterator[InFlightMessage]:
+    def in_flight(self, at_us: int = 0) -> Generator[InFlightMessage, None, None]:
         """Yield messages that were sent by a closed moment, and not taken by then.
 
         Raises:
@@ -193,7 +195,7 @@ class Reader:
 
     def _closed(self, reading: Connection, at_us: int) -> int:
         until = closed_until(reading)
-        self._check_horizon(at_us or until)
+        _check_horizon(reading, at_us or until)
         if at_us > until or not until:
             raise NotClosedError(_not_closed(at_us, until))
         return at_us or until
@@ -209,8 +211,9 @@ class Reader:
             )
             if at_us is None:
                 message = (
-                    f"{instance.address} has no turn {moment.turn} here: its last is "
-                    f"{instance.turn}, and retention removes old ones"
+                    f"{instance.address} has no turn {moment.turn} yet: its last is {instance.turn}"
+                    if moment.turn > instance.turn
+                    else f"turn {moment.turn} of {instance.address} is not kept here"
                 )
                 raise NeverSeenError(message)
             return int(at_us)
@@ -219,7 +222,7 @@ class Reader:
         if moment.at_us < 0:
             message = "a moment is after 1970"
             raise MomentError(message)
-        self._check_horizon(moment.at_us)
+        _check_horizon(reading, moment.at_us)
         table = schema.positions
         # Its own partition is enough: no other one holds turns of it.
         until = reading.scalar(
@@ -229,22 +232,27 @@ class Reader:
             raise NotClosedError(_not_closed(moment.at_us, until or 0))
         return moment.at_us
 
-    def _check_horizon(self, at_us: int) -> None:
-        horizon = self._horizon()
-        if at_us < horizon:
-            message = (
-                f"what was before {rfc3339(horizon)} is removed (history.keep); "
-                "ask for a later moment"
-            )
-            raise RemovedError(message)
-
-    def _horizon(self) -> int:
-        return int(said(self._engine, "horizon_us") or 0)
-
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         with self._engine.connect() as reading, reading.begin():
             yield reading
+
+
+def _check_horizon(reading: Connection, at_us: int) -> None:
+    horizon = _horizon(reading)
+    if at_us < horizon:
+        message = (
+            f"what was before {rfc3339(horizon)} is not kept here (history.keep, or the topic had "
+            "no more when the store was made); ask for a later moment"
+        )
+        raise RemovedError(message)
+
+
+def _horizon(reading: Connection) -> int:
+    settings, positions = schema.settings, schema.positions
+    kept = reading.scalar(select(settings.c.value).where(settings.c.name == "horizon_us"))
+    begun = reading.scalar(select(func.max(positions.c.begin_us)))
+    return max(int(kept or 0), begun or 0, 0)
 
 
 def closed_until(reading: Connection) -> int:
@@ -260,6 +268,15 @@ def _instance(reading: Connection, address: str) -> Any:
         message = f"the history has no turn of {address}"
         raise NeverSeenError(message)
     return found
+
+
+def _refuse_thinned(instance: Any) -> None:
+    if instance.is_thinned or not instance.is_complete:
+        message = (
+            f"{instance.address}: what was true at a time needs all of its turns, and some are not "
+            "kept here (history.keep); --as-of asks what was known"
+        )
+        raise RemovedError(message)
 
 
 def _last_turn(reading: Connection, instance: Any, at_us: int) -> tuple[int, int]:
@@ -316,5 +333,5 @@ def _not_closed(at_us: int, until: int) -> str:
         return "no moment is closed yet: the store has read nothing that says so"
     return (
         f"{rfc3339(at_us)} is not closed yet: turns until {rfc3339(until)} are known to be all. "
-        "Wait for it (--wait), or ask for an earlier moment"
+        "Wait for it (--wait; Prefer: wait=10), or ask for an earlier moment"
     )

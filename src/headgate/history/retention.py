@@ -7,10 +7,11 @@ import threading
 import time
 from datetime import timedelta
 
-from sqlalchemy import Engine, and_, delete, func, select
+from sqlalchemy import Engine, delete, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from headgate.history import schema
+from headgate.history.reading import closed_until
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +42,21 @@ def remove_before(engine: Engine, horizon_us: int) -> int:
         writing.execute(
             table.update().where(table.c.name == "horizon_us").values(value=str(horizon_us))
         )
+        instances = schema.instances
+        thinned = or_(
+            instances.c.id.in_(select(cells.c.instance_id).where(cells.c.to_us <= horizon_us)),
+            instances.c.id.in_(select(gone.c.instance_id).where(gone.c.at_us < horizon_us)),
+        )
+        writing.execute(instances.update().where(thinned).values(is_thinned=True))
         for statement in (
             delete(cells).where(cells.c.to_us <= horizon_us),
             # But not the last one before it: the next tells nothing of what was until then.
             delete(turns).where(turns.c.at_us < horizon_us, turns.c.turn < last),
             delete(gone).where(gone.c.at_us < horizon_us),
-            delete(messages).where(and_(messages.c.taken_us > 0, messages.c.taken_us < horizon_us)),
+            # Taken before it was read that it was sent: its other half is yet to come.
+            delete(messages).where(
+                messages.c.sent_us > 0, messages.c.taken_us > 0, messages.c.taken_us < horizon_us
+            ),
         ):
             removed += writing.execute(statement).rowcount
     return removed
@@ -71,7 +81,11 @@ class Retention:
         while not self._stopping.is_set():
             horizon_us = time.time_ns() // 1000 - self._keep // _MICROSECOND
             try:
-                remove_before(self._engine, horizon_us)
+                with self._engine.connect() as reading:
+                    # Never ahead of what has been read: half of a message may be yet to come.
+                    horizon_us = min(horizon_us, closed_until(reading))
+                if horizon_us > 0:
+                    remove_before(self._engine, horizon_us)
             except SQLAlchemyError:
                 log.warning("old history could not be removed; it is tried again", exc_info=True)
             self._stopping.wait(PAUSE_SECONDS)

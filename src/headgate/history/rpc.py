@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -12,7 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from headgate.core.identity import address_of
 from headgate.errors import HeadgateError
 from headgate.history.answers import Answers
-from headgate.history.errors import MomentError, NeverSeenError, NotClosedError, RemovedError
+from headgate.history.errors import (
+    MomentError,
+    NeverSeenError,
+    NotClosedError,
+    RemovedError,
+    said,
+)
 from headgate.v1 import history_pb2 as pb
 from headgate.v1 import history_pb2_grpc
 
@@ -34,51 +40,52 @@ class History(history_pb2_grpc.HistoryServicer):
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
 
-    def GetPosition(self, request: pb.GetPositionRequest, context: Any) -> pb.HistoryPosition:
+    async def GetPosition(self, request: pb.GetPositionRequest, context: Any) -> pb.HistoryPosition:
         """Return how far the store is."""
-        with _refusing(context):
-            found = self._answers.position()
-            found.problem = self._answers.problem
-            return found
+        async with _refusing(context):
+            return await self._answers.position()
 
-    def GetStateAsOf(self, request: pb.GetStateAsOfRequest, context: Any) -> pb.StateAsOf:
+    async def GetStateAsOf(self, request: pb.GetStateAsOfRequest, context: Any) -> pb.StateAsOf:
         """Return an instance's state at a moment."""
-        with _refusing(context):
+        async with _refusing(context):
             address = address_of(request.agent_type, request.key)
-            return self._answers.state(address, request.moment)
+            return await self._answers.state(address, request.moment)
 
-    def ListTurns(self, request: pb.ListTurnsRequest, context: Any) -> Iterator[pb.TurnAsOf]:
+    # Written by hand, not yielded: a generator whose caller has gone is closed when it happens to
+    # be collected, and holds a connection of the store until then.
+
+    async def ListTurns(self, request: pb.ListTurnsRequest, context: Any) -> None:
         """Return an instance's turns."""
-        with _refusing(context):
-            yield from self._answers.turns(
+        async with _refusing(context):
+            found = await self._answers.turns(
                 address_of(request.agent_type, request.key),
                 first=request.first,
                 last=request.last,
                 newest=request.newest,
             )
+            for each in found:
+                await context.write(each)
 
-    def Snapshot(self, request: pb.SnapshotRequest, context: Any) -> Iterator[pb.StateAsOf]:
+    async def Snapshot(self, request: pb.SnapshotRequest, context: Any) -> None:
         """Return the states of all instances at one moment."""
-        with _refusing(context):
-            yield from self._answers.snapshot(
-                request.moment,
-                agent_type=request.agent_type,
-                where=request.where,
-                only=request.only,
-            )
+        found = self._answers.snapshot(
+            request.moment, agent_type=request.agent_type, where=request.where, only=request.only
+        )
+        async with _refusing(context), aclosing(found):
+            async for each in found:
+                await context.write(each)
 
-    def ListInFlight(
-        self, request: pb.SnapshotRequest, context: Any
-    ) -> Iterator[pb.InFlightMessage]:
+    async def ListInFlight(self, request: pb.SnapshotRequest, context: Any) -> None:
         """Return the messages that are under way at one moment."""
-        with _refusing(context):
-            yield from self._answers.in_flight(request.moment)
+        async with _refusing(context), aclosing(self._answers.in_flight(request.moment)) as found:
+            async for each in found:
+                await context.write(each)
 
 
-@contextmanager
-def _refusing(context: Any) -> Iterator[None]:
+@asynccontextmanager
+async def _refusing(context: Any) -> AsyncIterator[None]:
     try:
         yield
     except (HeadgateError, SQLAlchemyError) as error:
         code = next(code for kind, code in _CODES if isinstance(error, kind))
-        context.abort(code, str(error))
+        await context.abort(code, said(error))

@@ -6,6 +6,9 @@ that wrote it until the one that replaced it: what was at a moment are the cells
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -18,17 +21,42 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    TypeDecorator,
 )
 
 VERSION = 1
 OPEN = 2**63 - 1
 """End of what nothing has replaced."""
 
+UNKNOWN = -1
+
 VALUE, ITEM = 0, 1
 
 PARKED = ""
 """Name of the value, a ParkedInstance, that an instance has while it is parked: no value of an
 agent's has that name."""
+
+
+class Name(TypeDecorator[str]):
+    """Text that may hold any character, as keys of Kafka's do; PostgreSQL's holds no NUL."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        """Write a backslash for what cannot be written."""
+        if value is None or not ("\\" in value or "\0" in value):
+            return value
+        return value.replace("\\", "\\\\").replace("\0", "\\0")
+
+    def process_result_value(self, value: str | None, dialect: Any) -> str | None:
+        """Read it as it was."""
+        if value is None or "\\" not in value:
+            return value
+        return _ESCAPED.sub(lambda found: "\0" if found[0] == "\\0" else "\\", value)
+
+
+_ESCAPED = re.compile(r"\\[\\0]")
 
 metadata = MetaData()
 
@@ -47,20 +75,27 @@ positions = Table(
     Column("next_offset", BigInteger, nullable=False),
     Column("closed_us", BigInteger, nullable=False),
     Column("late_turns", BigInteger, nullable=False),
+    # Records that are none of Headgate's, and were passed over.
+    Column("strange_records", BigInteger, nullable=False),
+    # Where the topic's beginning was gone when the store was made: the time of the first record
+    # that was there, UNKNOWN until one has been read. 0: nothing was gone.
+    Column("begin_us", BigInteger, nullable=False),
 )
 
 instances = Table(
     "instances",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("address", Text, nullable=False, unique=True),
-    Column("agent_type", Text, nullable=False, index=True),
+    Column("address", Name, nullable=False, unique=True),
+    Column("agent_type", Name, nullable=False, index=True),
     Column("partition", Integer, nullable=False),
     # Its newest turn and that one's time.
     Column("turn", BigInteger, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     # False: turns before the first one seen had been removed from the topic.
     Column("is_complete", Boolean, nullable=False),
+    # True: retention has removed what it had once; the second axis would need it.
+    Column("is_thinned", Boolean, nullable=False),
 )
 
 turns = Table(
@@ -81,7 +116,7 @@ names = Table(
     "names",
     metadata,
     Column("instance_id", BigInteger, ForeignKey("instances.id"), primary_key=True),
-    Column("name", Text, primary_key=True),
+    Column("name", Name, primary_key=True),
     Column("kind", SmallInteger, primary_key=True, autoincrement=False),
     # Of a value: since when it is as it is; of a list: its length. 0: it is not there now.
     Column("now", BigInteger, nullable=False),
@@ -92,7 +127,7 @@ cells = Table(
     "cells",
     metadata,
     Column("instance_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("name", Text, primary_key=True),
+    Column("name", Name, primary_key=True),
     Column("kind", SmallInteger, primary_key=True, autoincrement=False),
     Column("from_us", BigInteger, primary_key=True, autoincrement=False),
     # Of an item: its index in the list.
@@ -111,7 +146,7 @@ deletions = Table(
     metadata,
     Column("instance_id", BigInteger, primary_key=True, autoincrement=False),
     Column("at_us", BigInteger, primary_key=True, autoincrement=False),
-    Column("name", Text, primary_key=True),
+    Column("name", Name, primary_key=True),
     Column("valid_us", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -120,10 +155,10 @@ deletions = Table(
 messages = Table(
     "messages",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("sender", Text, nullable=False),
-    Column("receiver", Text, nullable=False),
-    Column("type", Text, nullable=False),
+    Column("id", Name, primary_key=True),
+    Column("sender", Name, nullable=False),
+    Column("receiver", Name, nullable=False),
+    Column("type", Name, nullable=False),
     Column("data", LargeBinary, nullable=False),
     Column("sent_us", BigInteger, nullable=False),
     Column("taken_us", BigInteger, nullable=False),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 
@@ -21,11 +20,6 @@ from headgate.history.retention import Retention
 from headgate.history.rpc import SERVICE_NAME, History
 from headgate.listening import Places, listen
 from headgate.v1 import history_pb2_grpc
-
-HTTP_PORT, GRPC_PORT = 7090, 7091
-
-THREADS = 16
-"""Questions that are answered at once; each has a connection to the store."""
 
 
 async def serve(
@@ -44,18 +38,23 @@ async def serve(
 
     Raises:
         BindError: a port is taken.
-        StoreError: the store cannot be used.
+        StoreError: the store cannot be used, or no longer.
     """
     with ExitStack() as opened:
         engine = await asyncio.to_thread(open_store, store, topic=topic)
         opened.callback(engine.dispose)
-        follower = Follower(bootstrap, topic, engine)
+        loop, failed = asyncio.get_running_loop(), asyncio.Event()
+
+        def fail() -> None:
+            loop.call_soon_threadsafe(failed.set)
+
+        follower = Follower(bootstrap, topic, engine, fail)
         opened.callback(follower.close)
         if keep is not None:
             opened.callback(Retention(engine, keep).close)
-        threads = opened.enter_context(ThreadPoolExecutor(THREADS, "headgate-history"))
         answers = Answers(Reader(engine), follower)
-        over_grpc = grpc.aio.server(threads)
+        opened.callback(answers.close)
+        over_grpc = grpc.aio.server()
         history_pb2_grpc.add_HistoryServicer_to_server(History(answers), over_grpc)
         servicer = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(servicer, over_grpc)
@@ -63,4 +62,8 @@ async def serve(
             await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
         names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, over_grpc)
-        await listen(make_app(answers), over_grpc, places, on_ready)
+        await listen(make_app(answers), over_grpc, places, on_ready, until=failed)
+        # Whoever started it hears of it, and may start it again: a store that does not go on would
+        # answer ever older.
+        if follower.failure is not None:
+            raise follower.failure

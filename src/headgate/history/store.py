@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from headgate.core.identity import address_of
 from headgate.history import schema
 from headgate.history.errors import StoreError
 from headgate.history.fold import Known, Row, Rows
-from headgate.v1.turn_pb2 import HistoryRecord
+from headgate.history.told import Told, told_in
+
+log = logging.getLogger(__name__)
 
 REMEMBERED_INSTANCES = 50_000
 """Instances whose names are kept between batches, those used last: two queries less for each."""
@@ -30,42 +33,51 @@ class Position:
     next_offset: int = 0
     closed_us: int = 0
     late_turns: int = 0
+    strange_records: int = 0
+    begin_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Records of one partition in their order, and the offset after them. ``values`` are theirs."""
+    """Records of one partition in their order, and the offset after them. ``values`` are theirs;
+    ``offsets`` too, if anybody wants to hear of a strange one.
+    """
 
     partition: int
     values: Sequence[bytes]
     next_offset: int
+    offsets: Sequence[int] = ()
 
 
 class Store:
-    """Writes what is read of the history. One writer at a time; who comes second is refused."""
+    """Writes what is read of the history. One writer at a time: who began before is refused."""
 
     def __init__(self, engine: Engine) -> None:
-        """Take over a store whose tables are there (`headgate.history.opening`)."""
+        """Take a store whose tables are there (`headgate.history.opening`)."""
         self._engine = engine
+        self._token = secrets.token_hex(8)
         self._known: OrderedDict[str, Known] = OrderedDict()
-        with engine.connect() as reading:
-            self._next_id = 1 + (reading.scalar(select(func.max(schema.instances.c.id))) or 0)
+        self._next_id = 0
 
     def positions(self, partitions: int) -> dict[int, Position]:
-        """Return how far each partition has been read.
+        """Take the store over, and return how far each partition has been read.
 
         Raises:
             StoreError: the store is of a topic with another number of partitions.
         """
+        settings, instances = schema.settings, schema.instances
         with self._engine.begin() as writing:
+            said = {"name": "writer", "value": self._token}
+            self._upsert(writing, settings, [said], ["value"])
+            # After that: whoever wrote until now writes no more.
+            self._next_id = 1 + (writing.scalar(select(func.max(instances.c.id))) or 0)
             found = {
-                row.partition: Position(row.next_offset, row.closed_us, row.late_turns)
+                row.partition: Position(*row[1:])
                 for row in writing.execute(select(schema.positions))
             }
             if not found:
                 found = {number: Position() for number in range(partitions)}
-                blank = {"next_offset": 0, "closed_us": 0, "late_turns": 0}
-                rows = [{"partition": number, **blank} for number in found]
+                rows = [{"partition": number, **asdict(each)} for number, each in found.items()]
                 writing.execute(schema.positions.insert(), rows)
         if len(found) != partitions:
             message = (
@@ -75,6 +87,11 @@ class Store:
             raise StoreError(message)
         return found
 
+    def skip(self, partition: int, begin: int, positions: Mapping[int, Position]) -> None:
+        """Note that a partition's beginning is gone, up to an offset: for a store that is new."""
+        positions[partition].begin_us = schema.UNKNOWN
+        self.write([Read(partition, (), begin)], positions)
+
     def write(self, reads: Iterable[Read], positions: Mapping[int, Position]) -> None:
         """Write what was read, all of it or nothing; ``positions`` go on with it.
 
@@ -82,14 +99,17 @@ class Store:
             StoreError: another writer was here since.
         """
         given = [read for read in reads if read.next_offset > positions[read.partition].next_offset]
+        if not given:
+            return
         after: dict[int, Position] = {}
         try:
             with self._engine.begin() as writing:
+                self._hold(writing)
                 rows = Rows()
                 for read in given:
-                    before = positions[read.partition]
-                    self._advance(writing, read, before)
-                    after[read.partition] = self._take(writing, rows, read, before)
+                    after[read.partition] = self._take(
+                        writing, rows, read, positions[read.partition]
+                    )
                 self._write_rows(writing, rows)
                 self._write_positions(writing, after)
         except BaseException:
@@ -97,45 +117,55 @@ class Store:
             self._known.clear()
             raise
         for number, position in after.items():
-            here = positions[number]
-            here.next_offset = position.next_offset
-            here.closed_us, here.late_turns = position.closed_us, position.late_turns
+            for each in fields(Position):
+                setattr(positions[number], each.name, getattr(position, each.name))
         while len(self._known) > REMEMBERED_INSTANCES:
             self._known.popitem(last=False)
 
-    def _advance(self, writing: Connection, read: Read, before: Position) -> None:
-        table = schema.positions
-        # First of all, so that of two writers one waits here, and then finds itself late.
-        moved = writing.execute(
-            table.update()
-            .where(table.c.partition == read.partition, table.c.next_offset == before.next_offset)
-            .values(next_offset=read.next_offset)
-        )
-        if moved.rowcount != 1:
+    def _hold(self, writing: Connection) -> None:
+        """Keep others from writing until this batch is written."""
+        table = schema.settings
+        is_own = (table.c.name == "writer") & (table.c.value == self._token)
+        held = writing.execute(table.update().where(is_own).values(value=self._token))
+        if held.rowcount != 1:
             message = (
-                f"another process writes to this store: partition {read.partition} is not at "
-                f"offset {before.next_offset} any more. One `headgate history serve` per store"
+                "another `headgate history serve` has taken over this store, and writes it; this "
+                "one goes on answering from it, but one per store is enough"
             )
             raise StoreError(message)
 
     def _take(self, writing: Connection, rows: Rows, read: Read, before: Position) -> Position:
-        after = Position(read.next_offset, before.closed_us, before.late_turns)
-        told = [HistoryRecord.FromString(value) for value in read.values]
-        addresses = [address_of(each.outcome.agent_type, each.outcome.key) for each in told]
-        self._learn(writing, {a for a, each in zip(addresses, told, strict=True) if _is_turn(each)})
-        for raw, record, address in zip(read.values, told, addresses, strict=True):
-            if record.HasField("closed"):
-                after.closed_us = max(after.closed_us, record.closed.until_us)
-            elif _is_turn(record):
-                known = self._known.get(address)
-                if known is None:
-                    known = Known(self._next_id, address, read.partition)
-                    self._next_id += 1
-                    self._known[address] = known
-                self._known.move_to_end(address)
-                is_new = rows.add(known, record, raw)
-                after.late_turns += is_new and record.at_us <= after.closed_us
+        after = replace(before, next_offset=read.next_offset)
+        told = [told_in(value, read.partition) for value in read.values]
+        self._learn(writing, {each.address for each in told if isinstance(each, Told)})
+        for place, (raw, each) in enumerate(zip(read.values, told, strict=True)):
+            if isinstance(each, str):
+                problem = each
+            elif isinstance(each, Told):
+                problem = self._add(rows, each, raw, after)
+            else:
+                problem = ""
+                after.closed_us = max(after.closed_us, each.until_us)
+            if problem:
+                after.strange_records += 1
+                offset = read.offsets[place] if read.offsets else "?"
+                log.warning("history/%d@%s is passed over: %s", read.partition, offset, problem)
+            elif after.begin_us == schema.UNKNOWN and not isinstance(each, str):
+                after.begin_us = each.at_us if isinstance(each, Told) else each.until_us
         return after
+
+    def _add(self, rows: Rows, told: Told, raw: bytes, after: Position) -> str:
+        known = self._known.get(told.address)
+        if known is None:
+            known = Known(self._next_id, told.address, told.partition)
+            self._next_id += 1
+            self._known[told.address] = known
+        self._known.move_to_end(told.address)
+        if told.turn > known.turn and told.at_us <= known.at_us:
+            return f"turn {told.turn} of {told.address} is not dated after the one before"
+        is_new = rows.add(known, told.record, raw)
+        after.late_turns += is_new and told.at_us <= after.closed_us
+        return ""
 
     def _learn(self, reading: Connection, addresses: set[str]) -> None:
         wanted = sorted(address for address in addresses if address not in self._known)
@@ -163,6 +193,7 @@ class Store:
                 "turn": each.turn,
                 "at_us": each.at_us,
                 "is_complete": each.is_complete,
+                "is_thinned": False,
             }
             for each in rows.known.values()
         ]
@@ -207,19 +238,12 @@ class Store:
 
     def _write_positions(self, writing: Connection, after: Mapping[int, Position]) -> None:
         table = schema.positions
+        names = [each.name for each in fields(Position)]
         rows = [
-            {"number": number, "closed": each.closed_us, "late": each.late_turns}
+            {"number": number, **{f"new_{name}": getattr(each, name) for name in names}}
             for number, each in after.items()
         ]
-        if rows:
-            writing.execute(
-                table.update()
-                .where(table.c.partition == bindparam("number"))
-                .values(closed_us=bindparam("closed"), late_turns=bindparam("late")),
-                rows,
-            )
-
-
-def _is_turn(record: HistoryRecord) -> bool:
-    """Tell whether a record is a turn: somebody else's in the topic is none."""
-    return bool(record.outcome.agent_type) and record.outcome.turn > 0
+        changed: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+        writing.execute(
+            table.update().where(table.c.partition == bindparam("number")).values(changed), rows
+        )

@@ -20,8 +20,20 @@ def read_moment(text: str, now_us: int) -> int:
     Raises:
         MomentError: it is none.
     """
-    if text == "now":
-        return now_us
+    moment_us = now_us if text == "now" else _read(text, now_us)
+    if moment_us is None:
+        message = (
+            f"{text!r} is no moment: write how long ago (90s, 10m, 2h), or a time such as "
+            "2026-11-25T10:30:00Z"
+        )
+        raise MomentError(message)
+    if moment_us <= 0:
+        message = f"{text!r} is before 1970: nothing was then"
+        raise MomentError(message)
+    return moment_us
+
+
+def _read(text: str, now_us: int) -> int | None:
     if text[:4].isdecimal() and text[4:5] == "-":
         try:
             moment = datetime.fromisoformat(text)
@@ -36,8 +48,4 @@ def read_moment(text: str, now_us: int) -> int:
             return now_us - parse_duration(text.removesuffix(" ago")) // _MICROSECOND
         except ValueError:
             pass
-    message = (
-        f"{text!r} is no moment: write how long ago (90s, 10m, 2h), or a time such as "
-        "2026-11-25T10:30:00Z"
-    )
-    raise MomentError(message)
+    return None

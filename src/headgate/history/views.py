@@ -66,6 +66,9 @@ def position_view(found: HistoryPosition) -> dict[str, Any]:
         "turns": found.turns,
         "behind": sum(max(0, each.end_offset - each.next_offset) for each in found.partitions),
         "late_turns": sum(each.late_turns for each in found.partitions),
+        "strange_records": sum(each.strange_records for each in found.partitions),
+        "lacks_beginning": any(each.lacks_beginning for each in found.partitions),
+        **({"problem": found.problem} if found.problem else {}),
         "partitions": [
             {
                 "partition": each.partition,

@@ -10,6 +10,7 @@ from headgate.local.process import Child, Family, ProcessDiedError
 from headgate.local.supervisor import Supervisor
 
 NAME = "history"
+HTTP_PORT, GRPC_PORT = 7090, 7091
 # A second alone; as long as others need beside a Flink that starts on a busy machine.
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
@@ -19,14 +20,22 @@ class History:
     """`headgate history serve` over a store below one folder; started again when it dies."""
 
     def __init__(
-        self, family: Family, supervisor: Supervisor, home: Path, *, grpc_port: int | None = None
+        self,
+        family: Family,
+        supervisor: Supervisor,
+        home: Path,
+        *,
+        http_port: int | None = None,
+        grpc_port: int | None = None,
     ) -> None:
-        """Choose the ports; ``home`` keeps the store, unless the configuration names another."""
+        """Choose ports where none are given; ``home`` keeps the store, unless the configuration
+        names another.
+        """
         self._family = family
         self._supervisor = supervisor
         self._home = home
-        self._http_port, chosen = remembered_ports(home / "ports", 2)
-        self._grpc_port = grpc_port or chosen
+        chosen = remembered_ports(home / "ports", 2)
+        self._http_port, self._grpc_port = http_port or chosen[0], grpc_port or chosen[1]
 
     @property
     def endpoint(self) -> str:

@@ -112,7 +112,12 @@ class LocalStack:
             self._lock = -1
 
     def start_history(
-        self, config: Path, *, store: str | None = None, grpc_port: int | None = None
+        self,
+        config: Path,
+        *,
+        store: str | None = None,
+        http_port: int | None = None,
+        grpc_port: int | None = None,
     ) -> History:
         """Start the history service of a configuration's job, whose topics must be there, wait
         until it serves, return it; the one that there is if it was started before.
@@ -122,7 +127,9 @@ class LocalStack:
             raise HeadgateError(message)
         if self.history is None:
             home = self.home / "history"
-            made = History(self._family, self._supervisor, home, grpc_port=grpc_port)
+            made = History(
+                self._family, self._supervisor, home, http_port=http_port, grpc_port=grpc_port
+            )
             made.start(self.kafka.bootstrap, config, store)
             self.history = made
         return self.history
@@ -235,6 +242,7 @@ class LocalStack:
             pids={name: pid for name, pid in pids.items() if pid is not None},
             agents={name: self.agents.endpoint(name) for name in self.agents.names()},
             history=self.history.endpoint if self.history else "",
+            history_url=self.history.url if self.history else "",
             job=self.job,
         )
         self._state.write(self.home)

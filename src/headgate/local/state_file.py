@@ -38,6 +38,7 @@ class StackState:
     pids: dict[str, int] = field(default_factory=dict)
     agents: dict[str, str] = field(default_factory=dict)  # name -> endpoint
     history: str = ""  # the history service's gRPC
+    history_url: str = ""  # and its HTTP
     job: str | None = None  # the id of the job that `headgate dev` submitted
 
     def write(self, home: Path) -> None:

@@ -97,8 +97,10 @@ class Headgate:
         return json.loads(state.result) if state.result else None
 
     async def _asked(self, given: Ask, wait_ms: int) -> pb.AskReply:
+        place = _place(given.address)
         request = pb.AskRequest(
-            **_place(given.address),
+            agent_type=place["agent_type"],
+            key=place["key"],
             type=given.type,
             data=json.dumps(given.data).encode(),
             extensions=given.extensions,

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class AskRequest(_message.Message):
-    __slots__ = ("agent_type", "key", "type", "data", "datacontenttype", "request_id", "wait_ms", "extensions", "traceparent")
+    __slots__ = ("agent_type", "key", "type", "data", "datacontenttype", "request_id", "wait_ms", "extensions", "traceparent", "time_us")
     class ExtensionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,7 @@ class AskRequest(_message.Message):
     WAIT_MS_FIELD_NUMBER: _ClassVar[int]
     EXTENSIONS_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    TIME_US_FIELD_NUMBER: _ClassVar[int]
     agent_type: str
     key: str
     type: str
@@ -34,7 +35,8 @@ class AskRequest(_message.Message):
     wait_ms: int
     extensions: _containers.ScalarMap[str, str]
     traceparent: str
-    def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., type: _Optional[str] = ..., data: _Optional[bytes] = ..., datacontenttype: _Optional[str] = ..., request_id: _Optional[str] = ..., wait_ms: _Optional[int] = ..., extensions: _Optional[_Mapping[str, str]] = ..., traceparent: _Optional[str] = ...) -> None: ...
+    time_us: int
+    def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., type: _Optional[str] = ..., data: _Optional[bytes] = ..., datacontenttype: _Optional[str] = ..., request_id: _Optional[str] = ..., wait_ms: _Optional[int] = ..., extensions: _Optional[_Mapping[str, str]] = ..., traceparent: _Optional[str] = ..., time_us: _Optional[int] = ...) -> None: ...
 
 class GetReplyRequest(_message.Message):
     __slots__ = ("agent_type", "key", "request_id", "wait_ms")

@@ -16,7 +16,7 @@ from headgate.v1 import agent_pb2 as headgate_dot_v1_dot_agent__pb2
 from headgate.v1 import turn_pb2 as headgate_dot_v1_dot_turn__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19headgate/v1/history.proto\x12\x0bheadgate.v1\x1a\x17headgate/v1/agent.proto\x1a\x16headgate/v1/turn.proto\"\x14\n\x12GetPositionRequest\"\x9f\x01\n\x0fHistoryPosition\x12\x11\n\tclosed_us\x18\x01 \x01(\x03\x12\x12\n\nhorizon_us\x18\x02 \x01(\x03\x12\x11\n\tinstances\x18\x03 \x01(\x04\x12\r\n\x05turns\x18\x04 \x01(\x04\x12\x32\n\npartitions\x18\x05 \x03(\x0b\x32\x1e.headgate.v1.PartitionPosition\x12\x0f\n\x07problem\x18\x06 \x01(\t\"v\n\x11PartitionPosition\x12\x11\n\tpartition\x18\x01 \x01(\x05\x12\x13\n\x0bnext_offset\x18\x02 \x01(\x03\x12\x12\n\nend_offset\x18\x03 \x01(\x03\x12\x11\n\tclosed_us\x18\x04 \x01(\x03\x12\x12\n\nlate_turns\x18\x05 \x01(\x04\"T\n\x06Moment\x12\x0f\n\x05\x61t_us\x18\x01 \x01(\x03H\x00\x12\x0e\n\x04turn\x18\x02 \x01(\x04H\x00\x12\x10\n\x08valid_us\x18\x03 \x01(\x03\x12\x0f\n\x07wait_ms\x18\x04 \x01(\x03\x42\x06\n\x04when\"[\n\x13GetStateAsOfRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12#\n\x06moment\x18\x03 \x01(\x0b\x32\x13.headgate.v1.Moment\"\x96\x02\n\tStateAsOf\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04turn\x18\x03 \x01(\x04\x12\r\n\x05\x61t_us\x18\x04 \x01(\x03\x12!\n\x05state\x18\x05 \x01(\x0b\x32\x12.headgate.v1.State\x12\x34\n\x07\x63hanged\x18\x06 \x03(\x0b\x32#.headgate.v1.StateAsOf.ChangedEntry\x12\x15\n\ris_incomplete\x18\x07 \x01(\x08\x12+\n\x06parked\x18\x08 \x01(\x0b\x32\x1b.headgate.v1.ParkedInstance\x1a.\n\x0c\x43hangedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"`\n\x10ListTurnsRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\r\n\x05\x66irst\x18\x03 \x01(\x04\x12\x0c\n\x04last\x18\x04 \x01(\x04\x12\x0e\n\x06newest\x18\x05 \x01(\r\"H\n\x08TurnAsOf\x12*\n\x06record\x18\x01 \x01(\x0b\x32\x1a.headgate.v1.HistoryRecord\x12\x10\n\x08valid_us\x18\x02 \x01(\x03\"\x7f\n\x0fSnapshotRequest\x12#\n\x06moment\x18\x01 \x01(\x0b\x32\x13.headgate.v1.Moment\x12\x12\n\nagent_type\x18\x02 \x01(\t\x12%\n\x05where\x18\x03 \x03(\x0b\x32\x16.headgate.v1.Condition\x12\x0c\n\x04only\x18\x04 \x03(\t\")\n\tCondition\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06\x65quals\x18\x02 \x01(\t\"l\n\x0fInFlightMessage\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06sender\x18\x02 \x01(\t\x12\x10\n\x08receiver\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x05 \x01(\x0c\x12\x0f\n\x07sent_us\x18\x06 \x01(\x03\x32\xf8\x02\n\x07History\x12L\n\x0bGetPosition\x12\x1f.headgate.v1.GetPositionRequest\x1a\x1c.headgate.v1.HistoryPosition\x12H\n\x0cGetStateAsOf\x12 .headgate.v1.GetStateAsOfRequest\x1a\x16.headgate.v1.StateAsOf\x12\x43\n\tListTurns\x12\x1d.headgate.v1.ListTurnsRequest\x1a\x15.headgate.v1.TurnAsOf0\x01\x12\x42\n\x08Snapshot\x12\x1c.headgate.v1.SnapshotRequest\x1a\x16.headgate.v1.StateAsOf0\x01\x12L\n\x0cListInFlight\x12\x1c.headgate.v1.SnapshotRequest\x1a\x1c.headgate.v1.InFlightMessage0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19headgate/v1/history.proto\x12\x0bheadgate.v1\x1a\x17headgate/v1/agent.proto\x1a\x16headgate/v1/turn.proto\"\x14\n\x12GetPositionRequest\"\x9f\x01\n\x0fHistoryPosition\x12\x11\n\tclosed_us\x18\x01 \x01(\x03\x12\x12\n\nhorizon_us\x18\x02 \x01(\x03\x12\x11\n\tinstances\x18\x03 \x01(\x04\x12\r\n\x05turns\x18\x04 \x01(\x04\x12\x32\n\npartitions\x18\x05 \x03(\x0b\x32\x1e.headgate.v1.PartitionPosition\x12\x0f\n\x07problem\x18\x06 \x01(\t\"\xa8\x01\n\x11PartitionPosition\x12\x11\n\tpartition\x18\x01 \x01(\x05\x12\x13\n\x0bnext_offset\x18\x02 \x01(\x03\x12\x12\n\nend_offset\x18\x03 \x01(\x03\x12\x11\n\tclosed_us\x18\x04 \x01(\x03\x12\x12\n\nlate_turns\x18\x05 \x01(\x04\x12\x17\n\x0fstrange_records\x18\x06 \x01(\x04\x12\x17\n\x0flacks_beginning\x18\x07 \x01(\x08\"T\n\x06Moment\x12\x0f\n\x05\x61t_us\x18\x01 \x01(\x03H\x00\x12\x0e\n\x04turn\x18\x02 \x01(\x04H\x00\x12\x10\n\x08valid_us\x18\x03 \x01(\x03\x12\x0f\n\x07wait_ms\x18\x04 \x01(\x03\x42\x06\n\x04when\"[\n\x13GetStateAsOfRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12#\n\x06moment\x18\x03 \x01(\x0b\x32\x13.headgate.v1.Moment\"\x96\x02\n\tStateAsOf\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0c\n\x04turn\x18\x03 \x01(\x04\x12\r\n\x05\x61t_us\x18\x04 \x01(\x03\x12!\n\x05state\x18\x05 \x01(\x0b\x32\x12.headgate.v1.State\x12\x34\n\x07\x63hanged\x18\x06 \x03(\x0b\x32#.headgate.v1.StateAsOf.ChangedEntry\x12\x15\n\ris_incomplete\x18\x07 \x01(\x08\x12+\n\x06parked\x18\x08 \x01(\x0b\x32\x1b.headgate.v1.ParkedInstance\x1a.\n\x0c\x43hangedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"`\n\x10ListTurnsRequest\x12\x12\n\nagent_type\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\r\n\x05\x66irst\x18\x03 \x01(\x04\x12\x0c\n\x04last\x18\x04 \x01(\x04\x12\x0e\n\x06newest\x18\x05 \x01(\r\"H\n\x08TurnAsOf\x12*\n\x06record\x18\x01 \x01(\x0b\x32\x1a.headgate.v1.HistoryRecord\x12\x10\n\x08valid_us\x18\x02 \x01(\x03\"\x7f\n\x0fSnapshotRequest\x12#\n\x06moment\x18\x01 \x01(\x0b\x32\x13.headgate.v1.Moment\x12\x12\n\nagent_type\x18\x02 \x01(\t\x12%\n\x05where\x18\x03 \x03(\x0b\x32\x16.headgate.v1.Condition\x12\x0c\n\x04only\x18\x04 \x03(\t\")\n\tCondition\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06\x65quals\x18\x02 \x01(\t\"l\n\x0fInFlightMessage\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06sender\x18\x02 \x01(\t\x12\x10\n\x08receiver\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x05 \x01(\x0c\x12\x0f\n\x07sent_us\x18\x06 \x01(\x03\x32\xf8\x02\n\x07History\x12L\n\x0bGetPosition\x12\x1f.headgate.v1.GetPositionRequest\x1a\x1c.headgate.v1.HistoryPosition\x12H\n\x0cGetStateAsOf\x12 .headgate.v1.GetStateAsOfRequest\x1a\x16.headgate.v1.StateAsOf\x12\x43\n\tListTurns\x12\x1d.headgate.v1.ListTurnsRequest\x1a\x15.headgate.v1.TurnAsOf0\x01\x12\x42\n\x08Snapshot\x12\x1c.headgate.v1.SnapshotRequest\x1a\x16.headgate.v1.StateAsOf0\x01\x12L\n\x0cListInFlight\x12\x1c.headgate.v1.SnapshotRequest\x1a\x1c.headgate.v1.InFlightMessage0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -29,26 +29,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPOSITIONREQUEST']._serialized_end=111
   _globals['_HISTORYPOSITION']._serialized_start=114
   _globals['_HISTORYPOSITION']._serialized_end=273
-  _globals['_PARTITIONPOSITION']._serialized_start=275
-  _globals['_PARTITIONPOSITION']._serialized_end=393
-  _globals['_MOMENT']._serialized_start=395
-  _globals['_MOMENT']._serialized_end=479
-  _globals['_GETSTATEASOFREQUEST']._serialized_start=481
-  _globals['_GETSTATEASOFREQUEST']._serialized_end=572
-  _globals['_STATEASOF']._serialized_start=575
-  _globals['_STATEASOF']._serialized_end=853
-  _globals['_STATEASOF_CHANGEDENTRY']._serialized_start=807
-  _globals['_STATEASOF_CHANGEDENTRY']._serialized_end=853
-  _globals['_LISTTURNSREQUEST']._serialized_start=855
-  _globals['_LISTTURNSREQUEST']._serialized_end=951
-  _globals['_TURNASOF']._serialized_start=953
-  _globals['_TURNASOF']._serialized_end=1025
-  _globals['_SNAPSHOTREQUEST']._serialized_start=1027
-  _globals['_SNAPSHOTREQUEST']._serialized_end=1154
-  _globals['_CONDITION']._serialized_start=1156
-  _globals['_CONDITION']._serialized_end=1197
-  _globals['_INFLIGHTMESSAGE']._serialized_start=1199
-  _globals['_INFLIGHTMESSAGE']._serialized_end=1307
-  _globals['_HISTORY']._serialized_start=1310
-  _globals['_HISTORY']._serialized_end=1686
+  _globals['_PARTITIONPOSITION']._serialized_start=276
+  _globals['_PARTITIONPOSITION']._serialized_end=444
+  _globals['_MOMENT']._serialized_start=446
+  _globals['_MOMENT']._serialized_end=530
+  _globals['_GETSTATEASOFREQUEST']._serialized_start=532
+  _globals['_GETSTATEASOFREQUEST']._serialized_end=623
+  _globals['_STATEASOF']._serialized_start=626
+  _globals['_STATEASOF']._serialized_end=904
+  _globals['_STATEASOF_CHANGEDENTRY']._serialized_start=858
+  _globals['_STATEASOF_CHANGEDENTRY']._serialized_end=904
+  _globals['_LISTTURNSREQUEST']._serialized_start=906
+  _globals['_LISTTURNSREQUEST']._serialized_end=1002
+  _globals['_TURNASOF']._serialized_start=1004
+  _globals['_TURNASOF']._serialized_end=1076
+  _globals['_SNAPSHOTREQUEST']._serialized_start=1078
+  _globals['_SNAPSHOTREQUEST']._serialized_end=1205
+  _globals['_CONDITION']._serialized_start=1207
+  _globals['_CONDITION']._serialized_end=1248
+  _globals['_INFLIGHTMESSAGE']._serialized_start=1250
+  _globals['_INFLIGHTMESSAGE']._serialized_end=1358
+  _globals['_HISTORY']._serialized_start=1361
+  _globals['_HISTORY']._serialized_end=1737
 # @@protoc_insertion_point(module_scope)

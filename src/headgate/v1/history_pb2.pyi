@@ -28,18 +28,22 @@ class HistoryPosition(_message.Message):
     def __init__(self, closed_us: _Optional[int] = ..., horizon_us: _Optional[int] = ..., instances: _Optional[int] = ..., turns: _Optional[int] = ..., partitions: _Optional[_Iterable[_Union[PartitionPosition, _Mapping]]] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class PartitionPosition(_message.Message):
-    __slots__ = ("partition", "next_offset", "end_offset", "closed_us", "late_turns")
+    __slots__ = ("partition", "next_offset", "end_offset", "closed_us", "late_turns", "strange_records", "lacks_beginning")
     PARTITION_FIELD_NUMBER: _ClassVar[int]
     NEXT_OFFSET_FIELD_NUMBER: _ClassVar[int]
     END_OFFSET_FIELD_NUMBER: _ClassVar[int]
     CLOSED_US_FIELD_NUMBER: _ClassVar[int]
     LATE_TURNS_FIELD_NUMBER: _ClassVar[int]
+    STRANGE_RECORDS_FIELD_NUMBER: _ClassVar[int]
+    LACKS_BEGINNING_FIELD_NUMBER: _ClassVar[int]
     partition: int
     next_offset: int
     end_offset: int
     closed_us: int
     late_turns: int
-    def __init__(self, partition: _Optional[int] = ..., next_offset: _Optional[int] = ..., end_offset: _Optional[int] = ..., closed_us: _Optional[int] = ..., late_turns: _Optional[int] = ...) -> None: ...
+    strange_records: int
+    lacks_beginning: bool
+    def __init__(self, partition: _Optional[int] = ..., next_offset: _Optional[int] = ..., end_offset: _Optional[int] = ..., closed_us: _Optional[int] = ..., late_turns: _Optional[int] = ..., strange_records: _Optional[int] = ..., lacks_beginning: bool = ...) -> None: ...
 
 class Moment(_message.Message):
     __slots__ = ("at_us", "turn", "valid_us", "wait_ms")

@@ -65,8 +65,10 @@ def test_as_of_every_turn_and_moment_it_is_what_a_fold_makes(engine: Engine, see
         before = reader.state(address, Moment(at_us=turn.at_us - 1))
         assert before.turn == turn.outcome.turn - 1
     rnd = random.Random(seed)  # noqa: S311 - to be repeated
-    for _ in range(40):
-        at_us = rnd.randrange(START_US, told.turns[-1].at_us)
+    moments = [rnd.randrange(START_US, told.turns[-1].at_us) for _ in range(20)]
+    # Where something happens, and just before.
+    moments += [turn.at_us - rnd.randrange(2) for turn in told.turns[::5]]
+    for at_us in moments:
         expected_all = told.at(at_us)
         snapshot = {f"{s.agent_type}/{s.key}": s for s in reader.snapshot(at_us)}
         assert snapshot.keys() == expected_all.keys()
@@ -115,16 +117,44 @@ def test_a_moment_that_is_not_closed_everywhere_is_refused(engine: Engine) -> No
         reader.state("thing/nobody")
 
 
-def test_of_two_writers_the_second_is_refused_and_nothing_is_written_twice(engine: Engine) -> None:
+def test_of_two_writers_the_first_is_refused_and_nothing_is_written_twice(engine: Engine) -> None:
     told = Telling(5)
     told.go_on(40)
     one, two = Store(engine), Store(engine)
-    mine, theirs = one.positions(PARTITIONS), two.positions(PARTITIONS)
+    mine = one.positions(PARTITIONS)
     one.write([told.reads(0, 0, 10)], mine)
-    with pytest.raises(StoreError, match="another process writes to this store"):
-        two.write([told.reads(0, 0, 10)], theirs)
+    theirs = two.positions(PARTITIONS)
+    # Whatever they write: two that number instances would give one number twice.
+    for number in range(PARTITIONS):
+        with pytest.raises(StoreError, match="has taken over this store"):
+            one.write([told.reads(number, mine[number].next_offset, 20)], mine)
+    two.write([told.reads(1, 0, 10)], theirs)
     write_all(engine, told, 1)
     assert Reader(engine).position().turns == len(told.turns)
+
+
+def test_a_batch_is_written_with_its_position_or_not_at_all(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Telling(4)
+    told.go_on(60)
+    store = Store(engine)
+    positions = store.positions(PARTITIONS)
+
+    def broken(*_: object) -> None:
+        message = "the power is gone"
+        raise OSError(message)
+
+    monkeypatch.setattr(store, "_write_positions", broken)
+    with pytest.raises(OSError, match="power"):
+        store.write([told.reads(0, 0, 10)], positions)
+    monkeypatch.undo()
+    assert Reader(engine).position().turns == 0
+    assert positions[0].next_offset == 0
+    # The same writer goes on, and knows no more than what was written.
+    store.write([told.reads(n, 0, 1_000) for n in range(PARTITIONS)], positions)
+    for address, expected in told.at(told.turns[-1].at_us).items():
+        assert_same(Reader(engine).state(address), expected)
 
 
 def test_turns_that_a_restored_job_writes_again_count_once(engine: Engine) -> None:
@@ -144,7 +174,7 @@ def test_a_turn_at_a_closed_moment_is_counted(engine: Engine) -> None:
     told = Telling(8, instances=1)
     told.go_on(5)
     late = HistoryRecord(at_us=told.turns[-1].at_us)
-    late.outcome.agent_type, late.outcome.key, late.outcome.turn = "thing", "0", 6
+    late.outcome.agent_type, late.outcome.key, late.outcome.turn = "thing", "3", 1
     late.outcome.completed.SetInParent()
     told.records[0].append(late)
     write_all(engine, told, 1)
@@ -179,6 +209,7 @@ def test_what_is_not_kept_is_refused_and_the_rest_is_as_it_was(engine: Engine, s
         for each, state in found.items():
             assert_same(state, expected[each])
             assert reader.state(each, Moment(at_us=at_us)).turn == state.turn
+        assert {m.id for m in reader.in_flight(at_us)} == told.in_flight(at_us)
     assert reader.position().turns < len(told.turns)
     told.go_on(60)
     write_all(engine, told, seed)
