@@ -1,5 +1,5 @@
-"""Answers to questions, by whichever wire they come. Who waits holds no thread, and who reads
-slowly no more than a connection to the store, of which a few are for that.
+"""Answers to questions, by whichever wire they come. Who waits holds no thread; who reads slowly a
+connection to the store, of which a few are for that; who stops reading nothing after a while.
 """
 
 from __future__ import annotations
@@ -13,7 +13,12 @@ from itertools import islice
 from typing import TypeVar
 
 from headgate.history.conditions import read_test
-from headgate.history.errors import MomentError, NeverSeenError, NotClosedError
+from headgate.history.errors import (
+    MomentError,
+    NeverSeenError,
+    NotClosedError,
+    SlowReaderError,
+)
 from headgate.history.follow import Follower
 from headgate.history.reading import Reader
 from headgate.v1.history_pb2 import (
@@ -33,6 +38,10 @@ connection, and `opening.POOL` has some more for the writer and retention."""
 
 PARTS_AT_ONCE = 200
 """Of a long answer: what a thread brings each time."""
+
+IDLE_SECONDS = 30.0
+"""A long answer that nobody reads on is ended: eight who stopped reading, at a breakpoint or behind
+a dead link, would keep all others from theirs."""
 
 MOST_SECONDS = 300.0
 """Of one wait: proxies cut connections that are silent for longer. Who asks again waits on."""
@@ -110,20 +119,42 @@ class Answers:
                 yield each
 
     async def _parts(self, found: Generator[T, None, None]) -> AsyncGenerator[T, None]:
+        parts: asyncio.Queue[list[T] | Exception] = asyncio.Queue(1)
+        pump = asyncio.create_task(self._pump(found, parts))
+        try:
+            while True:
+                some = await parts.get()
+                if isinstance(some, Exception):
+                    raise some
+                if not some:
+                    return
+                for each in some:
+                    yield each
+        finally:
+            # Whoever asked may have gone in the middle.
+            pump.cancel()
+
+    async def _pump(
+        self, found: Generator[T, None, None], parts: asyncio.Queue[list[T] | Exception]
+    ) -> None:
         async with self._streams:
             step: asyncio.Future[list[T]] | None = None
             try:
-                while True:
+                while step is None or step.result():
                     step = asyncio.ensure_future(
                         self._in_thread(lambda: list(islice(found, PARTS_AT_ONCE)))
                     )
                     some = await asyncio.shield(step)
-                    if not some:
-                        return
-                    for each in some:
-                        yield each
+                    async with asyncio.timeout(IDLE_SECONDS):
+                        await parts.put(some)
+            except TimeoutError:
+                parts.get_nowait()
+                message = f"nobody read on for {IDLE_SECONDS:.0f} s; ask again"
+                parts.put_nowait(SlowReaderError(message))
+            except Exception as error:
+                await parts.put(error)
             finally:
-                # Whoever asked may have gone in the middle: its connection goes back.
+                # Its connection goes back.
                 await asyncio.shield(self._let_go(step, found))
 
     async def _let_go(

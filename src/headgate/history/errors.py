@@ -33,6 +33,13 @@ class MomentError(HeadgateError):
     """
 
 
+class SlowReaderError(HeadgateError):
+    """A long answer was ended because nobody read on.
+
+    Operator action: ask again, and read it as it comes.
+    """
+
+
 class StoreError(HeadgateError):
     """The store cannot be used: it is not there, of another version, or of another topic.
 
