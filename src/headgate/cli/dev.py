@@ -158,7 +158,10 @@ def _detach(home: Path, config: Path, task_managers: int, *flags: str) -> None:
     home = home.resolve()
     present = state_file.read(home)
     if present is not None:
-        message = f"A stack runs already in {home} (process {present.owner_pid})."
+        message = (
+            f"A stack runs already in {home} (process {present.owner_pid}). See it with `headgate "
+            "status`, end it with `headgate down`."
+        )
         raise state_file.StackRunningError(message)
     log = home / "logs" / "dev.log"
     log.parent.mkdir(parents=True, exist_ok=True)

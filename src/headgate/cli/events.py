@@ -58,6 +58,8 @@ def prepare(raw: str, draft: Draft) -> Prepared:
         headers = dict([CONTENT_TYPE])
     else:
         _refuse_attributes(draft)
+        if draft.topic.format == "json":
+            _refuse_envelope(raw, draft)
         value = raw.encode()
     record = Record(
         topic=draft.topic.name,
@@ -149,5 +151,19 @@ def _refuse_attributes(draft: Draft) -> None:
         message = (
             f"{', '.join(given)}: topic {draft.topic.name} has format {draft.topic.format}, whose "
             "records carry no CloudEvents attributes; leave it out"
+        )
+        raise EventError(message)
+
+
+def _refuse_envelope(raw: str, draft: Draft) -> None:
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError):
+        # The job's decoder says what is wrong with it.
+        return
+    if isinstance(document, dict) and {"specversion", "id", "source", "type"} <= document.keys():
+        message = (
+            f"a whole CloudEvent: topic {draft.topic.name} has format json, and all of it would be "
+            'the data of another. Send its data alone, or give the topic format = "cloudevents"'
         )
         raise EventError(message)

@@ -327,7 +327,7 @@ def _short(value: Any) -> str:
 
 def _verdict(seen: dict[str, Any]) -> str:
     if failure := seen.get("failure"):
-        return plain(f"failed {failure['code']}")
+        return plain(f"failed {failure['code']}: {failure['message']}"[:200])
     if control := seen.get("control"):
         return plain(control["verb"])
     return str(seen["verdict"])

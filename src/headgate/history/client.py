@@ -149,14 +149,17 @@ class HistoryClient:
             yield
         except grpc.RpcError as error:
             call: Any = error
+            if call.code() is grpc.StatusCode.UNIMPLEMENTED:
+                message = f"{self._endpoint} is another service, not the history's"
+                raise StoreError(message) from error
             kind = _ERRORS.get(call.code(), StoreError)
             is_away = call.code() is grpc.StatusCode.UNAVAILABLE and not call.trailing_metadata()
             raise kind(self._nobody() if is_away else call.details()) from error
 
     def _nobody(self) -> str:
         return (
-            f"no history service answers at {self._endpoint}. Start one with `headgate history "
-            "serve`, or name another with --history HOST:PORT"
+            f"no history service answers at {self._endpoint}. `headgate dev` has one, `headgate "
+            "history serve` is one; another is named with --history HOST:PORT, its gRPC port"
         )
 
 

@@ -39,6 +39,8 @@ class Following:
         self._on_record = on_record
         self._start = start
         self._positions: dict[Any, int] = {}
+        # What kept it from reading last.
+        self._problem = ""
         self._stopping = threading.Event()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="headgate-following", daemon=True)
@@ -47,7 +49,8 @@ class Following:
     def await_ready(self, seconds: float) -> None:
         """Wait until its places are fixed: what is written from now on is seen."""
         if not self._ready.wait(seconds):
-            message = f"{', '.join(self._topics)} could not be read within {seconds:.0f} s"
+            why = f": {self._problem}" if self._problem else ""
+            message = f"{', '.join(self._topics)} could not be read within {seconds:.0f} s{why}"
             raise HeadgateError(message)
 
     def close(self) -> None:
@@ -67,7 +70,8 @@ class Following:
         while not self._stopping.is_set():
             try:
                 self._follow()
-            except (HeadgateError, KafkaError, OSError):
+            except (HeadgateError, KafkaError, OSError) as error:
+                self._problem = str(error)
                 self._stopping.wait(RETRY_SECONDS)
 
     def _follow(self) -> None:

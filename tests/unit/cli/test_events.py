@@ -51,6 +51,12 @@ def test_a_key_inside_the_data_need_not_be_given() -> None:
     assert prepare('{"customer": "17"}', draft_of_source("json:/customer", None)).key == "17"
 
 
+def test_a_whole_cloudevent_is_no_data_of_a_json_topic() -> None:
+    whole = '{"specversion": "1.0", "id": "1", "source": "me", "type": "t", "data": 1}'
+    with pytest.raises(EventError, match="a whole CloudEvent: topic"):
+        prepare(whole, draft("json", "record"))
+
+
 def test_a_whole_cloudevent_passes_with_its_attributes() -> None:
     given = {"specversion": "1.0", "id": "1", "source": "s", "type": "t", "x": "y", "data": 1}
     made = prepare(json.dumps(given), draft(key="17", event_type="other"))
