@@ -37,6 +37,9 @@ give up."""
 EVENT_TYPE = "headgate.request"
 """CloudEvents type of a request that names none."""
 
+MOST_DIGITS = 18
+"""Of a turn's number. Python refuses to read thousands of them, and would be right."""
+
 _STATUS = {"done": 200, "refused": 409, "given_up": 500}
 _GIVEN_UP = {"mailbox_full": 429, "unknown_agent": 404, "terminal": 422, "too_large": 413}
 _ERRORS: tuple[tuple[type[HeadgateError], int, str], ...] = (
@@ -47,7 +50,7 @@ _ERRORS: tuple[tuple[type[HeadgateError], int, str], ...] = (
     (QueryError, 502, "not_answered"),
     (HeadgateError, 503, "unavailable"),
 )
-_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d+)")
+_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
 
 
 def make_app(waiting: Waiting, *, max_body: int) -> Starlette:
@@ -135,7 +138,7 @@ class _Door:
         address = _address(request)
         if "text/event-stream" in request.headers.get("accept", ""):
             seen = request.headers.get("last-event-id", "")
-            after = int(seen) if seen.isascii() and seen.isdecimal() else -1
+            after = int(seen) if _is_number(seen) else -1
             events = _events(self._waiting.progress(address, after))
             return StreamingResponse(
                 events, media_type="text/event-stream", headers={"cache-control": "no-cache"}
@@ -215,10 +218,14 @@ def _time(text: str) -> int:
         raise BadRequestError(message) from error
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS
+
+
 def _at_least(request: Request) -> int:
     text = request.query_params.get("at_least", "0")
-    if not (text.isascii() and text.isdecimal()):
-        message = f"at_least is {text!r}; it is the number of a turn"
+    if not _is_number(text):
+        message = f"at_least is {text[:40]!r}; it is the number of a turn"
         raise BadRequestError(message)
     return int(text)
 

@@ -196,6 +196,7 @@ def test_state_is_read_after_ones_own_writes(desk: Desk, http: TestClient) -> No
     assert (found["turn"], found["values"], desk.at_least) == (4, {"n": 1}, 4)
     assert http.get("/agents/order/17?at_least=x").status_code == 400
     assert http.get("/agents/order/17?at_least=²").status_code == 400
+    assert http.get(f"/agents/order/17?at_least={'9' * 5_000}").status_code == 400
 
 
 def test_a_signal_has_a_name(desk: Desk, http: TestClient) -> None:
