@@ -11,7 +11,7 @@ from sqlalchemy import Engine, delete, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from headgate.history import schema
-from headgate.history.reading import closed_until
+from headgate.history.moments import closed_until
 
 log = logging.getLogger(__name__)
 
