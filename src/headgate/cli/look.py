@@ -42,6 +42,14 @@ def plain(text: str) -> str:
     return escape(printable(text))
 
 
+def short(value: Any) -> str:
+    """Return a value for a table: text as it is, else JSON, cut where it is long."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return plain(text if len(text) <= 200 else f"{text[:200]}…")
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows below headings: folded to the width, never cut; in a pipe each on a line."""
     shown = Table(box=SIMPLE_HEAD, pad_edge=False)
