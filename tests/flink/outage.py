@@ -22,6 +22,7 @@ from headgate.local.rest import POLL_SECONDS
 from headgate.local.stack import LocalStack
 from headgate.local.submit import submit
 from headgate.repair.checkpoint import Prepared
+from headgate.repair.present import history_in
 from headgate.sdk import Agent, Event, TerminalError, Turn
 
 T = TypeVar("T")
@@ -171,13 +172,16 @@ class Job:
         await_found(lambda: self.turns() >= count, f"turn {count}")
 
     def values(self, kind: str, *, is_committed: bool = True) -> list[bytes]:
-        """Return the values of a topic of outputs, in the order of partitions and offsets."""
+        """Return the values of a topic of outputs, in the order of partitions and offsets; of the
+        history its turns: a moment that was closed is closed anew by the next tick.
+        """
         topic = getattr(self.config.topic_names, kind)
         with Spans(self.config.kafka.bootstrap, is_read_committed=is_committed) as spans:
             return [
                 record.value
                 for number in range(self.config.kafka.partitions)
                 for record in spans.records(topic, number, 0, spans.end(topic, number))
+                if kind != "history" or history_in(record.value)
             ]
 
     def output_ids(self) -> list[str]:
