@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Callable
 
 import psutil
 
@@ -20,6 +21,7 @@ from headgate.local.stack import LocalStack
 UP_SECONDS = 4.0
 BACK_SECONDS = 240.0
 POLL_SECONDS = 0.05
+NUDGE_SECONDS = 2.0
 # Between "everyone is back" and the next kill: some strike before anything is read again, some in
 # the midst of turns.
 LEAST_GAP_SECONDS, MOST_GAP_SECONDS = 0.0, 2.5
@@ -30,8 +32,17 @@ class Kills:
     damage is mended.
     """
 
-    def __init__(self, stack: LocalStack, job: str, seed: int, each: int = 2) -> None:
-        """Describe them; `start` begins. ``each``: how often every kind of victim dies."""
+    def __init__(
+        self,
+        stack: LocalStack,
+        job: str,
+        seed: int,
+        each: int = 2,
+        nudge: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Describe them; `start` begins. ``each``: how often every kind of victim dies. ``nudge``
+        gives the job something to do: one with nothing to ask of a dead worker does not miss it.
+        """
         chance = random.Random(seed)  # noqa: S311 - chosen faults
         victims = [Victim.WORKER, Victim.TASKMANAGER] * each
         chance.shuffle(victims)
@@ -40,6 +51,7 @@ class Kills:
         self.seed = seed
         self.done = 0
         self._stack, self._job = stack, job
+        self._nudge = nudge
         self._struck = threading.Condition()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="kills", daemon=True)
@@ -83,8 +95,12 @@ class Kills:
         with self._struck:
             self.done += 1
             self._struck.notify_all()
-        deadline = time.monotonic() + BACK_SECONDS
+        began = nudged = time.monotonic()
+        deadline = began + BACK_SECONDS
         while not self._is_back(workers):
+            if time.monotonic() - nudged > NUDGE_SECONDS:
+                nudged = time.monotonic()
+                self._nudge()
             assert time.monotonic() < deadline, f"the job did not come back after {victim}'s death"
             time.sleep(POLL_SECONDS)
 

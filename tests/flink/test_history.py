@@ -5,6 +5,7 @@ moment, while workers, TaskManagers, Kafka and the service itself are killed.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 import threading
 from collections.abc import Iterator
@@ -118,7 +119,14 @@ def test_no_token_is_lost_or_doubled_in_any_snapshot_whatever_is_killed(
     cluster, local = stack.cluster, stack.cluster.stack
     service = started(stack)
     begun_us = asked(service, lambda client: client.position().closed_us or _refuse())
-    kills = Kills(local, cluster.job, seed=9, each=1)
+    nudges = itertools.count()
+    kills = Kills(
+        local,
+        cluster.job,
+        seed=9,
+        each=1,
+        nudge=lambda: stack.send("node/0", "join", id=f"nudge {next(nudges)}"),
+    )
     kills.start()
     for count in range(1, STARTS):
         stack.send(f"node/{count % NODES}", "start")

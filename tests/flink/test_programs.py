@@ -5,6 +5,7 @@ What a model predicts is what there is. HEADGATE_PROGRAMS says how many.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 from typing import Any
@@ -44,7 +45,12 @@ def test_random_workflows_under_kills(killed_stack: HeadgateStack) -> None:
     stack.send(f"{TALLY}/warm", "add", 1)
     stack.history(f"{TALLY}/warm")
     cluster = stack.cluster
-    kills = Kills(cluster.stack, cluster.job, seed=3, each=KILLS)
+    nudges = itertools.count()
+
+    def nudge() -> None:
+        stack.send(f"{TALLY}/warm", "add", 1, id=f"nudge {next(nudges)}")
+
+    kills = Kills(cluster.stack, cluster.job, seed=3, each=KILLS, nudge=nudge)
     kills.start()
     for number, (kind, *given) in enumerate(deeds):
         if kind == "start":
