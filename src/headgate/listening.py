@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
 from starlette.applications import Starlette
 
 from headgate.errors import HeadgateError
@@ -26,6 +29,12 @@ class BindError(HeadgateError):
     """
 
 
+MOST_SECONDS = 300.0
+"""Of one wait: proxies cut connections that are silent for longer. Who asks again waits on."""
+
+_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """Where to listen. Port 0 is any that is free."""
@@ -33,6 +42,26 @@ class Places:
     host: str
     http_port: int
     grpc_port: int
+
+
+async def announce(over_grpc: Any, service: str) -> None:
+    """Let a server of `grpc.aio` tell that a service is there: by health and by reflection."""
+    servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, over_grpc)
+    for name in ("", service):
+        await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+    names = (service, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, over_grpc)
+
+
+def seconds_asked(prefer: str) -> float | None:
+    """Return how long a header `Prefer: wait=10` asks to wait (RFC 7240), None if it does not.
+
+    >>> seconds_asked("respond-async, wait=10")
+    10.0
+    """
+    found = _WAIT.search(prefer)
+    return float(found[1]) if found else None
 
 
 async def listen(

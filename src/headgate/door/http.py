@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from headgate.door.views import reply_view
 from headgate.errors import HeadgateError
 from headgate.kafka.reports import report_view
 from headgate.kafka.workflow_views import ENDED
+from headgate.listening import seconds_asked
 from headgate.rpc.query import QueryError
 from headgate.v1.agent_pb2 import Event
 from headgate.v1.query_pb2 import QueryRequest
@@ -50,7 +50,6 @@ _ERRORS: tuple[tuple[type[HeadgateError], int, str], ...] = (
     (QueryError, 502, "not_answered"),
     (HeadgateError, 503, "unavailable"),
 )
-_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
 
 
 def make_app(waiting: Waiting, *, max_body: int) -> Starlette:
@@ -233,9 +232,9 @@ def _at_least(request: Request) -> int:
 def _seconds(request: Request, default: float = DEFAULT_SECONDS) -> float:
     """How long the caller wants to wait: `Prefer: wait=10` or `respond-async` (RFC 7240)."""
     prefer = request.headers.get("prefer", "")
-    found = _WAIT.search(prefer)
-    if found:
-        return float(found[1])
+    seconds = seconds_asked(prefer)
+    if seconds is not None:
+        return seconds
     return 0.0 if "respond-async" in prefer else default
 
 

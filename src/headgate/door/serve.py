@@ -6,20 +6,16 @@ import asyncio
 from collections.abc import Callable
 
 import grpc.aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from headgate.config import Config
 from headgate.door.desk import Desk
 from headgate.door.http import make_app
 from headgate.door.rpc import SERVICE_NAME, FrontDoor
 from headgate.door.waiting import Waiting
-from headgate.listening import Places, listen
+from headgate.listening import Places, announce, listen
 from headgate.v1 import door_pb2_grpc
 
 MESSAGE_BYTES = 64 << 20
-
-HTTP_PORT, GRPC_PORT = 7080, 7081
 
 
 async def serve(
@@ -36,12 +32,7 @@ async def serve(
     try:
         over_grpc = grpc.aio.server(options=[("grpc.max_receive_message_length", MESSAGE_BYTES)])
         door_pb2_grpc.add_FrontDoorServicer_to_server(FrontDoor(waiting), over_grpc)
-        servicer = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(servicer, over_grpc)
-        for name in ("", SERVICE_NAME):
-            await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
-        names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, over_grpc)
+        await announce(over_grpc, SERVICE_NAME)
         app = make_app(waiting, max_body=config.limits.max_record)
         await listen(app, over_grpc, places, on_ready)
     finally:

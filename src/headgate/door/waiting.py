@@ -10,13 +10,11 @@ from typing import Any
 from headgate.door.desk import Desk
 from headgate.door.errors import BadRequestError
 from headgate.kafka.workflow_views import ENDED, NO_WORKFLOW, workflow_view
+from headgate.listening import MOST_SECONDS
 from headgate.sdk.workflow.steps import START
 from headgate.v1.agent_pb2 import Event
 from headgate.v1.query_pb2 import QueryRequest
 from headgate.v1.turn_pb2 import Reply, Signal
-
-MOST_SECONDS = 300.0
-"""Of one wait: proxies cut connections that are silent for longer. Who asks again waits on."""
 
 FIRST_LOOK_SECONDS, LOOK_SECONDS = 0.05, 1.0
 """Between two looks at a workflow that is waited for. Each is a question to the job; one that ends

@@ -21,6 +21,7 @@ from headgate.history.errors import (
 )
 from headgate.history.follow import Follower
 from headgate.history.reading import Reader
+from headgate.listening import MOST_SECONDS
 from headgate.v1.history_pb2 import (
     Condition,
     HistoryPosition,
@@ -42,9 +43,6 @@ PARTS_AT_ONCE = 200
 IDLE_SECONDS = 30.0
 """A long answer that nobody reads on is ended: eight who stopped reading, at a breakpoint or behind
 a dead link, would keep all others from theirs."""
-
-MOST_SECONDS = 300.0
-"""Of one wait: proxies cut connections that are silent for longer. Who asks again waits on."""
 
 MOST_CONDITIONS = 20
 """Each is a query within the query: a thousand keep the store busy for seconds."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -29,6 +28,7 @@ from headgate.history.errors import (
 )
 from headgate.history.times import read_moment
 from headgate.history.views import message_view, position_view, state_view, turn_view
+from headgate.listening import seconds_asked
 from headgate.v1.history_pb2 import Condition, Moment
 
 _ERRORS: tuple[tuple[type[Exception], int, str], ...] = (
@@ -39,7 +39,6 @@ _ERRORS: tuple[tuple[type[Exception], int, str], ...] = (
     (HeadgateError, 503, "unavailable"),
     (SQLAlchemyError, 503, "unavailable"),
 )
-_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
 _LINES = "application/x-ndjson"
 
 
@@ -135,8 +134,8 @@ def _moment(request: Request) -> Moment:
     if "as_of" in given and "turn" in given:
         message = "as_of and turn: give one of them"
         raise MomentError(message)
-    found = _WAIT.search(request.headers.get("prefer", ""))
-    moment = Moment(wait_ms=1000 * int(found[1]) if found else 0)
+    seconds = seconds_asked(request.headers.get("prefer", "")) or 0.0
+    moment = Moment(wait_ms=int(1000 * seconds))
     now_us = time.time_ns() // 1000
     if "as_of" in given:
         moment.at_us = read_moment(given["as_of"], now_us)

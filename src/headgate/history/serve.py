@@ -8,8 +8,6 @@ from contextlib import ExitStack
 from datetime import timedelta
 
 import grpc.aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from headgate.history.answers import Answers
 from headgate.history.follow import Follower
@@ -18,7 +16,7 @@ from headgate.history.opening import open_store
 from headgate.history.reading import Reader
 from headgate.history.retention import Retention
 from headgate.history.rpc import SERVICE_NAME, History
-from headgate.listening import Places, listen
+from headgate.listening import Places, announce, listen
 from headgate.v1 import history_pb2_grpc
 
 
@@ -56,12 +54,7 @@ async def serve(
         opened.callback(answers.close)
         over_grpc = grpc.aio.server()
         history_pb2_grpc.add_HistoryServicer_to_server(History(answers), over_grpc)
-        servicer = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(servicer, over_grpc)
-        for name in ("", SERVICE_NAME):
-            await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
-        names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, over_grpc)
+        await announce(over_grpc, SERVICE_NAME)
         await listen(make_app(answers), over_grpc, places, on_ready, until=failed)
         # Whoever started it hears of it, and may start it again: a store that does not go on would
         # answer ever older.

@@ -67,8 +67,7 @@ class Agents:
 
     def pid(self, name: str) -> int | None:
         """Return a service's process id, None while it is down."""
-        child = self._supervisor.child(_key(name))
-        return child.pid if child and child.is_alive() else None
+        return self._supervisor.pid(_key(name))
 
     def await_serving(self, name: str, timeout_seconds: float = START_SECONDS) -> None:
         """Wait until the service's health is SERVING."""

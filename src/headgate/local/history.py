@@ -1,19 +1,17 @@
 """The history service as a child process of the stack."""
 
 import sys
-import time
 from pathlib import Path
 
 from headgate.local.agents import is_serving
 from headgate.local.ports import LOOPBACK, remembered_ports
-from headgate.local.process import Child, Family, ProcessDiedError
+from headgate.local.process import Child, Family
 from headgate.local.supervisor import Supervisor
 
 NAME = "history"
 HTTP_PORT, GRPC_PORT = 7090, 7091
 # A second alone; as long as others need beside a Flink that starts on a busy machine.
 START_SECONDS = 60.0
-POLL_SECONDS = 0.05
 
 
 class History:
@@ -50,8 +48,7 @@ class History:
     @property
     def pid(self) -> int | None:
         """The service's process id, None while it is down."""
-        child = self._supervisor.child(NAME)
-        return child.pid if child and child.is_alive() else None
+        return self._supervisor.pid(NAME)
 
     def start(self, bootstrap: str, config: Path, store: str | None = None) -> None:
         """Start it for the job of a configuration, and wait until it serves.
@@ -72,14 +69,9 @@ class History:
 
     def await_serving(self, timeout_seconds: float = START_SECONDS) -> None:
         """Wait until the service, perhaps the successor of one that was killed, serves."""
-        deadline = time.monotonic() + timeout_seconds
-        while (child := self._supervisor.child(NAME)) is None or not child.is_alive():
-            if time.monotonic() > deadline:
-                message = f"{NAME} does not run; its log is {self._home / 'history.log'}"
-                raise ProcessDiedError(message)
-            time.sleep(POLL_SECONDS)
-        child.await_ready(
-            lambda: is_serving(self._grpc_port), max(0.0, deadline - time.monotonic())
+        log = self._home / "history.log"
+        self._supervisor.await_ready(
+            NAME, lambda: is_serving(self._grpc_port), timeout_seconds, log
         )
 
     def kill(self) -> int | None:

@@ -3,9 +3,10 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from headgate.errors import HeadgateError
-from headgate.local.process import Child, Family
+from headgate.local.process import Child, Family, ProcessDiedError
 
 POLL_SECONDS = 0.05  # part of the outage after a kill
 QUICK_DEATH_SECONDS = 5.0
@@ -51,6 +52,27 @@ class Supervisor:
         with self._lock:
             kept = self._kept.get(name)
             return kept.child if kept else None
+
+    def pid(self, name: str) -> int | None:
+        """Return the process id of the present child of that name, None while it is down."""
+        child = self.child(name)
+        return child.pid if child and child.is_alive() else None
+
+    def await_ready(
+        self, name: str, is_ready: Callable[[], bool], timeout_seconds: float, log: Path
+    ) -> None:
+        """Wait until a child, perhaps the successor of one that was killed, is ready.
+
+        Raises:
+            ProcessDiedError: it does not run in time. Others as `Child.await_ready`.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while (child := self.child(name)) is None or not child.is_alive():
+            if time.monotonic() > deadline:
+                message = f"{name} does not run; its log is {log}"
+                raise ProcessDiedError(message)
+            time.sleep(POLL_SECONDS)
+        child.await_ready(is_ready, max(0.0, deadline - time.monotonic()))
 
     def restarts(self) -> dict[str, int]:
         """Return how often each child was started again."""

@@ -5,11 +5,10 @@ restarts of the stack.
 """
 
 import os
-import time
 from pathlib import Path
 
 from headgate.local.ports import LOOPBACK, accepts_connections, remembered_ports
-from headgate.local.process import Child, Family, ProcessDiedError
+from headgate.local.process import Child, Family
 from headgate.local.supervisor import Supervisor
 
 NAME = "temporal"
@@ -84,8 +83,7 @@ class Temporal:
     @property
     def pid(self) -> int | None:
         """The server's process id, None while it is down."""
-        child = self._supervisor.child(NAME)
-        return child.pid if child and child.is_alive() else None
+        return self._supervisor.pid(NAME)
 
     def launch(self) -> None:
         """Start the server without waiting for it."""
@@ -97,13 +95,8 @@ class Temporal:
 
     def await_serving(self, timeout_seconds: float = START_SECONDS) -> None:
         """Wait until the server, perhaps the successor of one that was killed, serves NAMESPACE."""
-        deadline = time.monotonic() + timeout_seconds
-        while (child := self._supervisor.child(NAME)) is None or not child.is_alive():
-            if time.monotonic() > deadline:
-                message = f"{NAME} does not run; its log is {self._home / 'temporal.log'}"
-                raise ProcessDiedError(message)
-            time.sleep(POLL_SECONDS)
-        child.await_ready(self._serves, max(0.0, deadline - time.monotonic()))
+        log = self._home / "temporal.log"
+        self._supervisor.await_ready(NAME, self._serves, timeout_seconds, log)
 
     def kill(self) -> int | None:
         """Kill the server with SIGKILL and return its process id; it is started again."""
