@@ -154,6 +154,29 @@ def test_a_supervised_child_is_replaced_with_all_that_was_in_its_group(tmp_path:
         supervisor.stop()
 
 
+def test_a_wait_for_a_child_outlives_its_kills_but_not_its_own_end(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    pids: set[int] = set()
+
+    def is_ready_in_its_third_life() -> bool:
+        child = supervisor.child("service")
+        assert child is not None
+        pids.add(child.pid)
+        if len(pids) < 3:
+            child.kill()
+            assert not child.is_alive()
+        return len(pids) == 3
+
+    with Family() as family:
+        supervisor = Supervisor(family)
+        supervisor.keep("service", lambda: family.spawn("service", SLEEP, log=log))
+        supervisor.await_ready("service", is_ready_in_its_third_life, 20.0, log)
+        supervisor.keep("broken", lambda: family.spawn("broken", ["sh", "-c", "exit 3"], log=log))
+        with pytest.raises(ProcessDiedError, match="broken"):
+            supervisor.await_ready("broken", lambda: False, 2.0, log)
+        supervisor.stop()
+
+
 def test_one_stack_per_folder(tmp_path: Path) -> None:
     lock = state_file.acquire(tmp_path)
     state_file.StackState(os.getpid(), "running").write(tmp_path)

@@ -47,9 +47,13 @@ class Child:
         return self.popen.poll() is None
 
     def kill(self) -> None:
-        """Kill the process alone with SIGKILL; its own children are left to `Family.bury`."""
+        """Kill the process alone with SIGKILL; its own children are left to `Family.bury`.
+
+        It is dead when this returns: who then waits for its successor does not see it still serve.
+        """
         if self.is_alive():
             self.popen.kill()
+            self.popen.wait()
 
     def await_ready(self, is_ready: Callable[[], bool], timeout_seconds: float) -> None:
         """Wait until `is_ready()`; raises ProcessDiedError with the end of the log."""

@@ -1,5 +1,6 @@
 """A thread that starts a child again when it dies, as Kubernetes does with a container."""
 
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -63,16 +64,28 @@ class Supervisor:
     ) -> None:
         """Wait until a child, perhaps the successor of one that was killed, is ready.
 
+        A child that is killed meanwhile has a successor, which is waited for; one that ends by
+        itself (a broken configuration) would only do so again, and is an error at once.
+
         Raises:
             ProcessDiedError: it does not run in time. Others as `Child.await_ready`.
         """
         deadline = time.monotonic() + timeout_seconds
+        while True:
+            child = self._running(name, deadline, log)
+            try:
+                return child.await_ready(is_ready, max(0.0, deadline - time.monotonic()))
+            except ProcessDiedError:
+                if child.popen.returncode != -signal.SIGKILL:
+                    raise
+
+    def _running(self, name: str, deadline: float, log: Path) -> Child:
         while (child := self.child(name)) is None or not child.is_alive():
             if time.monotonic() > deadline:
                 message = f"{name} does not run; its log is {log}"
                 raise ProcessDiedError(message)
             time.sleep(POLL_SECONDS)
-        child.await_ready(is_ready, max(0.0, deadline - time.monotonic()))
+        return child
 
     def restarts(self) -> dict[str, int]:
         """Return how often each child was started again."""
