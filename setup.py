@@ -62,6 +62,12 @@ TEMPORAL = [
     "temporalio>=1.35,<2",  # its core is compiled in; a major may change how workflows are replayed
 ]
 
+# Agents that read other agents' state (headgate.view).
+VIEW = [
+    "redis>=5.0.0,<8",  # floor: the cage's; ceiling: the newest major that is likely to behave so
+    "protobuf>=5.26.1,<7",  # as SDK
+]
+
 DEV = [
     *CHAT,  # the tests talk with agents/chat
     *TEMPORAL,  # and with a real Temporal server
@@ -91,7 +97,7 @@ setup(
     package_dir={"": "src"},
     # Namespace packages as well: the folder of the generated stubs has no __init__.py.
     packages=find_namespace_packages("src", include=["headgate*"]),
-    package_data={"headgate": ["py.typed"], "": ["*.pyi"]},
+    package_data={"headgate": ["py.typed"], "": ["*.pyi", "*.lua"]},
     # headgate.local looks here for Flink's settings and the list of jars.
     data_files=[("share/headgate/flink-conf", ["flink-conf/config.yaml", "flink-conf/jars.xml"])],
     # One minor only, the one that Debian 12 ships and everything was measured on: TaskManagers and
@@ -99,7 +105,14 @@ setup(
     python_requires=">=3.11,<3.12",
     # The stubs are part of every install: core, sdk and runtime all import them.
     install_requires=["protobuf>=5.26.1,<7"],
-    extras_require={"flink": FLINK, "sdk": SDK, "chat": CHAT, "temporal": TEMPORAL, "dev": DEV},
+    extras_require={
+        "flink": FLINK,
+        "sdk": SDK,
+        "chat": CHAT,
+        "temporal": TEMPORAL,
+        "view": VIEW,
+        "dev": DEV,
+    },
     entry_points={
         "console_scripts": ["headgate = headgate.cli.app:main"],
         "pytest11": ["headgate = headgate.testing.plugin"],

@@ -40,6 +40,7 @@ def run(options: Options) -> list[Result]:
 
 
 def _measured(name: str, url: str, home: Path, options: Options) -> Result:
+    open_store(url, topic=TOPIC).dispose()
     erase(url, topic=TOPIC)
     options.say(f"writing {CHANGES:,} turns of {INSTANCES:,} instances into {name}")
     began, cpu = time.monotonic(), time.process_time()

@@ -19,6 +19,7 @@ from headgate.cli import (
     instances,
     job,
     query,
+    redis,
     repair,
     schedules,
     send,
@@ -56,6 +57,7 @@ app.add_typer(instances.instances, name="instances")
 app.add_typer(workflows.workflows, name="workflows")
 app.add_typer(state.state, name="state")
 app.add_typer(history.history, name="history")
+app.add_typer(redis.redis, name="redis")
 app.add_typer(schedules.schedules, name="schedules")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")
 app.add_typer(job.job, name="job")

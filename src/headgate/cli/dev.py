@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import psutil
 import typer
@@ -18,6 +19,7 @@ from headgate.errors import ConfigError, HeadgateError
 from headgate.local import state_file, temporal_build
 from headgate.local.history import GRPC_PORT, HTTP_PORT
 from headgate.local.ports import LOOPBACK, is_free
+from headgate.local.redis import PORT as REDIS_PORT
 from headgate.local.rest import FlinkRest
 from headgate.local.stack import LocalStack
 from headgate.local.state_file import StackState
@@ -137,6 +139,7 @@ def _run_job(stack: LocalStack, config: Config | None, path: Path, reemit: bool)
     flags = ["--reemit"] if reemit else []
     stack.job = start_job(stack, config, path, *flags, say=answers.print)
     _start_history(stack, config, path)
+    _start_redis(stack, config, path)
 
 
 def _start_history(stack: LocalStack, config: Config, path: Path) -> None:
@@ -152,6 +155,21 @@ def _start_history(stack: LocalStack, config: Config, path: Path) -> None:
             return
         port = int(number)
     stack.start_history(path, store=store, http_port=http_port, grpc_port=port)
+
+
+def _start_redis(stack: LocalStack, config: Config, path: Path) -> None:
+    if "redis" not in config.model_fields_set:
+        return
+    url = urlsplit(config.redis.url)
+    if url.hostname not in {LOOPBACK, "localhost"}:
+        # Somebody else's, which must not be fed by a stack that is tried out.
+        return
+    answers.print("starting Redis")
+    given = "url" in config.redis.model_fields_set or is_free(REDIS_PORT)
+    stack.start_redis((url.port or REDIS_PORT) if given else None)
+    stack.start_redis_service("feed", path)
+    if config.redis.streams:
+        stack.start_redis_service("intake", path)
 
 
 def _detach(home: Path, config: Path, task_managers: int, *flags: str) -> None:
@@ -217,6 +235,7 @@ def _show(state: StackState) -> None:
     rows = [("Kafka", state.kafka_bootstrap), ("Flink", state.flink_rest_url)]
     if state.history:
         rows += [("history, HTTP", state.history_url), ("history, gRPC", state.history)]
+    rows += [("Redis", state.redis)] if state.redis else []
     rows += [("Temporal", state.temporal)] if state.temporal else []
     rows += [(f"agent {name}", endpoint) for name, endpoint in state.agents.items()]
     if state.phase != "running":

@@ -11,6 +11,7 @@ from headgate.config.agents import AgentConfig, AgentName, is_host_port
 from headgate.config.checks import find_contradictions
 from headgate.config.fields import Count, Duration, Section, Size, between
 from headgate.config.keys import KeySource, parse_key_source
+from headgate.config.redis import RedisConfig
 from headgate.core.patterns import compile_pattern
 from headgate.errors import ConfigError
 
@@ -163,6 +164,7 @@ class Config(Section):
     job: JobConfig = JobConfig()
     limits: LimitsConfig = LimitsConfig()
     history: HistoryConfig = HistoryConfig()
+    redis: RedisConfig = RedisConfig()
     topics: tuple[TopicConfig, ...] = ()
     routes: tuple[RouteConfig, ...] = ()
     agents: dict[AgentName, AgentConfig] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Kafka sources. Both are Table sources: the only ones that hand Python a record's key and headers.
+"""Kafka sources. All are Table sources: the only ones that hand Python a record's key and headers.
 
 The journal is keyed and projected by Flink's own code, so that its records enter Python once,
 in Gate.
@@ -6,7 +6,7 @@ in Gate.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyflink.datastream import DataStream
@@ -25,6 +25,11 @@ in Python. The session's zone must be UTC.
 """
 
 _RECORDS = "SELECT topic, `partition`, `offset`, ms, k, v, headers FROM headgate_{name}"
+
+
+_HISTORY = (
+    "SELECT CASE `partition` {cases} END, ROW(`partition`, `offset`, v) FROM headgate_history"
+)
 
 
 def _quoted(text: str) -> str:
@@ -102,6 +107,39 @@ def journal(
     )
     stream = tables.to_data_stream(selected)
     _never_reset(_source_of(stream, uid="journal"))
+    return stream
+
+
+def history(
+    tables: StreamTableEnvironment,
+    *,
+    bootstrap: str,
+    topic: str,
+    starts: Sequence[int],
+    keys: Sequence[str],
+    group: str,
+) -> DataStream:
+    """Rows `(key, (partition, offset, value))` of the history, committed ones alone.
+
+    starts: where each partition begins, unless a checkpoint says otherwise. keys: by which rows of
+        each partition go together.
+    """
+    columns = "v BYTES, `partition` INT METADATA VIRTUAL, `offset` BIGINT METADATA VIRTUAL"
+    options = {
+        name: value
+        for name, value in _options(bootstrap, [topic], group).items()
+        if not name.startswith(("key.", "value.fields"))
+    }
+    options["scan.startup.mode"] = "specific-offsets"
+    options["scan.startup.specific-offsets"] = ";".join(
+        f"partition:{number},offset:{start}" for number, start in enumerate(starts)
+    )
+    options["properties.isolation.level"] = "read_committed"
+    create_table(tables, "headgate_history", columns, options)
+    cases = " ".join(f"WHEN {number} THEN {_quoted(key)}" for number, key in enumerate(keys))
+    selected = tables.sql_query(_HISTORY.format(cases=cases))
+    stream = tables.to_data_stream(selected)
+    _source_of(stream, uid="history")
     return stream
 
 

@@ -1,4 +1,4 @@
-"""`LocalStack`: Kafka, Flink, perhaps Temporal, and agent services, started and ended as one."""
+"""`LocalStack`: Kafka, Flink, agents, perhaps Temporal and Redis, started and ended as one."""
 
 import dataclasses
 import os
@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from headgate.errors import HeadgateError
 from headgate.local import jars, state_file, temporal_build
@@ -15,6 +15,8 @@ from headgate.local.flink import Flink
 from headgate.local.history import History
 from headgate.local.kafka import Kafka
 from headgate.local.process import Family
+from headgate.local.redis import Redis
+from headgate.local.redis_services import RedisService
 from headgate.local.state_file import StackState
 from headgate.local.supervisor import Supervisor
 from headgate.local.temporal import Temporal
@@ -31,8 +33,8 @@ def _do_nothing() -> None:
 
 
 class LocalStack:
-    """A Kafka server, a Flink cluster, a Temporal server if wanted, and agent services below one
-    folder.
+    """A Kafka server, a Flink cluster, Temporal and Redis servers if wanted, and agent services
+    below one folder.
 
     >>> with LocalStack(Path(".headgate")) as stack:  # doctest: +SKIP
     ...     print(stack.kafka.bootstrap, stack.flink.rest_url)
@@ -43,6 +45,7 @@ class LocalStack:
     agents: Agents
     history: History | None = None
     temporal: Temporal | None = None
+    redis: Redis | None = None
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class LocalStack:
         self._family: Family | None = None
         self._supervisor: Supervisor | None = None
         self._state: StackState | None = None
+        self._redis_services: dict[str, RedisService] = {}
 
     def start(self, prepare: Callable[[Self], None] | None = None) -> Self:
         """Start everything and wait until it serves; raises StackRunningError if one runs already.
@@ -88,21 +92,24 @@ class LocalStack:
         return self
 
     def stop(self) -> None:
-        """End everything in order: agents, Flink, Temporal, Kafka; harmless if nothing runs."""
+        """End everything in order, Kafka last; harmless if nothing runs."""
         if self._family is not None and self._supervisor is not None:
             self._write_state("stopping")
             self._supervisor.stop()
             self.agents.stop_all()
-            if self.history is not None:
-                self.history.stop()
-                self.history = None
+            for service in (self.history, *self._redis_services.values()):
+                if service is not None:
+                    service.stop()
+            self.history = None
+            self._redis_services.clear()
             self.flink.stop()
             try:
                 self.when_flink_ended()
             finally:
-                if self.temporal is not None:
-                    self.temporal.stop()
-                    self.temporal = None
+                for beside in (self.temporal, self.redis):
+                    if beside is not None:
+                        beside.stop()
+                self.temporal = self.redis = None
                 self.kafka.stop()
                 self._family.close()
                 self._family = None
@@ -150,6 +157,32 @@ class LocalStack:
         self.temporal.await_serving()
         return self.temporal
 
+    def start_redis(self, port: int | None = None) -> Redis:
+        """Start a Redis server beside the rest of a running stack, wait until it serves, return it;
+        the one that there is if it was started before.
+        """
+        if self._family is None or self._supervisor is None:
+            message = "the stack has not been started"
+            raise HeadgateError(message)
+        if self.redis is None:
+            made = Redis(self._family, self._supervisor, self.home / "redis", port)
+            made.launch()
+            self.redis = made
+        self.redis.await_serving()
+        return self.redis
+
+    def start_redis_service(self, verb: Literal["feed", "intake"], config: Path) -> RedisService:
+        """Start `headgate redis VERB` for a configuration's job beside `start_redis`'s server, wait
+        until it is at work, return it; the one that there is if it was started before.
+        """
+        url = self.start_redis().url
+        assert self._family is not None and self._supervisor is not None  # noqa: S101 - it started
+        if verb not in self._redis_services:
+            made = RedisService(self._family, self._supervisor, self.home / "redis", verb)
+            made.start(self.kafka.bootstrap, config, url)
+            self._redis_services[verb] = made
+        return self._redis_services[verb]
+
     @property
     def is_started(self) -> bool:
         """Tell whether this object has processes to end."""
@@ -160,7 +193,7 @@ class LocalStack:
         descriptor = state_file.acquire(self.home)
         try:
             # Not all of temporal/: the program that was built may be in there.
-            for name in ("kafka", "flink", "history", "temporal/data", "logs"):
+            for name in ("kafka", "flink", "history", "redis", "temporal/data", "logs"):
                 shutil.rmtree(self.home / name, ignore_errors=True)
         finally:
             os.close(descriptor)
@@ -229,6 +262,10 @@ class LocalStack:
             pids[f"taskmanager-{index}"] = pid
         if self.temporal is not None:
             pids["temporal"] = self.temporal.pid
+        if self.redis is not None:
+            pids["redis"] = self.redis.pid
+        for verb, service in self._redis_services.items():
+            pids[f"redis-{verb}"] = service.pid
         if self.history is not None:
             pids["history"] = self.history.pid
         for name in self.agents.names():
@@ -239,6 +276,7 @@ class LocalStack:
             kafka_bootstrap=self.kafka.bootstrap,
             flink_rest_url=self.flink.rest_url,
             temporal=self.temporal.target if self.temporal else "",
+            redis=self.redis.url if self.redis else "",
             pids={name: pid for name, pid in pids.items() if pid is not None},
             agents={name: self.agents.endpoint(name) for name in self.agents.names()},
             history=self.history.endpoint if self.history else "",

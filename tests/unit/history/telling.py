@@ -69,6 +69,10 @@ class Telling:
         values = [each.SerializeToString() for each in self.records[partition][begin:end]]
         return Read(partition, values, begin + len(values))
 
+    def place_of(self, key: str) -> int:
+        """The partition of an instance: spread evenly, as a few are not by their hash."""
+        return int(key) % PARTITIONS
+
     def _tell(self) -> None:
         rnd = self._random
         self._now += rnd.randrange(1, 1_000_000)
@@ -97,7 +101,7 @@ class Telling:
             outcome.completed.SetInParent()
             self._change(record)
         self.turns.append(record)
-        self.records[int(key) % PARTITIONS].append(record)
+        self.records[self.place_of(key)].append(record)
 
     def _change(self, record: HistoryRecord) -> None:
         rnd, outcome = self._random, record.outcome
@@ -110,6 +114,8 @@ class Telling:
                     mutation.append = b"%d" % rnd.randrange(100)
                 case _:
                     mutation.set = b"%d" % rnd.randrange(100)
+        for _ in range(rnd.choice((0, 0, 1, 2))):
+            outcome.outputs.add(type="thing.said", data=b"%d" % rnd.randrange(100))
         for index in range(rnd.choice((0, 0, 1, 2))):
             to = str(rnd.randrange(self.instances))
             outcome.messages.add(agent_type="thing", key=to, type="thing.told", data=b"{}")

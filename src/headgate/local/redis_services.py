@@ -1,0 +1,69 @@
+"""What goes into Redis and comes out of it: `headgate redis feed` and `intake` as children."""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from headgate.local.process import Child, Family
+from headgate.local.supervisor import Supervisor
+
+# A second alone; as long as others need beside a Flink that starts on a busy machine.
+START_SECONDS = 60.0
+SAYS = "Ctrl-C ends it."
+
+
+class RedisService:
+    """`headgate redis VERB`; started again when it dies."""
+
+    def __init__(
+        self, family: Family, supervisor: Supervisor, home: Path, verb: Literal["feed", "intake"]
+    ) -> None:
+        """`home` is where its log goes."""
+        self._family = family
+        self._supervisor = supervisor
+        self._verb = verb
+        self._name = f"redis-{verb}"
+        self._log = home / f"{verb}.log"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, None while it is down."""
+        return self._supervisor.pid(self._name)
+
+    def start(self, bootstrap: str, config: Path, url: str) -> None:
+        """Start it for the job of a configuration, whose topics must be there, and wait until it
+        is at work.
+        """
+        command = [sys.executable, "-u", "-m", "headgate.cli.app", "redis", self._verb]
+        command += ["--config", str(config.resolve()), "--bootstrap", bootstrap, "--url", url]
+
+        def spawn() -> Child:
+            return self._family.spawn(self._name, command, log=self._log)
+
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        begin = self._log.stat().st_size if self._log.exists() else 0
+        self._supervisor.keep(self._name, spawn)
+        self._supervisor.await_ready(
+            self._name, lambda: self._is_at_work(begin), START_SECONDS, self._log
+        )
+
+    def kill(self) -> int | None:
+        """Kill it with SIGKILL and return its process id; it is started again."""
+        child = self._supervisor.child(self._name)
+        if child is None or not child.is_alive():
+            return None
+        child.kill()
+        return child.pid
+
+    def stop(self) -> None:
+        """End it and do not start it again."""
+        child = self._supervisor.drop(self._name)
+        if child is not None:
+            self._family.end(child)
+
+    def _is_at_work(self, begin: int) -> bool:
+        if not self._log.exists():
+            return False
+        with self._log.open("rb") as log:
+            log.seek(begin)
+            return SAYS.encode() in log.read()

@@ -1,0 +1,216 @@
+-- Applies records of one partition of the history: entries, newest state and position at once, or
+-- nothing. What it is given is in `batch.py`, what the keys are in `keys.py`.
+--
+-- KEYS: position, changes, outputs, past, marks, instances, then the hashes of the instances.
+-- ARGV: expected position, new position, keep_us, keep_entries, past_us, then the records.
+-- Returns the position that holds now: another than the new one says that somebody else was there.
+
+local position, changes, outputs, past, marks, instances = unpack(KEYS, 1, 6)
+local FIXED_KEYS, FIXED_ARGUMENTS = 6, 5
+-- Lua hands a function some thousand arguments at most.
+local MOST_FIELDS = 4000
+local address_from = #position - #'position' + #'state:' + 1
+
+local stands = redis.call('HMGET', position, 'next_offset', 'newest_us', 'closed_us')
+local next_offset = tonumber(stands[1] or '0')
+if next_offset ~= tonumber(ARGV[1]) then
+  return next_offset
+end
+local newest_us, closed_us = tonumber(stands[2] or '0'), tonumber(stands[3] or '0')
+local keep_us, keep_entries, past_us = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+
+local at = FIXED_ARGUMENTS
+local function take()
+  at = at + 1
+  return ARGV[at]
+end
+
+-- One entry, or several where there are too many fields for one: all but the last say `more`.
+local function add(stream, offset, head, fields)
+  local part, from = 1, 1
+  repeat
+    local entry = {}
+    for _, each in ipairs(head) do
+      entry[#entry + 1] = each
+    end
+    local to = math.min(from + MOST_FIELDS - 1, #fields)
+    for index = from, to do
+      entry[#entry + 1] = fields[index]
+    end
+    if to < #fields then
+      entry[#entry + 1] = 'more'
+      entry[#entry + 1] = '1'
+    end
+    redis.call('XADD', stream, offset .. '-' .. part, unpack(entry))
+    part, from = part + 1, to + 1
+  until from > #fields
+end
+
+-- The hash of one instance, and what its fields had been.
+local function instance(key)
+  local been, noted = {}, {}
+  local self = { been = been }
+  local function note(field)
+    if past_us > 0 and not noted[field] then
+      noted[field] = true
+      local value = redis.call('HGET', key, field)
+      been[#been + 1] = (value and '+' or '-') .. field
+      been[#been + 1] = value or ''
+    end
+  end
+  function self.put(field, value)
+    note(field)
+    redis.call('HSET', key, field, value)
+  end
+  function self.remove(field)
+    note(field)
+    redis.call('HDEL', key, field)
+  end
+  function self.get(field)
+    return redis.call('HGET', key, field)
+  end
+  function self.delete(name)
+    self.remove('=' .. name)
+    local length = tonumber(self.get('#' .. name) or '0')
+    for index = 0, length - 1 do
+      self.remove('@' .. name .. '/' .. string.format('%d', index))
+    end
+    if length > 0 then
+      self.remove('#' .. name)
+    end
+  end
+  function self.forget()
+    for _, field in ipairs(redis.call('HKEYS', key)) do
+      if string.find(field, '^[=#@]') then
+        self.remove(field)
+      end
+    end
+  end
+  return self
+end
+
+local function change(key, kind, name, value, fields)
+  if kind == 'set' then
+    key.put('=' .. name, value)
+  elseif kind == 'append' then
+    local length = tonumber(key.get('#' .. name) or '0')
+    key.put('@' .. name .. '/' .. string.format('%d', length), value)
+    key.put('#' .. name, string.format('%d', length + 1))
+  elseif kind == 'delete' then
+    key.delete(name)
+  elseif kind == 'forget' then
+    key.forget()
+  elseif kind == 'parked' then
+    key.put('parked', value)
+  elseif kind == 'goes_on' then
+    key.remove('parked')
+  end
+  -- Numbered: clients make a map of an entry, and a turn may append to a list twice.
+  fields[#fields + 1] = string.format('%d', #fields / 2) .. ':' .. kind .. ':' .. name
+  fields[#fields + 1] = value
+end
+
+local function turn()
+  local name = KEYS[FIXED_KEYS + tonumber(take())]
+  local offset, number, at_us, revision = take(), take(), take(), take()
+  local heads, kinds, outs = tonumber(take()), tonumber(take()), tonumber(take())
+  local address = string.sub(name, address_from)
+  local known = tonumber(redis.call('HGET', name, 'turn') or '0')
+  if tonumber(number) <= known then
+    -- A job that was restored from an older savepoint writes again what it had written.
+    at = at + 2 * heads + 3 * kinds + outs
+    return
+  end
+  local head = { 'address', address, 'turn', number, 'at_us', at_us, 'revision', revision }
+  for _ = 1, 2 * heads do
+    head[#head + 1] = take()
+  end
+  local key = instance(name)
+  key.put('turn', number)
+  key.put('at_us', at_us)
+  key.put('revision', revision)
+  if tonumber(number) ~= known + 1 then
+    -- The topic has lost what came before.
+    key.put('incomplete', '1')
+  end
+  if known == 0 then
+    redis.call('ZADD', instances, 0, address)
+  end
+  local fields = {}
+  for _ = 1, kinds do
+    change(key, take(), take(), take(), fields)
+  end
+  add(changes, offset, head, fields)
+  if past_us > 0 then
+    add(past, offset, { 'address', address, 'turn', number, 'at_us', at_us }, key.been)
+  end
+  for index = 1, outs do
+    redis.call('XADD', outputs, offset .. '-' .. string.format('%d', index),
+      'address', address, 'turn', number, 'event', take())
+  end
+  newest_us = math.max(newest_us, tonumber(at_us))
+end
+
+-- Trims by number, and by time: `marks` has the offset of each closed moment, and how new the turns
+-- before it are.
+local function trim()
+  local function first(stream)
+    local entry = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+    return entry and tonumber(string.match(entry[1], '^%d+'))
+  end
+  for _, stream in ipairs({ changes, outputs }) do
+    redis.call('XTRIM', stream, 'MAXLEN', '~', keep_entries)
+  end
+  local function before(age_us)
+    -- The newest mark that closed a moment so long ago, or none.
+    local low, high = 0, redis.call('ZCARD', marks) - 1
+    local found
+    while low <= high do
+      local middle = math.floor((low + high) / 2)
+      local mark = redis.call('ZRANGE', marks, middle, middle, 'WITHSCORES')
+      if tonumber(string.match(mark[1], '^%d+')) <= closed_us - age_us then
+        found, low = mark[2], middle + 1
+      else
+        high = middle - 1
+      end
+    end
+    return found
+  end
+  local old = before(keep_us)
+  if old then
+    for _, stream in ipairs({ changes, outputs }) do
+      redis.call('XTRIM', stream, 'MINID', old .. '-0')
+    end
+  end
+  local passed = before(past_us)
+  if passed then
+    redis.call('XTRIM', past, 'MINID', passed .. '-0')
+  end
+  redis.call('XTRIM', past, 'MAXLEN', '~', keep_entries)
+  -- Marks before all that is left are of no use.
+  local bound = math.min(first(past) or math.huge, first(changes) or math.huge)
+  if bound == math.huge then
+    bound = tonumber(passed or '0')
+  end
+  redis.call('ZREMRANGEBYSCORE', marks, '-inf', '(' .. string.format('%d', bound))
+end
+
+local has_closed = false
+while at < #ARGV do
+  if take() == 'closed' then
+    local offset, until_us = take(), take()
+    if tonumber(until_us) > closed_us then
+      closed_us = tonumber(until_us)
+      redis.call('ZADD', marks, offset, until_us .. ':' .. string.format('%d', newest_us))
+      has_closed = true
+    end
+  else
+    turn()
+  end
+end
+redis.call('HSET', position, 'next_offset', ARGV[2], 'newest_us', string.format('%d', newest_us),
+  'closed_us', string.format('%d', closed_us))
+if has_closed then
+  trim()
+end
+return tonumber(ARGV[2])

@@ -1,0 +1,62 @@
+"""Clients of Redis with our settings, and errors that name the address without its password."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from headgate.redis.errors import RedisUnreachableError
+
+CONNECT_SECONDS = 5.0
+# A script of ours runs for milliseconds; a server that does not answer for so long is cut off, and
+# whoever waits for it must be told instead of hanging.
+ANSWER_SECONDS = 10.0
+
+
+def open_redis(url: str, *, cluster: bool = False) -> Any:
+    """Return a blocking client (redis.Redis, or redis.RedisCluster) that hands out bytes; raises
+    RedisUnreachableError.
+    """
+    import redis
+
+    settings: dict[str, Any] = {
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": ANSWER_SECONDS,
+        "protocol": 3,
+    }
+    with reaching(url):
+        if cluster:
+            return redis.RedisCluster.from_url(url, **settings)
+        client = redis.Redis.from_url(url, **settings)
+        client.ping()
+        return client
+
+
+@contextmanager
+def reaching(url: str) -> Iterator[None]:
+    """Turn what redis-py raises into RedisUnreachableError."""
+    import redis
+
+    try:
+        yield
+    except (redis.RedisError, OSError, ValueError) as error:
+        first = str(error).strip().splitlines()
+        why = first[0] if first else type(error).__name__
+        message = (
+            f"Redis at {shown(url)} cannot be used: {why}. Start it, or correct redis.url in "
+            "headgate.toml (or --url)."
+        )
+        raise RedisUnreachableError(message) from error
+
+
+def shown(url: str) -> str:
+    """Return a URL without its password.
+
+    >>> shown("redis://:secret@localhost:6379/0")
+    'redis://localhost:6379/0'
+    """
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"

@@ -1,0 +1,70 @@
+"""Redis as the target of the history: where it stands, and what is written into it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headgate.config.redis import RedisConfig
+from headgate.redis.batch import Batch, Policy, script
+from headgate.redis.errors import FeedError
+from headgate.redis.keys import PartitionKeys, feed_key
+
+CHUNK = 1_000
+
+
+class Target:
+    """What one history topic is fed into. Its methods raise what redis-py raises."""
+
+    def __init__(self, client: Any, config: RedisConfig, topic: str, partitions: int) -> None:
+        """Write over a client of `open_redis`."""
+        self._client = client
+        self._config = config
+        self._topic = topic
+        self.keys = [PartitionKeys(config.prefix, number) for number in range(partitions)]
+        self._script = client.register_script(script())
+        self._policy = Policy(
+            keep_us=round(config.keep.total_seconds() * 1e6),
+            keep_entries=config.keep_entries,
+            past_us=round(config.past.total_seconds() * 1e6),
+        )
+
+    def claim(self) -> None:
+        """Note whose history it is; raises FeedError where it is another's."""
+        key = feed_key(self._config.prefix)
+        for name, value in (("topic", self._topic), ("partitions", str(len(self.keys)))):
+            self._client.hsetnx(key, name, value)
+            kept = (self._client.hget(key, name) or b"").decode()
+            if kept != value:
+                message = (
+                    f"redis.prefix {self._config.prefix!r} holds a history whose {name} is {kept}, "
+                    f"not {value}: choose another prefix, or empty it with `headgate redis reset`"
+                )
+                raise FeedError(message)
+
+    def position(self, partition: int) -> int:
+        """Return the offset of the history that comes next into a partition."""
+        return int(self._client.hget(self.keys[partition].position, "next_offset") or 0)
+
+    def write(self, batch: Batch, expected: int) -> int:
+        """Apply a batch if Redis stands where it is expected to; return where it stands now.
+
+        That is `batch.next_offset`, unless somebody else was there, or it has lost what it had.
+        """
+        arguments = batch.arguments(expected, self._policy)
+        return int(self._script(keys=batch.names(), args=arguments))
+
+    def skip_to(self, partition: int, offset: int) -> None:
+        """Begin a partition of which nothing was written at what the topic still has."""
+        self._client.hsetnx(self.keys[partition].position, "next_offset", offset)
+
+    def erase(self) -> None:
+        """Remove all that was fed in. The feeder must not run."""
+        for keys in self.keys:
+            while True:
+                found = self._client.zrange(keys.instances, 0, CHUNK - 1)
+                if not found:
+                    break
+                self._client.unlink(*(keys.state(address.decode()) for address in found))
+                self._client.zrem(keys.instances, *found)
+            self._client.unlink(*keys.fixed())
+        self._client.delete(feed_key(self._config.prefix))

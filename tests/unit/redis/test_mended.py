@@ -1,0 +1,120 @@
+"""A partition's way into Redis where the source's position says nothing of Redis."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+from headgate.config.redis import RedisConfig
+from headgate.local.redis import Redis
+from headgate.redis.batch import Record
+from headgate.redis.errors import FeedError
+from headgate.redis.mended import MendedLane, refuse_gap
+from headgate.redis.target import Target
+from tests.redis_server import settings
+from tests.unit.history.telling import PARTITIONS, Telling
+from tests.unit.redis.test_target import TOPIC, Hashed, assert_is, batch_of, target_of
+
+
+def record(told: Telling, partition: int, offset: int) -> Record:
+    return Record(offset, told.records[partition][offset].SerializeToString())
+
+
+def reread_of(told: Telling, asked: list[tuple[int, int, int]]) -> object:
+    def reread(partition: int, begin: int, until: int) -> Iterable[Sequence[Record]]:
+        asked.append((partition, begin, until))
+        for offset in range(begin, until):
+            yield [record(told, partition, offset)]
+
+    return reread
+
+
+def chunks(told: Telling, partition: int, begin: int, seed: int) -> Iterable[list[Record]]:
+    rnd = random.Random(seed)  # noqa: S311 - to be repeated
+    end = len(told.records[partition])
+    while begin < end:
+        until = min(end, begin + rnd.randrange(1, 9))
+        yield [record(told, partition, offset) for offset in range(begin, until)]
+        begin = until
+
+
+def half_fed(server: Redis, seed: int) -> tuple[Telling, RedisConfig, Target]:
+    """Some of a history, and a Redis that has the first part of each partition."""
+    told = Hashed(seed)
+    told.go_on(120)
+    config = settings(server)
+    target = target_of(config)
+    for number in range(PARTITIONS):
+        target.write(batch_of(told, target, number, 0, len(told.records[number]) // 2), 0)
+    return told, config, target
+
+
+@pytest.mark.parametrize("shift", [-5, 0, 5])
+def test_whatever_the_source_has_passed_is_there(server: Redis, shift: int) -> None:
+    told, config, target = half_fed(server, 21)
+    asked: list[tuple[int, int, int]] = []
+    for number in range(PARTITIONS):
+        stands = target.position(number)
+        lane = MendedLane(target, number, reread_of(told, asked))  # type: ignore[arg-type]
+        for chunk in chunks(told, number, stands + shift, number):
+            lane.write(chunk)
+        if shift > 0:
+            assert asked[-1] == (number, stands, stands + shift)
+    assert bool(asked) == (shift > 0)
+    assert_is(told, config)
+
+
+def test_what_redis_loses_meanwhile_is_written_again(server: Redis) -> None:
+    told, config, target = half_fed(server, 22)
+    asked: list[tuple[int, int, int]] = []
+    for number in range(PARTITIONS):
+        lane = MendedLane(target, number, reread_of(told, asked))  # type: ignore[arg-type]
+        for count, chunk in enumerate(chunks(told, number, target.position(number), number)):
+            lane.write(chunk)
+            if number == 0 and count == 2:
+                # All of it: what a server loses that comes back empty.
+                target.erase()
+                target.claim()
+                break
+        rest = target.position(number)
+        for chunk in chunks(told, number, max(rest, len(told.records[number]) - 4), number):
+            lane.write(chunk)
+    # Partition 0 was emptied with the others: who feeds them begins again as well.
+    for number in range(1, PARTITIONS):
+        lane = MendedLane(target, number, reread_of(told, asked))  # type: ignore[arg-type]
+        lane.write([record(told, number, len(told.records[number]) - 1)])
+    assert_is(told, config)
+
+
+def test_another_feeder_at_work_does_no_harm(server: Redis) -> None:
+    told, config, target = half_fed(server, 23)
+    asked: list[tuple[int, int, int]] = []
+    for number in range(PARTITIONS):
+        lanes = [
+            MendedLane(target, number, reread_of(told, asked))  # type: ignore[arg-type]
+            for _ in range(2)
+        ]
+        rnd = random.Random(number)  # noqa: S311 - to be repeated
+        ways = [iter(chunks(told, number, target.position(number), seed)) for seed in (1, 2)]
+        open_ones = [0, 1]
+        while open_ones:
+            at = rnd.choice(open_ones)
+            chunk = next(ways[at], None)
+            if chunk is None:
+                open_ones.remove(at)
+            else:
+                lanes[at].write(chunk)
+    assert_is(told, config)
+
+
+def test_what_the_topic_has_lost_is_said(server: Redis) -> None:
+    told, _, target = half_fed(server, 24)
+
+    def reread(partition: int, begin: int, until: int) -> Iterable[Sequence[Record]]:
+        raise refuse_gap(TOPIC, partition, begin, until)
+
+    lane = MendedLane(target, 0, reread)
+    with pytest.raises(FeedError, match=r"headgate\.history/0: Redis has read up to offset"):
+        lane.write([record(told, 0, len(told.records[0]) - 1)])

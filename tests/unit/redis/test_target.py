@@ -1,0 +1,316 @@
+"""What Redis holds against a plain fold of the same history: hashes, streams, and any moment."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import redis
+
+from headgate.config.redis import RedisConfig
+from headgate.core import render
+from headgate.core.identity import partition_of
+from headgate.local.redis import Redis
+from headgate.redis.batch import Batch, Record
+from headgate.redis.connect import open_redis
+from headgate.redis.errors import FeedError
+from headgate.redis.keys import PartitionKeys
+from headgate.redis.seen import Seen
+from headgate.redis.target import Target
+from headgate.sdk.testing import Stored
+from headgate.testing.folding import stored_of
+from headgate.v1.turn_pb2 import HistoryRecord
+from headgate.view import NotYetError, PastError, View
+from tests.redis_server import settings
+from tests.unit.history.telling import PARTITIONS, START_US, Telling
+
+TOPIC = "headgate.history"
+
+KILLS = 4
+"""Of one test: whoever dies again at once is started again ever later."""
+
+
+class Hashed(Telling):
+    """Instances are where a view looks for them."""
+
+    def place_of(self, key: str) -> int:
+        return partition_of(f"thing/{key}".encode(), PARTITIONS)
+
+
+def target_of(config: RedisConfig) -> Target:
+    made = Target(open_redis(config.url), config, TOPIC, PARTITIONS)
+    made.claim()
+    return made
+
+
+def batch_of(told: Telling, target: Target, partition: int, begin: int, end: int) -> Batch:
+    made = Batch(target.keys[partition])
+    for offset, record in enumerate(told.records[partition][begin:end], begin):
+        made.add(Record(offset, record.SerializeToString()))
+    return made
+
+
+def feed_all(config: RedisConfig, told: Telling, seed: int, server: Redis | None = None) -> None:
+    """Write what Redis has not, in batches of any size, by writers that know nothing at first; with
+    a server, it is killed now and then, and some of the writers do not see the answer.
+    """
+    rnd = random.Random(seed)  # noqa: S311 - to be repeated
+    kills = 0
+    while True:
+        try:
+            target = target_of(config)
+            for _ in range(rnd.randrange(1, 8)):
+                stands = [target.position(number) for number in range(PARTITIONS)]
+                open_ones = [n for n in range(PARTITIONS) if stands[n] < len(told.records[n])]
+                if not open_ones:
+                    return
+                number = rnd.choice(open_ones)
+                begin = stands[number]
+                batch = batch_of(told, target, number, begin, begin + rnd.randrange(1, 20))
+                if server is not None and rnd.random() < 0.1 and kills < KILLS:
+                    kills += 1
+                    server.kill()
+                assert target.write(batch, begin) == batch.next_offset
+                # Whoever did not see the answer comes again.
+                assert target.write(batch, begin) == batch.next_offset
+        except redis.RedisError:
+            assert server is not None
+            server.await_serving()
+
+
+def stored(seen: Seen) -> Stored:
+    return Stored(dict(seen.values), {name: tuple(items) for name, items in seen.lists.items()})
+
+
+def without_empty(expected: Stored) -> Stored:
+    return Stored(dict(expected.values), {n: items for n, items in expected.logs.items() if items})
+
+
+def entries_of(config: RedisConfig, name: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    """Entries of all partitions; within one in their order."""
+    found: list[tuple[bytes, dict[bytes, bytes]]] = []
+    with redis.Redis.from_url(config.url) as client:
+        for number in range(PARTITIONS):
+            key = getattr(PartitionKeys(config.prefix, number), name)
+            found += client.xrange(key)
+    return found
+
+
+def folded(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> dict[str, Stored]:
+    """What somebody makes of the stream of changes who has nothing else."""
+    values: dict[str, dict[str, bytes]] = {}
+    lists: dict[str, dict[str, list[bytes]]] = {}
+    for _, fields in entries:
+        address = fields[b"address"].decode()
+        ours, logs = values.setdefault(address, {}), lists.setdefault(address, {})
+        for field, raw in fields.items():
+            _, kind, name = [*field.decode().split(":", 2), "", ""][:3]
+            if kind == "set":
+                ours[name] = raw
+            elif kind == "append":
+                logs.setdefault(name, []).append(raw)
+            elif kind == "delete":
+                ours.pop(name, None)
+                logs.pop(name, None)
+            elif kind == "forget":
+                ours.clear()
+                logs.clear()
+    return {
+        address: Stored(ours, {name: tuple(items) for name, items in lists[address].items()})
+        for address, ours in values.items()
+    }
+
+
+async def all_seen(config: RedisConfig, **asked: Any) -> dict[str, Seen]:
+    async with View(config.url, prefix=config.prefix) as view:
+        return {seen.address: seen async for seen in view.snapshot(**asked)}
+
+
+def moment(at_us: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_streams_and_hashes_are_the_history(server: Redis, seed: int) -> None:
+    told = Hashed(seed)
+    told.go_on(200)
+    config = settings(server, past="3650d")
+    feed_all(config, told, seed)
+    assert_is(told, config)
+    rnd = random.Random(seed)  # noqa: S311 - to be repeated
+    moments = [turn.at_us - rnd.randrange(2) for turn in told.turns[::5]]
+    for at_us in [START_US, *moments, told.turns[-1].at_us]:
+        found = asyncio.run(all_seen(config, as_of=moment(at_us)))
+        expected = {name: without_empty(each) for name, each in told.at(at_us).items()}
+        assert {name: stored(seen) for name, seen in found.items()} == expected
+
+
+def assert_is(told: Telling, config: RedisConfig) -> None:
+    expected = {n: without_empty(each) for n, each in told.at(told.turns[-1].at_us).items()}
+    found = asyncio.run(all_seen(config))
+    assert {address: stored(seen) for address, seen in found.items()} == expected
+    changes = entries_of(config, "changes")
+    turns: dict[str, list[int]] = {}
+    for _, fields in changes:
+        turns.setdefault(fields[b"address"].decode(), []).append(int(fields[b"turn"]))
+    counts = {address: len(list_of(told, address)) for address in expected}
+    assert turns == {address: [*range(1, count + 1)] for address, count in counts.items()}
+    assert {a: without_empty(each) for a, each in folded(changes).items()} == expected
+    outputs = [fields[b"event"] for _, fields in entries_of(config, "outputs")]
+    assert outputs == [
+        event
+        for number in range(PARTITIONS)
+        for record in told.records[number]
+        if not record.HasField("closed")
+        for event in rendered(record)
+    ]
+
+
+def list_of(told: Telling, address: str) -> list[HistoryRecord]:
+    return [turn for turn in told.turns if f"thing/{turn.outcome.key}" == address]
+
+
+def rendered(record: HistoryRecord) -> list[bytes]:
+    outcome = record.outcome
+    return render.outputs(f"thing/{outcome.key}", outcome.turn, record.at_us, outcome)
+
+
+def test_killed_again_and_again_it_has_each_turn_once(server: Redis) -> None:
+    told = Hashed(11, instances=20)
+    told.go_on(400)
+    config = settings(server)
+    before = server.pid
+    feed_all(config, told, 11, server)
+    assert server.pid != before
+    assert_is(told, config)
+
+
+def test_turns_that_a_restored_job_writes_again_change_nothing(server: Redis) -> None:
+    told = Hashed(3)
+    told.go_on(60)
+    again = {number: list(records) for number, records in told.records.items()}
+    told.go_on(40)
+    config = settings(server)
+    feed_all(config, told, 3)
+    plain = entries_of(config, "changes")
+    for number, records in again.items():
+        told.records[number] += records
+    feed_all(config, told, 4)
+    assert entries_of(config, "changes") == plain
+    for address, seen in asyncio.run(all_seen(config)).items():
+        assert stored(seen) == without_empty(stored_of(list_of(told, address)))
+
+
+def test_another_topics_history_is_refused(server: Redis) -> None:
+    config = settings(server)
+    target_of(config)
+    with pytest.raises(FeedError, match=r"holds a history whose topic is headgate\.history"):
+        Target(open_redis(config.url), config, "other.history", PARTITIONS).claim()
+
+
+def test_it_is_empty_after_a_reset(server: Redis) -> None:
+    told = Hashed(5)
+    told.go_on(50)
+    config = settings(server)
+    feed_all(config, told, 5)
+    target_of(config).erase()
+    with redis.Redis.from_url(config.url) as client:
+        assert client.keys(f"*{config.prefix}*") == []
+
+
+def test_a_view_waits_for_a_turn_and_never_goes_back(server: Redis) -> None:
+    told = Hashed(7, instances=1)
+    told.go_on(10)
+    config = settings(server)
+    target = target_of(config)
+    feed_all(config, told, 7)
+    number = next(n for n in range(PARTITIONS) if len(told.records[n]) > 1)
+    begin = len(told.records[number])
+    told.go_on(5)
+
+    async def read() -> None:
+        async with View(config.url, prefix=config.prefix) as view:
+            assert (await view.get("thing/0")).turn == 10
+            with pytest.raises(NotYetError, match="is at turn 10 in Redis, turn 15 did not"):
+                await view.get("thing/0", at_least=15, wait_seconds=0.05)
+            waiting = asyncio.create_task(view.get("thing/0", at_least=15))
+            await asyncio.sleep(0)
+            batch = batch_of(told, target, number, begin, begin + 6)
+            await asyncio.to_thread(target.write, batch, begin)
+            assert (await waiting).turn == 15
+            # A server that has lost what it had, or a replica that is behind.
+            target.erase()
+            target.claim()
+            with pytest.raises(NotYetError, match="is at turn 0 in Redis, turn 15"):
+                await view.get("thing/0", wait_seconds=0.05)
+
+    asyncio.run(read())
+
+
+def test_a_moment_that_is_open_or_too_long_ago_is_refused(server: Redis) -> None:
+    told = Hashed(9)
+    told.go_on(40)
+    config = settings(server, past="1s")
+    feed_all(config, told, 9)
+    told.go_on(40)
+    feed_all(config, told, 9)
+    newest = told.turns[-1].at_us
+    with pytest.raises(PastError, match="not closed yet"):
+        asyncio.run(all_seen(config, as_of=moment(newest + 1), wait_seconds=0.01))
+    with pytest.raises(PastError, match=r"redis\.past says how far back"):
+        asyncio.run(all_seen(config, as_of=moment(START_US)))
+    with pytest.raises(PastError, match="no time zone"):
+        asyncio.run(all_seen(config, as_of=datetime(2026, 1, 1)))  # noqa: DTZ001
+    assert asyncio.run(all_seen(config, as_of=moment(newest)))
+
+
+def test_nothing_fed_is_said(server: Redis) -> None:
+    config = settings(server)
+    with pytest.raises(FeedError, match="nothing was ever fed"):
+        asyncio.run(all_seen(config))
+
+
+def test_a_turn_of_many_changes_is_whole(server: Redis) -> None:
+    told = Hashed(1, instances=1)
+    record = HistoryRecord(at_us=START_US)
+    record.outcome.agent_type, record.outcome.key, record.outcome.turn = "thing", "0", 1
+    for number in range(9_000):
+        record.outcome.mutations.add(name="long", append=b"%d" % number)
+    record.outcome.completed.SetInParent()
+    gone = HistoryRecord(at_us=START_US + 1)
+    gone.outcome.agent_type, gone.outcome.key, gone.outcome.turn = "thing", "0", 2
+    gone.outcome.mutations.add(name="long", delete=True)
+    told.turns += [record, gone]
+    for records in told.records.values():
+        records += [record, gone]
+    for number, records in told.records.items():
+        closed = HistoryRecord()
+        closed.closed.partition, closed.closed.until_us = number, START_US + 1
+        records.append(closed)
+    config = settings(server, past="3650d")
+    feed_all(config, told, 1)
+    long = asyncio.run(all_seen(config, as_of=moment(START_US)))["thing/0"]
+    assert long.items("long") == [*range(9_000)]
+    assert not asyncio.run(all_seen(config))["thing/0"].lists
+
+
+def test_streams_are_trimmed_by_number_and_by_time(server: Redis) -> None:
+    told = Hashed(2)
+    for _ in range(12):
+        told.go_on(100)
+    by_number, by_time = settings(server, keep_entries=50), settings(server, keep="60s")
+    for config in (by_number, by_time):
+        feed_all(config, told, 2)
+    # Redis removes whole blocks of a hundred.
+    assert len(entries_of(by_number, "changes")) < PARTITIONS * 200
+    closed = told.turns[-1].at_us - 60_000_000
+    kept = [int(fields[b"at_us"]) for _, fields in entries_of(by_time, "changes")]
+    newer = [turn.at_us for turn in told.turns if turn.at_us > closed]
+    assert set(newer) <= set(kept)
+    assert len(kept) < len(told.turns)
+    with redis.Redis.from_url(by_number.url) as client:
+        marks = client.zcard(PartitionKeys(by_number.prefix, 0).marks)
+    assert marks < 12
