@@ -6,32 +6,27 @@ Flink spreads the partitions and starts again what dies; where Redis stands is R
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pyflink.datastream import KeyedStream, RuntimeContext, StreamExecutionEnvironment
-from pyflink.datastream.functions import KeyedProcessFunction
-from pyflink.java_gateway import get_gateway
+from pyflink.datastream import RuntimeContext, StreamExecutionEnvironment
+from pyflink.datastream.functions import ProcessFunction
 from pyflink.table import StreamTableEnvironment
 from pyflink.util.java_utils import get_j_env_configuration
 
 from headgate.config import Config
 from headgate.config.redis import RedisConfig
 from headgate.flink import settings, sources
-from headgate.flink.rows import BYTES, KEY_TYPE
-from headgate.flink.shards import shard_keys
+from headgate.flink.rows import BYTES
 from headgate.kafka.resumed import Resumed
-from headgate.redis.batch import RECORDS, Record
+from headgate.redis.batch import Record
 from headgate.redis.connect import open_redis, reaching
+from headgate.redis.gathering import Gathering
 from headgate.redis.mended import MendedLane, refuse_gap
 from headgate.redis.target import Target
 
 NAME = "redis-feed"
 CHECKPOINTS = "execution.checkpointing.dir"
-
-GATHER_MS = 5
-"""How long records wait for others: a script costs as much as ten records in it."""
 
 REREAD_RECORDS = 2_000
 
@@ -46,19 +41,16 @@ def build_feed(env: StreamExecutionEnvironment, config: Config) -> None:
     _apart(env)
     tables = StreamTableEnvironment.create(env)
     topic = config.topic_names.history
-    keys = shard_keys(config.kafka.partitions)
     history = sources.history(
         tables,
         bootstrap=config.kafka.bootstrap,
         topic=topic,
         starts=_starts(config),
-        keys=keys,
         group=f"{config.job.name}-{NAME}",
     )
-    selector = get_gateway().jvm.KeyByKeySelector()
-    keyed = history._j_data_stream.keyBy(selector, KEY_TYPE.get_java_type_info())
     feed = RedisFeed(config.kafka.bootstrap, topic, config.redis, config.kafka.partitions)
-    KeyedStream(keyed, None, history).process(feed, output_type=BYTES).name(NAME).uid(NAME)
+    # A partition's records stay in their order: nothing is shuffled.
+    history.process(feed, output_type=BYTES).name(NAME).uid(NAME)
 
 
 def _apart(env: StreamExecutionEnvironment) -> None:
@@ -90,8 +82,12 @@ def _starts(config: Config) -> list[int]:
         return starts
 
 
-class RedisFeed(KeyedProcessFunction):
-    """Gathers records of its partitions for a moment and writes them."""
+class RedisFeed(ProcessFunction):
+    """Hands records of its partitions to a thread that writes what has gathered meanwhile.
+
+    Whatever fails there fails the job, which goes on from its checkpoint: what was waiting is
+    missing in Redis then, and read again. So no checkpoint need wait for Redis.
+    """
 
     def __init__(self, bootstrap: str, topic: str, config: RedisConfig, partitions: int) -> None:
         self._bootstrap = bootstrap
@@ -104,36 +100,24 @@ class RedisFeed(KeyedProcessFunction):
         client = open_redis(self._settings.url, cluster=self._settings.cluster)
         self._target = Target(client, self._settings, self._topic, self._partitions)
         self._lanes: dict[int, MendedLane] = {}
-        self._waiting: dict[int, list[Record]] = {}
+        self._gathering = Gathering(self._write)
+
+    def close(self) -> None:
+        """Stop writing."""
+        self._gathering.close()
 
     def process_element(self, value: Any, ctx: Any) -> list[bytes]:
         """Take a record of the history."""
-        partition, offset, raw = value[1]
-        waiting = self._waiting.setdefault(partition, [])
-        if not waiting:
-            ctx.timer_service().register_processing_time_timer(_now_ms() + GATHER_MS)
-        waiting.append(Record(offset, bytes(raw or b"")))
-        if len(waiting) >= RECORDS:
-            self._flush(partition)
+        partition, offset, raw = value
+        self._gathering.add(partition, Record(offset, bytes(raw or b"")))
         return []
 
-    def on_timer(self, timestamp: int, ctx: Any) -> list[bytes]:
-        """Write what has gathered."""
-        for partition in [*self._waiting]:
-            self._flush(partition)
-        return []
-
-    def _flush(self, partition: int) -> None:
-        waiting = self._waiting.pop(partition, [])
-        if not waiting:
-            return
-        # Whatever fails here fails the job, which goes on from its checkpoint: what was waiting is
-        # missing in Redis then, and read again.
+    def _write(self, partition: int, records: Sequence[Record]) -> None:
         with reaching(self._settings.url):
             lane = self._lanes.get(partition)
             if lane is None:
                 lane = self._lanes[partition] = MendedLane(self._target, partition, self._reread)
-            lane.write(waiting)
+            lane.write(records)
 
     def _reread(self, partition: int, begin: int, until: int) -> Iterator[Sequence[Record]]:
         with Resumed(self._bootstrap, self._topic, most_records=REREAD_RECORDS) as read:
@@ -147,7 +131,3 @@ class RedisFeed(KeyedProcessFunction):
                     for record in records
                     if record.offset < until
                 ]
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -27,11 +27,6 @@ in Python. The session's zone must be UTC.
 _RECORDS = "SELECT topic, `partition`, `offset`, ms, k, v, headers FROM headgate_{name}"
 
 
-_HISTORY = (
-    "SELECT CASE `partition` {cases} END, ROW(`partition`, `offset`, v) FROM headgate_history"
-)
-
-
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
@@ -116,13 +111,11 @@ def history(
     bootstrap: str,
     topic: str,
     starts: Sequence[int],
-    keys: Sequence[str],
     group: str,
 ) -> DataStream:
-    """Rows `(key, (partition, offset, value))` of the history, committed ones alone.
+    """Rows `(partition, offset, value)` of the history, committed ones alone.
 
-    starts: where each partition begins, unless a checkpoint says otherwise. keys: by which rows of
-        each partition go together.
+    starts: where each partition begins, unless a checkpoint says otherwise.
     """
     columns = "v BYTES, `partition` INT METADATA VIRTUAL, `offset` BIGINT METADATA VIRTUAL"
     options = {
@@ -136,9 +129,9 @@ def history(
     )
     options["properties.isolation.level"] = "read_committed"
     create_table(tables, "headgate_history", columns, options)
-    cases = " ".join(f"WHEN {number} THEN {_quoted(key)}" for number, key in enumerate(keys))
-    selected = tables.sql_query(_HISTORY.format(cases=cases))
-    stream = tables.to_data_stream(selected)
+    stream = tables.to_data_stream(
+        tables.sql_query("SELECT `partition`, `offset`, v FROM headgate_history")
+    )
     _source_of(stream, uid="history")
     return stream
 

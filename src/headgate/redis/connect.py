@@ -44,10 +44,10 @@ def reaching(url: str) -> Iterator[None]:
     except (redis.RedisError, OSError, ValueError) as error:
         first = str(error).strip().splitlines()
         why = first[0] if first else type(error).__name__
-        message = (
-            f"Redis at {shown(url)} cannot be used: {why}. Start it, or correct redis.url in "
-            "headgate.toml (or --url)."
-        )
+        cure = "Start it, or correct redis.url in headgate.toml (or --url)."
+        if why.startswith("MOVED"):
+            cure = "It is a node of a Redis Cluster: set redis.cluster = true in headgate.toml."
+        message = f"Redis at {shown(url)} cannot be used: {why}. {cure}"
         raise RedisUnreachableError(message) from error
 
 

@@ -41,7 +41,7 @@ class Hashed(Telling):
 
 
 def target_of(config: RedisConfig) -> Target:
-    made = Target(open_redis(config.url), config, TOPIC, PARTITIONS)
+    made = Target(open_redis(config.url, cluster=config.cluster), config, TOPIC, PARTITIONS)
     made.claim()
     return made
 
@@ -92,10 +92,11 @@ def without_empty(expected: Stored) -> Stored:
 def entries_of(config: RedisConfig, name: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
     """Entries of all partitions; within one in their order."""
     found: list[tuple[bytes, dict[bytes, bytes]]] = []
-    with redis.Redis.from_url(config.url) as client:
-        for number in range(PARTITIONS):
-            key = getattr(PartitionKeys(config.prefix, number), name)
-            found += client.xrange(key)
+    client = open_redis(config.url, cluster=config.cluster)
+    for number in range(PARTITIONS):
+        key = getattr(PartitionKeys(config.prefix, number), name)
+        found += client.xrange(key)
+    client.close()
     return found
 
 
@@ -125,7 +126,7 @@ def folded(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> dict[str, Stored]
 
 
 async def all_seen(config: RedisConfig, **asked: Any) -> dict[str, Seen]:
-    async with View(config.url, prefix=config.prefix) as view:
+    async with View(config.url, prefix=config.prefix, cluster=config.cluster) as view:
         return {seen.address: seen async for seen in view.snapshot(**asked)}
 
 
