@@ -158,7 +158,15 @@ class Intake:
             count=COUNT,
             block=BLOCK_MS if after == ">" else None,
         )
-        return [entry for found in _streams(read) for entry in _entries(found)]
+        found = [entry for entries in _streams(read) for entry in _entries(entries)]
+        self._forget_gone(client, [name for name, fields in found if not fields])
+        return found
+
+    def _forget_gone(self, client: Any, names: Sequence[str]) -> None:
+        """Acknowledge what was trimmed before it was read: nobody has it any more."""
+        if names:
+            log.error("%s: trimmed before they were read: %s", self._stream.name, ", ".join(names))
+            client.xack(self._stream.name, self._stream.group, *names)
 
     def _publish_missing(self, client: Any, publisher: Publisher, entries: Sequence[Entry]) -> None:
         names = {entry_name(self._stream.name, name): name for name, _ in entries}
@@ -180,6 +188,8 @@ class Intake:
             return
         sent = []
         for name, fields in entries:
+            if not fields:
+                continue
             made = published(self._stream, name, fields)
             if len(made.value) > self._most_bytes:
                 self._refuse(client, name, fields, f"it has {len(made.value)} bytes")
@@ -212,5 +222,5 @@ def _streams(read: Any) -> list[Any]:
 
 
 def _entries(found: Sequence[Any]) -> list[Entry]:
-    # An entry that was trimmed while it was pending has no fields left.
-    return [(name.decode(), fields) for name, fields in found if fields is not None]
+    # An entry that was trimmed while it was pending has no fields.
+    return [(name.decode(), fields or {}) for name, fields in found]
