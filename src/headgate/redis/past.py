@@ -102,7 +102,6 @@ class PastReader:
     def _note(self, fields: Fields) -> None:
         address = fields[b"address"].decode()
         before = Before(
-            int(fields[b"turn"]),
             int(fields[b"at_us"]),
             {name: raw for name, raw in fields.items() if name not in _HEADS},
         )

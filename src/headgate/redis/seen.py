@@ -71,19 +71,17 @@ def seen_in(address: str, fields: Fields) -> Seen:
 class Before:
     """What a turn's fields had been: `+FIELD` and its value, `-FIELD` if there was none."""
 
-    turn: int
     at_us: int
     fields: Fields
 
 
 def undone(fields: Fields, past: Sequence[Before], at_us: int) -> Fields:
-    """Return an instance's fields as of a moment. past: its turns since, in their order; newer ones
-    than the fields have may be among them.
+    """Return an instance's fields as of a moment. past: its turns since, in their order. Newer ones
+    than the fields have may be among them: what those found is what there is.
     """
     made = dict(fields)
-    turn = int(fields.get(b"turn", 0))
     for before in reversed(past):
-        if before.at_us <= at_us or before.turn > turn:
+        if before.at_us <= at_us:
             continue
         for field, raw in before.fields.items():
             if field.startswith(b"+"):

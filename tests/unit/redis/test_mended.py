@@ -69,22 +69,27 @@ def test_whatever_the_source_has_passed_is_there(server: Redis, shift: int) -> N
 def test_what_redis_loses_meanwhile_is_written_again(server: Redis) -> None:
     told, config, target = half_fed(server, 22)
     asked: list[tuple[int, int, int]] = []
-    for number in range(PARTITIONS):
-        lane = MendedLane(target, number, reread_of(told, asked))  # type: ignore[arg-type]
-        for count, chunk in enumerate(chunks(told, number, target.position(number), number)):
+    reread = reread_of(told, asked)
+    lanes = [MendedLane(target, number, reread) for number in range(PARTITIONS)]  # type: ignore[arg-type]
+    for lost in (False, True):
+        for number, lane in enumerate(lanes):
+            begin = max(0, len(told.records[number]) - 4)
+            ways = chunks(told, number, begin if lost else target.position(number), number)
+            for chunk in ways:
+                if lost and chunk[0].offset == begin:
+                    # All of it: what a server loses that comes back empty.
+                    target.erase()
+                    target.claim()
+                lane.write(chunk)
+                if not lost and chunk[0].offset >= begin - 8:
+                    break
+    # Each erased what the others had: whoever feeds them finds out with the next record.
+    ends = [len(told.records[number]) for number in range(PARTITIONS)]
+    told.go_on(10)
+    for number, lane in enumerate(lanes):
+        for chunk in chunks(told, number, ends[number], number):
             lane.write(chunk)
-            if number == 0 and count == 2:
-                # All of it: what a server loses that comes back empty.
-                target.erase()
-                target.claim()
-                break
-        rest = target.position(number)
-        for chunk in chunks(told, number, max(rest, len(told.records[number]) - 4), number):
-            lane.write(chunk)
-    # Partition 0 was emptied with the others: who feeds them begins again as well.
-    for number in range(1, PARTITIONS):
-        lane = MendedLane(target, number, reread_of(told, asked))  # type: ignore[arg-type]
-        lane.write([record(told, number, len(told.records[number]) - 1)])
+    assert {begin for _, begin, _ in asked} == {0}
     assert_is(told, config)
 
 

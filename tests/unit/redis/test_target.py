@@ -205,6 +205,22 @@ def test_turns_that_a_restored_job_writes_again_change_nothing(server: Redis) ->
         assert stored(seen) == without_empty(stored_of(list_of(told, address)))
 
 
+def test_a_writer_that_is_behind_or_ahead_changes_nothing(server: Redis) -> None:
+    told = Hashed(6, instances=1)
+    told.go_on(30)
+    config = settings(server)
+    target = target_of(config)
+    number = next(n for n in range(PARTITIONS) if len(told.records[n]) > 1)
+    assert target.write(batch_of(told, target, number, 0, 20), 0) == 20
+    # One that believes in more than there is would leave a hole; a late one would turn it back.
+    for begin, end in ((25, 30), (5, 10), (0, 20)):
+        assert target.write(batch_of(told, target, number, begin, end), begin) == 20
+        assert target.position(number) == 20
+    assert target.write(batch_of(told, target, number, 20, 40), 20) == len(told.records[number])
+    feed_all(config, told, 6)
+    assert_is(told, config)
+
+
 def test_another_topics_history_is_refused(server: Redis) -> None:
     config = settings(server)
     target_of(config)
