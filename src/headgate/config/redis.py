@@ -39,7 +39,7 @@ class RedisStreamConfig(Section):
         are headers.
     """
 
-    name: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, Field(min_length=1, max_length=200)]
     topic: Annotated[str, Field(min_length=1)]
     group: Annotated[str, Field(min_length=1)] = "headgate"
     key_field: Annotated[str, Field(min_length=1)] = "key"

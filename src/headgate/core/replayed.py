@@ -14,6 +14,11 @@ from headgate.core.identity import digest, split_address
 from headgate.core.letters import letter_for_record
 from headgate.v1.turn_pb2 import DeadLetter, ReplayedRecord
 
+ENTRY = "redis:"
+"""What names an entry of a Redis stream, which was never given up: one that has an id of its own is
+known by that, as a record is. No dead letter's name begins so.
+"""
+
 
 def read_again(
     given: ReplayedRecord, brought: Record, rules: Mapping[str, TopicRule]
@@ -22,8 +27,12 @@ def read_again(
     made = _read(given, brought, rules)
     if isinstance(made, Decoded):
         event = made.event
+        if not (event.has_id or given.HasField("event")):
+            # Named after the place of the record that brought it, it would be taken for another.
+            event.id = event.correlation_id = given.letter_id
+        if not (event.has_id and given.letter_id.startswith(ENTRY)):
+            event.fingerprint = digest("replayed", given.letter_id)
         event.has_id = True
-        event.fingerprint = digest("replayed", given.letter_id)
         event.origin.CopyFrom(brought.origin())
     return made
 

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from headgate.config.redis import RedisStreamConfig
+from headgate.core.replayed import ENTRY
 from headgate.v1.turn_pb2 import InboxRecord
-
-ENTRY = "redis:"
 
 
 @dataclass(frozen=True, slots=True)
