@@ -11,6 +11,15 @@ local FIXED_KEYS, FIXED_ARGUMENTS = 6, 5
 local MOST_FIELDS = 4000
 local address_from = #position - #'position' + #'state:' + 1
 
+-- A script that fails keeps what it has written: what may fail comes before the first write, here and
+-- with each turn.
+for index, expected in ipairs({ 'hash', 'stream', 'stream', 'stream', 'zset', 'zset' }) do
+  local found = redis.call('TYPE', KEYS[index]).ok
+  if found ~= 'none' and found ~= expected then
+    return redis.error_reply('WRONGTYPE ' .. KEYS[index] .. ' is a ' .. found)
+  end
+end
+
 local stands = redis.call('HMGET', position, 'next_offset', 'newest_us', 'closed_us')
 local next_offset = tonumber(stands[1] or '0')
 if next_offset ~= tonumber(ARGV[1]) then
@@ -89,7 +98,7 @@ local function instance(key)
   return self
 end
 
-local function change(key, kind, name, value, fields)
+local function change(key, kind, name, value)
   if kind == 'set' then
     key.put('=' .. name, value)
   elseif kind == 'append' then
@@ -105,9 +114,6 @@ local function change(key, kind, name, value, fields)
   elseif kind == 'goes_on' then
     key.remove('parked')
   end
-  -- Numbered: clients make a map of an entry, and a turn may append to a list twice.
-  fields[#fields + 1] = string.format('%d', #fields / 2) .. ':' .. kind .. ':' .. name
-  fields[#fields + 1] = value
 end
 
 local function turn()
@@ -125,6 +131,19 @@ local function turn()
   for _ = 1, 2 * heads do
     head[#head + 1] = take()
   end
+  local changed, fields = {}, {}
+  for count = 0, kinds - 1 do
+    local kind, what, value = take(), take(), take()
+    changed[#changed + 1] = { kind, what, value }
+    -- Numbered: clients make a map of an entry, and a turn may append to a list twice.
+    fields[#fields + 1] = string.format('%d', count) .. ':' .. kind .. ':' .. what
+    fields[#fields + 1] = value
+  end
+  add(changes, offset, head, fields)
+  for index = 1, outs do
+    redis.call('XADD', outputs, offset .. '-' .. string.format('%d', index),
+      'address', address, 'turn', number, 'event', take())
+  end
   local key = instance(name)
   key.put('turn', number)
   key.put('at_us', at_us)
@@ -136,17 +155,11 @@ local function turn()
   if known == 0 then
     redis.call('ZADD', instances, 0, address)
   end
-  local fields = {}
-  for _ = 1, kinds do
-    change(key, take(), take(), take(), fields)
+  for _, each in ipairs(changed) do
+    change(key, each[1], each[2], each[3])
   end
-  add(changes, offset, head, fields)
   if past_us > 0 then
     add(past, offset, { 'address', address, 'turn', number, 'at_us', at_us }, key.been)
-  end
-  for index = 1, outs do
-    redis.call('XADD', outputs, offset .. '-' .. string.format('%d', index),
-      'address', address, 'turn', number, 'event', take())
   end
   newest_us = math.max(newest_us, tonumber(at_us))
 end

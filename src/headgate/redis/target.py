@@ -11,6 +11,9 @@ from headgate.redis.keys import PartitionKeys, feed_key
 
 CHUNK = 1_000
 
+IN_THE_WAY = ("WRONGTYPE", "equal or smaller than")
+"""What Redis says of keys of somebody else's, and of streams that have gone on further."""
+
 
 class Target:
     """What one history topic is fed into. Its methods raise what redis-py raises."""
@@ -49,9 +52,21 @@ class Target:
         """Apply a batch if Redis stands where it is expected to; return where it stands now.
 
         That is `batch.next_offset`, unless somebody else was there, or it has lost what it had.
+        Raises FeedError where keys are in the way.
         """
+        from redis import ResponseError
+
         arguments = batch.arguments(expected, self._policy)
-        return int(self._script(keys=batch.names(), args=arguments))
+        try:
+            return int(self._script(keys=batch.names(), args=arguments))
+        except ResponseError as error:
+            if not any(sign in str(error) for sign in IN_THE_WAY):
+                raise
+            message = (
+                f"what Redis has below {self._config.prefix!r} is not of this history alone "
+                f"({error}): choose another redis.prefix, or empty it with `headgate redis reset`"
+            )
+            raise FeedError(message) from error
 
     def skip_to(self, partition: int, offset: int) -> None:
         """Begin a partition of which nothing was written at what the topic still has."""

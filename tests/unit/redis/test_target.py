@@ -228,6 +228,28 @@ def test_another_topics_history_is_refused(server: Redis) -> None:
         Target(open_redis(config.url), config, "other.history", PARTITIONS).claim()
 
 
+def test_keys_that_are_in_the_way_are_said_and_nothing_is_half_written(server: Redis) -> None:
+    told = Hashed(8, instances=1)
+    told.go_on(20)
+    number = next(n for n in range(PARTITIONS) if len(told.records[n]) > 1)
+    for name in ("changes", "outputs", "past", "marks", "instances"):
+        config = settings(server)
+        target = target_of(config)
+        with redis.Redis.from_url(config.url) as client:
+            client.set(getattr(target.keys[number], name), "somebody's")
+            with pytest.raises(FeedError, match=r"not of this history alone .*WRONGTYPE"):
+                target.write(batch_of(told, target, number, 0, 20), 0)
+            assert target.position(number) == 0
+            client.delete(getattr(target.keys[number], name))
+        feed_all(config, told, 8)
+        assert_is(told, config)
+    with redis.Redis.from_url(config.url) as client:
+        # Its hash is gone, its entries are not: evicted, say.
+        client.delete(target.keys[number].state("thing/0"), target.keys[number].position)
+        with pytest.raises(FeedError, match="headgate redis reset"):
+            target.write(batch_of(told, target, number, 0, 20), 0)
+
+
 def test_it_is_empty_after_a_reset(server: Redis) -> None:
     told = Hashed(5)
     told.go_on(50)
