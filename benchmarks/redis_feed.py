@@ -19,9 +19,10 @@ from typing import Any
 import redis
 
 from benchmarks.cpu import cpu_seconds
-from benchmarks.measure import Result
+from benchmarks.ladder import plan
+from benchmarks.measure import Result, open_loop, warm_up
 from benchmarks.options import Options
-from benchmarks.stand import to_toml
+from benchmarks.stand import Stand, to_toml
 from headgate.config import Config
 from headgate.config.model import KafkaConfig
 from headgate.config.redis import RedisConfig
@@ -42,6 +43,7 @@ PARTITIONS = 4
 KILL_SECONDS = 3.0
 LEVEL_SECONDS = 600.0
 LAG_RATE, LAG_SECONDS = 1_000, 20
+JOB_RATE, JOB_KEYS = 200.0, 5_000
 PIPELINE = 500
 
 
@@ -73,7 +75,34 @@ def run(options: Options) -> list[Result]:
         rows.append(bench.lag())
         supervisor.stop()
         kafka.stop()
-    return rows
+    return [*rows, _from_journal(options)]
+
+
+def _from_journal(options: Options) -> Result:
+    """From the time at which a turn happened to its entry, on the job: with the checkpoint that
+    commits it.
+    """
+    took: list[float] = []
+    with Stand(options.home, 1, options.say) as stand:
+        server = stand.stack.start_redis()
+        with stand.job(plan("redis-lag", JOB_RATE)) as job:
+            stand.stack.start_redis_service("feed", stand.stack.home / "redis-lag.toml")
+            warm_up(stand, job, JOB_RATE, options.warm_up_seconds / 2, JOB_KEYS)
+            with _reading_lag(server.url, took):
+                options.say(f"a job at {JOB_RATE:.0f} events/s for {options.seconds:.0f} s")
+                open_loop(stand, job, JOB_RATE, options.seconds, JOB_KEYS)
+    return _lag(f"from the journal, {JOB_RATE:.0f}/s", took)
+
+
+def _lag(what: str, took: list[float]) -> Result:
+    took.sort()
+    return {
+        "what": what,
+        "updates": len(took),
+        "lag_ms_p50": took[len(took) // 2],
+        "lag_ms_p99": took[len(took) * 99 // 100],
+        "load_average": os.getloadavg()[0],
+    }
 
 
 class _Bench:
@@ -226,29 +255,30 @@ class _Bench:
         with self._serving("fed") as server:
             feeder = RedisService(self._family, self._supervisor, self._home / "lag", "feed")
             feeder.start(self._config.kafka.bootstrap, self._file, server.url)
-            ended = threading.Event()
-            reader = threading.Thread(target=_read_lag, args=(server.url, took, ended))
-            reader.start()
-            chance = random.Random(3)
-            began = time.monotonic()
-            for number in range(LAG_RATE * LAG_SECONDS):
-                due = began + number / LAG_RATE
-                time.sleep(max(0.0, due - time.monotonic()))
-                self._update(f"order/customer-{chance.randrange(INSTANCES)}")
-            self._producer.flush()
-            while not self._is_level(server.url):
-                time.sleep(0.1)
-            ended.set()
-            reader.join()
+            with _reading_lag(server.url, took):
+                chance = random.Random(3)
+                began = time.monotonic()
+                for number in range(LAG_RATE * LAG_SECONDS):
+                    due = began + number / LAG_RATE
+                    time.sleep(max(0.0, due - time.monotonic()))
+                    self._update(f"order/customer-{chance.randrange(INSTANCES)}")
+                self._producer.flush()
+                while not self._is_level(server.url):
+                    time.sleep(0.1)
             feeder.stop()
-        took.sort()
-        return {
-            "what": f"lag at {LAG_RATE}/s",
-            "updates": len(took),
-            "lag_ms_p50": took[len(took) // 2],
-            "lag_ms_p99": took[len(took) * 99 // 100],
-            "load_average": os.getloadavg()[0],
-        }
+        return _lag(f"from Kafka, {LAG_RATE}/s", took)
+
+
+@contextmanager
+def _reading_lag(url: str, took: list[float]) -> Iterator[None]:
+    ended = threading.Event()
+    reader = threading.Thread(target=_read_lag, args=(url, took, ended))
+    reader.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        reader.join()
 
 
 def _read_lag(url: str, took: list[float], ended: threading.Event) -> None:
