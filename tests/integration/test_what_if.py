@@ -18,6 +18,8 @@ from headgate.replay.report import Report
 from headgate.replay.what_if import what_if
 from headgate.sdk import Agent, Event, Turn
 from headgate.sim.face import HeadgateSim, default_policy
+from headgate.sim.sdk import SdkAgent
+from headgate.testing.doubles import Doubles
 from headgate.testing.serving import Serving
 from tests.unit.replay.past import Order, lived, order_agent, turns_of
 
@@ -62,6 +64,16 @@ def test_the_same_revision_comes_to_the_same_and_another_does_not(
     assert view["instances"][0]["differing"][0]["differences"][0] == {
         "kind": "value", "name": "total", "change": "changed", "recorded": 5, "replayed": 6,
     }  # fmt: skip
+
+
+def test_a_service_without_a_stream_is_asked_by_calls(turns: list[RecordedTurn]) -> None:
+    doubles = Doubles()
+    try:
+        endpoint = doubles.serve("order", SdkAgent(order_agent()), has_stream=False)
+        report = reported([*turns], endpoint)
+    finally:
+        doubles.close()
+    assert (report.turns > 0, report.different) == (True, 0)
 
 
 def test_a_service_that_is_not_there_ends_the_replay_with_a_sentence(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from headgate.core.identity import digest
 from headgate.core.outcome import outcome_of
 from headgate.replay.player import Player, Replayed, Way, run
 from headgate.replay.recorded import RecordedTurn
 from headgate.sdk import Agent, Event, Turn
+from headgate.sdk.workflow import Context
 from headgate.sim.agents import SimAgent
 from headgate.sim.face import HeadgateSim
 from headgate.sim.sdk import SdkAgent
@@ -183,3 +187,36 @@ def test_the_prefix_of_a_failed_batch_is_compared_as_what_it_did(headgate_sim: H
     assert [turn.outcome.WhichOneof("verdict") for turn in turns].count("failed") >= 1
     assert different(played(turns, order_agent())) == []
     assert different(played(turns, order_agent(), carries=True)) == []
+
+
+def test_a_workflow_comes_to_the_same_from_memory_and_from_its_steps(
+    headgate_sim: HeadgateSim,
+) -> None:
+    """Its steps name the time; of a run that is not in memory all of them are asked for."""
+
+    def trip() -> Agent[Any]:
+        agent: Agent[Any] = Agent("trip")
+
+        @agent.workflow
+        async def run(ctx: Context, data: Any) -> Any:
+            ctx.show(customer=data)
+            names = [await ctx.wait_signal("name") for _ in range(3)]
+            await ctx.sleep(timedelta(minutes=5))
+            return names
+
+        return agent
+
+    headgate_sim.attach(trip(), policy=policy(log_window=1))
+    headgate_sim.send("trip/1", "trip.asked", "ann")
+    headgate_sim.run()
+    for name in "abc":
+        headgate_sim.signal("trip/1", "name", name)
+        headgate_sim.advance(1)
+    headgate_sim.advance(timedelta(hours=1))
+    assert headgate_sim.state("trip/1").result == ["a", "b", "c"]
+    turns = turns_of(headgate_sim, "trip/1")
+    for carries in (False, True):
+        calls: list[Call] = []
+        found = played(turns, trip(), carries=carries, calls=calls, by=policy(log_window=1))
+        assert [list(map(str, each.differences)) for each in found] == [[]] * len(found)
+        assert any(call.whole_lists for call in calls) is not carries
