@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
-from headgate.cli.look import Output, OutputOption, answers, as_json, plain
+from headgate.cli.look import Output, OutputOption, answers, as_json, plain, problems
 from headgate.cli.past import HistoryOption, open_history
 from headgate.cli.snapshot import NoPlaceError
 from headgate.cli.turns import (
@@ -66,7 +67,8 @@ def record(
         ) as selected,
     ):
         policy = way_to(broker, agent_type, "localhost:0").policy
-        count, left_out = write(file, agent_type, policy, selected.turns)
+        with problems.status("reading turns") if problems.is_terminal else nullcontext():
+            count, left_out = write(file, agent_type, policy, selected.turns)
     if output is Output.JSON:
         as_json(
             {

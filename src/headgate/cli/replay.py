@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
-from headgate.cli.demo import progress_bar
-from headgate.cli.look import Output, OutputOption, answers, as_json, plain, table
+from headgate.cli.look import Output, OutputOption, as_json
 from headgate.cli.past import HistoryOption, open_history
+from headgate.cli.replay_views import bar, show
 from headgate.cli.replayable import Given, from_file, from_past
 from headgate.cli.turns import (
     FromOption,
@@ -22,7 +23,6 @@ from headgate.cli.turns import (
     TurnsError,
     read_agent_type,
     read_span,
-    tell_left_out,
 )
 from headgate.errors import HeadgateError
 
@@ -134,7 +134,7 @@ def replay(
         mode = "each" if each else "carried"
         as_json({"agent": given.agent_type, "endpoint": endpoint, "mode": mode, **report.view()})
     else:
-        _show(report, given, carries=not each)
+        show(report, carries=not each)
     if not report.turns:
         message = f"no turn of {given.agent_type!r} could be replayed"
         raise TurnsError(message)
@@ -146,8 +146,11 @@ def _play(given: Given, *, carries: bool, ignored: Iterable[str], at_once: int) 
     from headgate.replay.asking import Asking
     from headgate.replay.what_if import what_if
 
+    # That a service is reachable is news for a job; here it would stand in the midst of the bar.
+    logging.getLogger("headgate.rpc").setLevel(logging.ERROR)
+
     async def play() -> Report:
-        with progress_bar(given.instances, "instances,") as progress:
+        with bar(given.instances) as shown:
             async with Asking(max_record_bytes=given.max_record_bytes) as asking:
                 return await what_if(
                     given.turns,
@@ -156,7 +159,7 @@ def _play(given: Given, *, carries: bool, ignored: Iterable[str], at_once: int) 
                     carries=carries,
                     ignored=tuple(ignored),
                     at_once=at_once,
-                    told=lambda report: progress(len(report.instances), given.instances),
+                    told=shown,
                 )
 
     return asyncio.run(play())
@@ -181,32 +184,3 @@ def _check_service(given: Given) -> None:
     if wrong:
         message = f"{way.endpoint} cannot take turns of {given.agent_type!r}: {wrong}"
         raise UnfitEndpointError(message)
-
-
-def _show(report: Report, given: Given, *, carries: bool) -> None:
-    tell_left_out(report.left_out)
-    rows: list[tuple[Any, ...]] = []
-    for each in report.instances:
-        first = each.differing[0] if each.differing else None
-        what = "" if first is None else f"turn {first.turn}: {first.differences[0]}"
-        counts = (f"{each.turns:,}", f"{each.same:,}", f"{len(each.differing):,}")
-        rows.append((plain(each.address), *counts, plain(what[:300])))
-    if rows:
-        table(("instance", "turns", "same", "different", "first difference"), rows)
-    again = [each for each in report.instances if each.fresh]
-    if carries and again:
-        names = ", ".join(plain(each.address) for each in again[:5])
-        answers.print(
-            f"[yellow]Where turns are missing the recorded state was taken up again:[/] {names}",
-            highlight=False,
-        )
-    old, new = (
-        ", ".join(sorted(each)) or "?"
-        for each in (report.recorded_revisions, report.replayed_revisions)
-    )
-    left = f", {len(report.left_out):,} left out" if report.left_out else ""
-    answers.print(
-        f"{report.turns:,} turns of revision {plain(old)} put to {plain(new)}: "
-        f"{report.turns - report.different:,} the same, {report.different:,} different{left}",
-        highlight=False,
-    )

@@ -81,8 +81,9 @@ class InstanceReport:
 
 @dataclass(slots=True)
 class Report:
-    """All instances, in the order of their addresses."""
+    """All instances, in the order of their addresses. ``done``: how many are through, so far."""
 
+    done: int = 0
     instances: list[InstanceReport] = field(default_factory=list)
     recorded_revisions: set[str] = field(default_factory=set)
     replayed_revisions: set[str] = field(default_factory=set)

@@ -57,6 +57,8 @@ async def what_if(
                 else:
                     report.take(instance, await arun(player.play(turn), ask))
                 told(report)
+            report.done += 1
+            told(report)
 
     try:
         async with asyncio.TaskGroup() as group:
