@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from headgate.cli import app
+from headgate.history.errors import NotClosedError
 from headgate.replay.asking import Asking, ServiceAwayError
 from headgate.replay.file import write
 from headgate.replay.player import Way
@@ -32,7 +34,11 @@ def turns(headgate_sim: HeadgateSim) -> list[RecordedTurn]:
 
 
 def reported(
-    turns: list[RecordedTurn | LeftOut], endpoint: str, *, carries: bool = True, ms: int = 30_000
+    turns: Iterable[RecordedTurn | LeftOut],
+    endpoint: str,
+    *,
+    carries: bool = True,
+    ms: int = 30_000,
 ) -> Report:
     policy = default_policy()
     policy.deadline_ms = ms
@@ -83,6 +89,16 @@ def test_a_service_that_is_not_there_ends_the_replay_with_a_sentence(
         endpoint = served.endpoint
     with pytest.raises(ServiceAwayError, match="nothing listens there"):
         reported([*turns], endpoint, ms=500)
+
+
+def test_what_reading_raises_is_raised(turns: list[RecordedTurn]) -> None:
+    def read() -> Iterator[RecordedTurn | LeftOut]:
+        yield turns[0]
+        message = "what was before is not kept here"
+        raise NotClosedError(message)
+
+    with Serving(order_agent()) as served, pytest.raises(NotClosedError, match="not kept here"):
+        reported(read(), served.endpoint)
 
 
 def test_a_service_that_hangs_is_a_difference_of_its_turn(turns: list[RecordedTurn]) -> None:

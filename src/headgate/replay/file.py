@@ -95,7 +95,7 @@ def read(path: Path) -> RecordedFile:
             if "left_out" in document:
                 left_out.append(_left_out(document["left_out"]))
             else:
-                turns.append(_turn(document, agent_type))
+                turns.append(_turn(document, agent_type, policy))
         except (ValueError, KeyError, TypeError) as error:
             what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
             raise _damaged(path, number, what) from error
@@ -141,10 +141,10 @@ def _turn_line(turn: RecordedTurn | LeftOut) -> dict[str, Any]:
     }
 
 
-def _turn(document: dict[str, Any], agent_type: str) -> RecordedTurn:
+def _turn(document: dict[str, Any], agent_type: str, policy: Policy) -> RecordedTurn:
     before = stored_in(_parsed(document["before"], State()))
     events = tuple(_parsed(each, Event()) for each in document["events"])
-    turn = RecordedTurn(before, events, _parsed(document["turn"], HistoryRecord()))
+    turn = RecordedTurn(before, events, _parsed(document["turn"], HistoryRecord()), policy)
     outcome = turn.outcome
     if outcome.agent_type != agent_type:
         message = f"it is a turn of {outcome.agent_type!r}, and the file is of {agent_type!r}"

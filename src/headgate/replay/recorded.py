@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from headgate.core.identity import address_of
 from headgate.sdk.testing import Stored
 from headgate.v1.agent_pb2 import Event, State
-from headgate.v1.turn_pb2 import Controlled, HistoryRecord, Outcome
+from headgate.v1.turn_pb2 import Controlled, HistoryRecord, Outcome, Policy
 
 FORGETTING = frozenset((Controlled.RESET, Controlled.EXPIRE))
 
@@ -17,12 +17,13 @@ FORGETTING = frozenset((Controlled.RESET, Controlled.EXPIRE))
 class RecordedTurn:
     """``before`` is what was stored before it, lists whole. ``events`` are those that it took, with
     their payloads; none where nobody was asked (`is_put`). ``record`` is what the history has of
-    it.
+    it. ``policy`` is that of the file which it was read from.
     """
 
     before: Stored
     events: tuple[Event, ...]
     record: HistoryRecord
+    policy: Policy | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         """Return its name, as pytest shows it."""

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from headgate.core.identity import address_of
 from headgate.history.errors import NeverSeenError, NotClosedError
 from headgate.replay.events import (
     Place,
@@ -89,11 +88,6 @@ def record(
             yield from _filled(past, records, waiting[:AT_ONCE])
             del waiting[:AT_ONCE]
     yield from _filled(past, records, waiting)
-
-
-def instances_of(past: Iterable[StateAsOf]) -> list[str]:
-    """Return the addresses in a snapshot, in order."""
-    return sorted(address_of(each.agent_type, each.key) for each in past)
 
 
 def _drafts(past: Past, address: str, span: Span) -> Iterator[_Draft]:

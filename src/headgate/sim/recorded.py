@@ -57,10 +57,12 @@ def replay_turn(
 ) -> list[Difference]:
     """Put one turn to an agent, from the state that was recorded; return what differs.
 
-    policy: of calls; `headgate.sim.face.default_policy` if there is none.
+    policy: of calls; if there is none, that of the turn's file.
     ignored: names of values, lists and timers, and types of outputs and messages, to pass over.
     """
-    found = _replayed(agent, [turn], policy or default_policy(), carry=False, ignored=ignored)
+    found = _replayed(
+        agent, [turn], policy or turn.policy or default_policy(), carry=False, ignored=ignored
+    )
     return [each for replayed in found for each in replayed.differences]
 
 

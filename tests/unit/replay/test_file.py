@@ -34,6 +34,7 @@ def test_what_is_written_is_read_again(path: Path, turns: list[RecordedTurn]) ->
     assert found.agent_type == "order"
     assert found.policy == default_policy()
     assert list(found.turns) == turns
+    assert found.turns[0].policy == default_policy()
     assert found.left_out == (LeftOut("order/17", 99, "gone"),)
     assert [child.name for child in path.parent.iterdir()] == ["turns.jsonl"]
 
