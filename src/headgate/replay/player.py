@@ -64,12 +64,16 @@ class Player:
         self._ignored = ignored
         self._own: Stored | None = None
         self._base = b""
+        self._is_fresh = False
 
     def play(self, turn: RecordedTurn) -> Playing[Replayed | None]:
         """Yield calls, take their outcomes; return what came of it, None if nobody is asked."""
-        follows = self._own is not None and turn.outcome.base == self._base
-        is_fresh = self._carries and self._own is not None and not follows
-        before = self._own if self._carries and follows and self._own is not None else turn.before
+        before = turn.before
+        if self._carries and self._own is not None:
+            if turn.outcome.base == self._base:
+                before = self._own
+            else:
+                self._is_fresh = True
         self._base = turn.record.base_after
         if not turn.is_put:
             self._own = Stored() if turn.outcome.controlled.verb in FORGETTING else before
@@ -77,6 +81,7 @@ class Player:
         came = yield from self._put(turn, before)
         self._own = came.stored
         differences = compare(came_of(turn), came, key=turn.outcome.key, ignored=self._ignored)
+        is_fresh, self._is_fresh = self._is_fresh, False
         return Replayed(turn, came, tuple(differences), is_fresh)
 
     def _put(self, turn: RecordedTurn, before: Stored) -> Playing[Came]:

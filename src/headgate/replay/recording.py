@@ -83,11 +83,14 @@ def record(
     """
     waiting: list[_Draft] = []
     for address in addresses:
-        waiting += _drafts(past, address, span)
-        while len(waiting) >= AT_ONCE:
-            yield from _filled(past, records, waiting[:AT_ONCE])
-            del waiting[:AT_ONCE]
-    yield from _filled(past, records, waiting)
+        # One by one: each holds the state before it.
+        for draft in _drafts(past, address, span):
+            waiting.append(draft)
+            if len(waiting) == AT_ONCE:
+                yield from _filled(past, records, waiting)
+                waiting = []
+    if waiting:
+        yield from _filled(past, records, waiting)
 
 
 def _drafts(past: Past, address: str, span: Span) -> Iterator[_Draft]:

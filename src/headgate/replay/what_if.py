@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 
 from headgate.replay.player import Player, Way, arun
 from headgate.replay.recorded import LeftOut, RecordedTurn
 from headgate.replay.report import InstanceReport, Report
+from headgate.sdk.testing import Stored
 from headgate.v1.turn_pb2 import Call, Outcome
 
 AT_ONCE = 16
 """Instances whose turns are under way at the same time. The service may be serving others too."""
+
+_MADE = Stored()
+"""Stands for a state that the turn before makes."""
 
 Turn = RecordedTurn | LeftOut
 Ask = Callable[[Call], Awaitable[Outcome]]
@@ -51,7 +56,7 @@ async def what_if(
             instance = InstanceReport(address)
             report.instances.append(instance)
             player = Player(way, carries=carries, ignored=ignored)
-            for turn in its_turns:
+            for turn in _whole(its_turns):
                 if isinstance(turn, LeftOut):
                     report.take(instance, turn)
                 else:
@@ -73,4 +78,29 @@ async def what_if(
 
 def _by_instance(turns: Iterable[Turn]) -> Iterator[tuple[str, list[Turn]]]:
     for address, its_turns in groupby(turns, key=lambda turn: turn.address):
-        yield address, list(its_turns)
+        yield address, list(_slim(its_turns))
+
+
+def _slim(turns: Iterable[Turn]) -> Iterator[Turn]:
+    """Take the states away that the turns before them make: of a list that grows with each of an
+    instance's 100,000 turns, they would hold all lengths at once.
+    """
+    base = b""
+    for turn in turns:
+        if isinstance(turn, LeftOut):
+            yield turn
+            continue
+        yield replace(turn, before=_MADE) if turn.outcome.base == base else turn
+        base = turn.record.base_after
+
+
+def _whole(turns: Iterable[Turn]) -> Iterator[Turn]:
+    """Give the states back."""
+    made = Stored()
+    for turn in turns:
+        if isinstance(turn, LeftOut):
+            yield turn
+            continue
+        whole = replace(turn, before=made) if turn.before is _MADE else turn
+        made = whole.after()
+        yield whole

@@ -107,6 +107,16 @@ def test_where_turns_are_missing_the_recorded_state_is_taken_up(headgate_sim: He
     assert (total.recorded, total.replayed) == (15, 18)
 
 
+def test_a_gap_before_a_reset_is_told_at_the_next_turn(headgate_sim: HeadgateSim) -> None:
+    address = lived(headgate_sim)
+    headgate_sim.control(address, "reset")
+    headgate_sim.send(address, "order.item", {"amount": 7})
+    turns = turns_of(headgate_sim, address)
+    del turns[-3]
+    found = played(turns, order_agent(), carries=True)
+    assert [each.turn.number for each in found if each.is_fresh] == [turns[-1].number]
+
+
 def test_a_failure_that_is_new_gives_up_its_event_and_the_rest_goes_on(
     headgate_sim: HeadgateSim,
 ) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import pytest
+
 from headgate.core.decode import Record, TopicRule
+from headgate.replay import recording
 from headgate.replay.events import Place, event_in, place_of
 from headgate.replay.recorded import LeftOut, RecordedTurn
 from headgate.replay.recording import Span, record
 from headgate.sim.face import HeadgateSim
 from headgate.testing.folding import stored_of
+from headgate.v1.agent_pb2 import Event
 from headgate.v1.turn_pb2 import InboxRecord, ReplayedRecord
 from tests.unit.replay.past import SimPast, SimRecords, lived, recorded, turns_of
 
@@ -112,6 +118,27 @@ def test_where_turns_are_gone_the_state_is_asked_for_or_the_turn_left_out(
     found = list(record(past, SimRecords(headgate_sim), [address], Span(history[-1].at_us)))
     assert isinstance(found[0], LeftOut)
     assert f"turn {setting}, which set it, is not kept" in found[0].why
+
+
+def test_events_are_read_some_turns_at_a_time(
+    headgate_sim: HeadgateSim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = [lived(headgate_sim, "17"), lived(headgate_sim, "18")]
+    whole = turns_of(headgate_sim, *addresses)
+    monkeypatch.setattr(recording, "AT_ONCE", 3)
+    records = Counting(headgate_sim)
+    assert list(record(SimPast(headgate_sim), records, addresses, Span())) == whole
+    assert records.reads == -(-len(whole) // 3)
+
+
+class Counting(SimRecords):
+    """Counts how often it is asked."""
+
+    reads = 0
+
+    def read(self, places: Iterable[Place]) -> dict[Place, Event | str]:
+        self.reads += 1
+        return super().read(places)
 
 
 def test_a_replayed_dead_letter_is_read_as_it_was_taken() -> None:
