@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
+from headgate.config import load
 from headgate.core.render import rfc3339
 from headgate.history.client import HistoryClient
 from headgate.history.errors import NeverSeenError, NotClosedError, StoreError
@@ -26,9 +27,12 @@ from headgate.kafka.publish import count_partitions
 from headgate.kafka.span import Spans
 from headgate.kafka.workflow_views import workflow_row
 from headgate.local.history import History
-from headgate.replay.file import read
+from headgate.replay.file import read, write
+from headgate.replay.payloads import Payloads
+from headgate.replay.recording import Span, record
 from headgate.sdk import Agent, Event, Turn
 from headgate.sdk.workflow import Context
+from headgate.sim.face import default_policy
 from headgate.sim.recorded import replay
 from headgate.testing.folding import stored_of
 from headgate.testing.serving import Serving
@@ -115,7 +119,7 @@ def tokens(client: HistoryClient, at_us: int) -> tuple[int, int, int]:
 
 @pytest.mark.chaos
 def test_no_token_is_lost_or_doubled_in_any_snapshot_whatever_is_killed(
-    killed_stack: HeadgateStack,
+    killed_stack: HeadgateStack, tmp_path: Path
 ) -> None:
     stack = killed_stack
     stack.attach(node())
@@ -177,6 +181,14 @@ def test_no_token_is_lost_or_doubled_in_any_snapshot_whatever_is_killed(
         assert sum(p.late_turns for p in client.position().partitions) == 0
         told = sum(len(client.turns(address)) for address in addresses)
         assert told == sum(map(len, histories.values()))
+        # And what the agents took under kills, they take in the same way again.
+        config, file = load(local.home / "headgate.toml"), tmp_path / "turns.jsonl"
+        with Spans(config.kafka.bootstrap, is_read_committed=False) as spans:
+            payloads = Payloads(config.kafka.bootstrap, config, spans)
+            past = record(client, payloads, addresses, Span())
+            assert write(file, "node", default_policy(), past) == (told, [])
+    assert replay(node(), file) == []
+    assert replay(node(), file, carry=True) == []
 
 
 def _refuse() -> Any:
