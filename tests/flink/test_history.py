@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,18 +19,28 @@ from typing import Any
 import httpx
 import pytest
 
+from headgate.config import load
+from headgate.core.render import rfc3339
 from headgate.history.client import HistoryClient
 from headgate.history.errors import NeverSeenError, NotClosedError, StoreError
+from headgate.kafka.publish import count_partitions
+from headgate.kafka.span import Spans
 from headgate.kafka.workflow_views import workflow_row
 from headgate.local.history import History
+from headgate.replay.file import read, write
+from headgate.replay.payloads import Payloads
+from headgate.replay.recording import Span, record
 from headgate.sdk import Agent, Event, Turn
 from headgate.sdk.workflow import Context
+from headgate.sim.face import default_policy
+from headgate.sim.recorded import replay
 from headgate.testing.folding import stored_of
 from headgate.testing.serving import Serving
 from headgate.testing.stack import HeadgateStack
 from headgate.v1.history_pb2 import StateAsOf
+from headgate.v1.turn_pb2 import HistoryRecord, JournalRecord
 from tests.flink.kills import Kills
-from tests.flink.runtime import Runtime
+from tests.flink.runtime import Mirror, Runtime, mirror
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
 
@@ -106,7 +119,7 @@ def tokens(client: HistoryClient, at_us: int) -> tuple[int, int, int]:
 
 @pytest.mark.chaos
 def test_no_token_is_lost_or_doubled_in_any_snapshot_whatever_is_killed(
-    killed_stack: HeadgateStack,
+    killed_stack: HeadgateStack, tmp_path: Path
 ) -> None:
     stack = killed_stack
     stack.attach(node())
@@ -168,6 +181,14 @@ def test_no_token_is_lost_or_doubled_in_any_snapshot_whatever_is_killed(
         assert sum(p.late_turns for p in client.position().partitions) == 0
         told = sum(len(client.turns(address)) for address in addresses)
         assert told == sum(map(len, histories.values()))
+        # And what the agents took under kills, they take in the same way again.
+        config, file = load(local.home / "headgate.toml"), tmp_path / "turns.jsonl"
+        with Spans(config.kafka.bootstrap, is_read_committed=False) as spans:
+            payloads = Payloads(config.kafka.bootstrap, config, spans)
+            past = record(client, payloads, addresses, Span())
+            assert write(file, "node", default_policy(), past) == (told, [])
+    assert replay(node(), file) == []
+    assert replay(node(), file, carry=True) == []
 
 
 def _refuse() -> Any:
@@ -231,6 +252,126 @@ def test_commands_and_http_say_the_same(
     monkeypatch.chdir(tmp_path)
     runtime.headgate_text("state", "export", "--file", "all.parquet", *given)
     assert (tmp_path / "all.parquet").stat().st_size > 0
+
+
+def changed() -> Agent[Mirror]:
+    """The mirror's next revision: it counts by two, and does not tell others any more."""
+    agent = Agent("mirror", Mirror, revision="2")
+
+    @agent.on("*")
+    def answer(turn: Turn[Mirror], event: Event) -> None:
+        turn.state.count += 2
+        turn.emit("mirror.reply", {"count": turn.state.count})
+
+    return agent
+
+
+def typed(runtime: Runtime, *arguments: str) -> tuple[int, Any]:
+    """Run a command in a process of its own; return its exit code and what it says as JSON."""
+    command = [sys.executable, "-m", "headgate.cli.app", *arguments, "-o", "json"]
+    command += ["--config", str(runtime.path)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.stdout, ran.stderr
+    return ran.returncode, json.loads(ran.stdout)
+
+
+def ends_of(spans: Spans, runtime: Runtime) -> dict[tuple[str, int], int]:
+    """Return where each partition of each topic of the job ends."""
+    topics = [*runtime.config.topic_names, *(topic.name for topic in runtime.config.topics)]
+    bootstrap = runtime.config.kafka.bootstrap
+    return {
+        (topic, partition): spans.end(topic, partition)
+        for topic in topics
+        for partition in range(count_partitions(bootstrap, topic))
+    }
+
+
+def is_mark(topic: str, value: bytes) -> bool:
+    """Tell whether a record is one of those that a job without work writes each second."""
+    if topic.endswith("journal"):
+        return JournalRecord.FromString(value).HasField("tick")
+    return topic.endswith("history") and HistoryRecord.FromString(value).HasField("closed")
+
+
+def test_past_turns_replay_apart_from_the_job(
+    runtime: Runtime, service: History, tmp_path: Path
+) -> None:
+    """A message between agents, a timer and a signal: the same revision comes to the same, another
+    one does not, and no topic has a record more for it.
+    """
+    key = runtime.fresh()
+    address, other = f"mirror/{key}", f"mirror/{key}-told"
+    runtime.send("events", key, {"n": 1})
+    runtime.answers(key, 1)
+    runtime.send("events", key, {"tell": other, "say": {"hello": key}})
+    runtime.send("events", key, {"set": "soon", "after_ms": 200})
+    runtime.headgate("signal", address, "approve", '{"by": "ann"}')
+    runtime.answers(key, 5)
+    runtime.answers_of(other, 1)
+
+    def told(client: HistoryClient) -> list[HistoryRecord] | None:
+        turns = [*client.turns(address), *client.turns(other)]
+        records = [turn.record for turn in turns]
+        return records if sum(len(each.outcome.taken) for each in records) == 6 else None
+
+    turns = runtime.records.await_found(lambda: asked(service, told), "six events in the store")
+    assert all(turn.outcome.asked_us for turn in turns)
+    last_us = max(turn.at_us for turn in turns)
+    asked(service, lambda client: client.position().closed_us >= last_us or _refuse())
+    file = tmp_path / "turns.jsonl"
+    given = ("--history", service.endpoint)
+    # All instances of the type are asked for; only those of this test have had turns since then.
+    which = ("--agent", "mirror", "--from", rfc3339(turns[0].at_us))
+    code, wrote = typed(runtime, "record", *which, "--file", str(file), *given)
+    assert (code, wrote["left_out"]) == (0, [])
+    own = [each.record for each in read(file).turns if each.address in {address, other}]
+    assert own == turns
+    assert replay(mirror(), file) == []
+    again = ("replay", *which, "--key", key, "--key", f"{key}-told", *given)
+    with Spans(runtime.config.kafka.bootstrap, is_read_committed=False) as spans:
+        before = ends_of(spans, runtime)
+        with Serving(mirror()) as served:
+            code, same = typed(runtime, *again, "--endpoint", served.endpoint)
+        assert (code, same["turns"], same["different"]) == (0, len(turns), 0), same
+        with Serving(changed()) as served:
+            code, differs = typed(runtime, *again, "--endpoint", served.endpoint)
+            _, each = typed(
+                runtime, "replay", "--file", str(file), "--each", "--endpoint", served.endpoint
+            )
+        after = ends_of(spans, runtime)
+        written = {
+            (topic, partition, record.offset)
+            for (topic, partition), end in after.items()
+            for record in spans.records(topic, partition, before[topic, partition], end)
+            if not is_mark(topic, record.value)
+        }
+    assert written == set()
+    assert (code, differs["different"]) == (3, len(turns))
+    assert differs["revisions"] == {"recorded": ["1"], "replayed": ["2"]}
+    found = [
+        {"address": instance["address"], **difference}
+        for instance in differs["instances"]
+        for turn in instance["differing"]
+        for difference in turn["differences"]
+    ]
+    assert found[0] == {
+        "address": address, "kind": "value", "name": "count", "change": "changed",
+        "recorded": 1, "replayed": 2,
+    }  # fmt: skip
+    gone = {each["kind"] for each in found if each["change"] == "removed"}
+    assert {"message", "timer"} <= gone
+    assert {each["address"] for each in found} == {address, other}
+    # Each from the state that was: there its count is one more than recorded, not twice as much.
+    counts = [
+        difference["replayed"] - difference["recorded"]
+        for instance in each["instances"]
+        if instance["address"] in {address, other}
+        for turn in instance["differing"]
+        for difference in turn["differences"]
+        if difference["name"] == "count"
+    ]
+    taken = [len(turn.outcome.taken) for turn in turns]
+    assert sorted(counts) == sorted(taken)
 
 
 def test_workflows_are_found_by_status_and_by_what_they_show(

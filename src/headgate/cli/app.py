@@ -19,8 +19,10 @@ from headgate.cli import (
     instances,
     job,
     query,
+    record,
     redis,
     repair,
+    replay,
     schedules,
     send,
     signal,
@@ -50,6 +52,8 @@ app.command()(query.query)
 app.command()(signal.signal)
 app.command()(tail.tail)
 app.command()(explain.explain)
+app.command()(record.record)
+app.command()(replay.replay)
 app.command()(door.door)
 app.command()(repair.repair)
 app.add_typer(agents.agents, name="agents")

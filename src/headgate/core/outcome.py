@@ -90,6 +90,7 @@ def outcome_of(
     outcome.called_us = called_us
     outcome.answered_us = answered_us
     outcome.traceparent = request.traceparent
+    outcome.asked_us = request.asked_us
     prefix = len(reply.taken_event_ids)
     taken = outcome.taken
     for event in request.events[:prefix]:

@@ -24,25 +24,45 @@ def change(instance: Instance, outcome: Outcome) -> None:
         kind = asked.WhichOneof("change")
         if kind == "cancel":
             continue
-        due_us = asked.at_us if kind == "at_us" else control.at_us + asked.after_ms * 1_000
-        event_id = f"{instance.address}/{control.turn}/t{index}"
-        event = Event(
-            id=event_id,
-            source=f"headgate:{instance.address}",
-            type=TIMER,
-            subject=name,
-            time_us=due_us,
-            # Set for a past moment, it still was not there before the turn that set it.
-            at_us=max(due_us, control.at_us),
-            datacontenttype=asked.datacontenttype,
-            data=asked.data,
-            traceparent=outcome.traceparent,
-            correlation_id=cause_of(asked.cause, outcome) or event_id,
-            fingerprint=digest("timer", control.base, index),
+        event = event_of(
+            outcome,
+            index,
+            address=instance.address,
+            turn=control.turn,
+            base=control.base,
+            at_us=control.at_us,
         )
         timer = control.timers[name]
-        timer.due_us, timer.fingerprint = due_us, event.fingerprint
+        timer.due_us, timer.fingerprint = event.time_us, event.fingerprint
         instance.put(f"t{name}", event.SerializeToString())
+
+
+def event_of(
+    outcome: Outcome, index: int, *, address: str, turn: int, base: bytes, at_us: int
+) -> Event:
+    """Return the event that a timer becomes, which an outcome has set.
+
+    index: of the timer in the outcome. turn, base, at_us: the instance's, made by that outcome.
+    """
+    asked = outcome.timers[index]
+    due_us = (
+        asked.at_us if asked.WhichOneof("change") == "at_us" else at_us + asked.after_ms * 1_000
+    )
+    event_id = f"{address}/{turn}/t{index}"
+    return Event(
+        id=event_id,
+        source=f"headgate:{address}",
+        type=TIMER,
+        subject=asked.name,
+        time_us=due_us,
+        # Set for a past moment, it still was not there before the turn that set it.
+        at_us=max(due_us, at_us),
+        datacontenttype=asked.datacontenttype,
+        data=asked.data,
+        traceparent=outcome.traceparent,
+        correlation_id=cause_of(asked.cause, outcome) or event_id,
+        fingerprint=digest("timer", base, index),
+    )
 
 
 def cancel_all(instance: Instance) -> None:

@@ -15,7 +15,6 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
 from headgate.config import Config
-from headgate.core.decode import TopicRule
 from headgate.flink import settings, sinks, sources
 from headgate.flink.arrivals import Arrivals, ArrivalSettings
 from headgate.flink.gate import Gate, GateSettings
@@ -25,6 +24,7 @@ from headgate.flink.invoke import Invoke, InvokeSettings
 from headgate.flink.outputs import Topics
 from headgate.flink.rows import BYTES, KEY_TYPE, KEYED_ROW, OUTPUT
 from headgate.flink.shards import shard_keys
+from headgate.kafka.rules import rules_of
 from headgate.kafka.topics import message_bytes
 from headgate.kafka.transactions import transactional_id_prefix
 
@@ -107,7 +107,7 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
 def _arrivals(tables: StreamTableEnvironment, config: Config, keys: tuple[str, ...]) -> DataStream:
     """What arrives for instances: users' events, and what the inbox has for them."""
     bootstrap, names = config.kafka.bootstrap, config.topic_names
-    arriving = ArrivalSettings(bootstrap, names.registry, names.pressure, _rules(config), keys)
+    arriving = ArrivalSettings(bootstrap, names.registry, names.pressure, rules_of(config), keys)
     readers: dict[str, tuple[Arrivals, list[str]]] = {}
     readers["inbox"] = Inbox(arriving), [names.inbox]
     if config.topics:
@@ -153,15 +153,3 @@ def _by_shard(stream: DataStream) -> KeyedStream:
     selector = get_gateway().jvm.KeyByKeySelector()
     j_keyed = stream._j_data_stream.keyBy(selector, KEY_TYPE.get_java_type_info())
     return KeyedStream(j_keyed, None, stream)
-
-
-def _rules(config: Config) -> dict[str, TopicRule]:
-    return {
-        topic.name: TopicRule(
-            format=topic.format,
-            key=topic.key,
-            type=topic.event_type,
-            max_bytes=config.limits.max_record,
-        )
-        for topic in config.topics
-    }

@@ -40,6 +40,8 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     [
         ("send",),
         ("tail",),
+        ("record",),
+        ("replay",),
         *(("agents", verb) for verb in ("list", "attach", "detach", "describe", "health")),
         *(("agents", verb) for verb in ("pause", "resume")),
         *(("instances", verb) for verb in ("resume", "skip", "cancel", "reset", "park")),
