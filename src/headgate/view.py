@@ -84,12 +84,13 @@ class View:
             RedisUnreachableError, FeedError.
         """
         keys = await self._keys_of(address)
-        wanted = max(at_least, self._newest.get(address, 0))
         deadline = asyncio.get_running_loop().time() + wait_seconds
         pause = FIRST_PAUSE_SECONDS
         while True:
             fields = await self._asked(self._client.hgetall(keys.state(address)))
             seen = seen_in(address, fields)
+            # Afterwards: another of this view's questions may have had its answer meanwhile.
+            wanted = max(at_least, self._newest.get(address, 0))
             if seen.turn >= wanted:
                 self._remember(address, seen.turn)
                 return seen
@@ -125,11 +126,15 @@ class View:
         """
         at_us = await self._closed_us() if as_of is None else _us_of(as_of)
         await self._await_closed(at_us, wait_seconds)
+        made = await self._made()
         for keys in await self._all_keys():
             reader = PastReader(self._client, keys, at_us)
             with reaching(self._url):
                 async for seen in reader.instances(agent_type):
                     yield seen
+            if await self._made() != made:
+                message = "all that was in Redis was removed while the snapshot was read"
+                raise PastError(message)
 
     async def close(self) -> None:
         """Disconnect."""
@@ -149,6 +154,10 @@ class View:
                 message = f"{rfc3339(at_us)} is not closed yet: Redis knows all until {until}"
                 raise PastError(message)
             await asyncio.sleep(LONGEST_PAUSE_SECONDS)
+
+    async def _made(self) -> bytes | None:
+        """Return what names all that was fed in since it was last removed."""
+        return await self._asked(self._client.hget(feed_key(self._prefix), "made"))
 
     async def _closed_us(self) -> int:
         closed = [

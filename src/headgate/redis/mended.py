@@ -36,7 +36,7 @@ class MendedLane:
     def write(self, records: Sequence[Record]) -> None:
         """Write records that follow each other; raises what redis-py raises, and FeedError."""
         while records:
-            if not self._is_level:
+            while not self._is_level:
                 self._catch_up(records[0].offset)
             records = self._applied(records)
 
@@ -44,9 +44,8 @@ class MendedLane:
         # What stands between may be marks of transactions alone: then there is nothing to read.
         if self._next < until:
             for missing in self._reread(self._partition, self._next, until):
-                rest = missing
-                if self._applied(rest):
-                    # Redis has lost what it had meanwhile: begin again from where it stands.
+                if self._applied(missing):
+                    # It has moved meanwhile: begin again from where it stands.
                     return
         self._is_level = True
 
@@ -59,6 +58,9 @@ class MendedLane:
             self._next = self._target.write(batch, self._next)
             if self._next < batch.next_offset:
                 log.warning("partition %d: Redis is back at %d", self._partition, self._next)
+                if not self._next:
+                    # Somebody has emptied it.
+                    self._target.claim()
                 self._is_level = False
                 return records
             if self._next > batch.next_offset:

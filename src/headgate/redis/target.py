@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from headgate.config.redis import RedisConfig
 from headgate.redis.batch import Batch, Policy, script
@@ -10,6 +11,9 @@ from headgate.redis.errors import FeedError
 from headgate.redis.keys import PartitionKeys, feed_key
 
 CHUNK = 1_000
+
+EMPTYING = -1
+"""The position of a partition that is being removed, at which no writer is."""
 
 IN_THE_WAY = ("WRONGTYPE", "equal or smaller than")
 """What Redis says of keys of somebody else's, and of streams that have gone on further."""
@@ -34,6 +38,8 @@ class Target:
     def claim(self) -> None:
         """Note whose history it is; raises FeedError where it is another's."""
         key = feed_key(self._config.prefix)
+        # Another one tells a view that all was removed while it read.
+        self._client.hsetnx(key, "made", uuid4().hex)
         for name, value in (("topic", self._topic), ("partitions", str(len(self.keys)))):
             self._client.hsetnx(key, name, value)
             kept = (self._client.hget(key, name) or b"").decode()
@@ -58,7 +64,7 @@ class Target:
 
         arguments = batch.arguments(expected, self._policy)
         try:
-            return int(self._script(keys=batch.names(), args=arguments))
+            stands = int(self._script(keys=batch.names(), args=arguments))
         except ResponseError as error:
             if not any(sign in str(error) for sign in IN_THE_WAY):
                 raise
@@ -67,13 +73,19 @@ class Target:
                 f"({error}): choose another redis.prefix, or empty it with `headgate redis reset`"
             )
             raise FeedError(message) from error
+        if stands < 0:
+            message = "Redis is being emptied (`headgate redis reset`): start again afterwards"
+            raise FeedError(message)
+        return stands
 
     def skip_to(self, partition: int, offset: int) -> None:
         """Begin a partition of which nothing was written at what the topic still has."""
         self._client.hsetnx(self.keys[partition].position, "next_offset", offset)
 
     def erase(self) -> None:
-        """Remove all that was fed in. The feeder must not run."""
+        """Remove all that was fed in. A feeder that runs meanwhile writes nothing, and ends."""
+        for keys in self.keys:
+            self._client.hset(keys.position, "next_offset", EMPTYING)
         for keys in self.keys:
             while True:
                 found = self._client.zrange(keys.instances, 0, CHUNK - 1)

@@ -10,7 +10,7 @@ import pytest
 
 from headgate.local.redis import Redis
 from headgate.redis.errors import RedisUnreachableError
-from headgate.view import NotYetError, View
+from headgate.view import NotYetError, PastError, View
 from tests.redis_server import settings
 from tests.unit.history.telling import PARTITIONS, Telling
 from tests.unit.redis.test_target import Hashed, batch_of, feed_all, target_of
@@ -53,6 +53,53 @@ def test_a_server_that_was_killed_is_found_again(server: Redis) -> None:
             server.kill()
             await asyncio.to_thread(server.await_serving)
             assert (await view.get("thing/0")).turn == 5
+
+    asyncio.run(read())
+
+
+def test_a_snapshot_of_what_is_removed_meanwhile_is_none(server: Redis) -> None:
+    told = Telling(33)
+    told.go_on(60)
+    config = settings(server)
+    feed_all(config, told, 33)
+
+    async def read() -> None:
+        async with View(server.url, prefix=config.prefix) as view:
+            seen = view.snapshot()
+            await anext(seen)
+            await asyncio.to_thread(target_of(config).erase)
+            await asyncio.to_thread(feed_all, config, told, 34)
+            with pytest.raises(PastError, match="was removed while"):
+                _ = [each async for each in seen]
+
+    asyncio.run(read())
+
+
+def test_questions_side_by_side_never_go_back(server: Redis) -> None:
+    told = Hashed(35, instances=1)
+    told.go_on(40)
+    config = settings(server)
+    target = target_of(config)
+
+    async def write() -> None:
+        for begin in range(41):
+            for number in range(PARTITIONS):
+                if begin < len(told.records[number]):
+                    batch = batch_of(told, target, number, begin, begin + 1)
+                    await asyncio.to_thread(target.write, batch, begin)
+
+    async def ask(view: View, shown: list[int]) -> None:
+        for _ in range(60):
+            shown.append((await view.get("thing/0")).turn)
+
+    async def read() -> None:
+        async with View(server.url, prefix=config.prefix) as view:
+            shown: list[int] = []
+            async with asyncio.TaskGroup() as group:
+                group.create_task(write())
+                for _ in range(4):
+                    group.create_task(ask(view, shown))
+            assert shown == sorted(shown)
 
     asyncio.run(read())
 

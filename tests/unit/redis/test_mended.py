@@ -93,6 +93,30 @@ def test_what_redis_loses_meanwhile_is_written_again(server: Redis) -> None:
     assert_is(told, config)
 
 
+def test_what_redis_loses_while_it_catches_up_is_written_again(server: Redis) -> None:
+    told, config, target = half_fed(server, 25)
+    lost: list[int] = []
+
+    def reread(partition: int, begin: int, until: int) -> Iterable[Sequence[Record]]:
+        for count, offset in enumerate(range(begin, until)):
+            if count == 2 and partition not in lost:
+                lost.append(partition)
+                target.erase()
+                target.claim()
+            yield [record(told, partition, offset)]
+
+    lanes = [MendedLane(target, number, reread) for number in range(PARTITIONS)]
+    for number, lane in enumerate(lanes):
+        lane.write([record(told, number, len(told.records[number]) - 1)])
+    ends = [len(told.records[number]) for number in range(PARTITIONS)]
+    told.go_on(10)
+    for number, lane in enumerate(lanes):
+        for chunk in chunks(told, number, ends[number], number):
+            lane.write(chunk)
+    assert lost
+    assert_is(told, config)
+
+
 def test_another_feeder_at_work_does_no_harm(server: Redis) -> None:
     told, config, target = half_fed(server, 23)
     asked: list[tuple[int, int, int]] = []

@@ -306,6 +306,19 @@ def test_a_moment_that_is_open_or_too_long_ago_is_refused(server: Redis) -> None
     assert asyncio.run(all_seen(config, as_of=moment(newest)))
 
 
+def test_what_is_being_removed_is_not_written(server: Redis) -> None:
+    told = Hashed(12)
+    told.go_on(50)
+    config = settings(server)
+    target = target_of(config)
+    batch = batch_of(told, target, 0, 0, 20)
+    with redis.Redis.from_url(config.url) as client:
+        client.hset(target.keys[0].position, "next_offset", -1)
+        with pytest.raises(FeedError, match="is being emptied"):
+            target.write(batch, 0)
+        assert client.hgetall(target.keys[0].position) == {b"next_offset": b"-1"}
+
+
 def test_nothing_fed_is_said(server: Redis) -> None:
     config = settings(server)
     with pytest.raises(FeedError, match="nothing was ever fed"):
