@@ -67,7 +67,8 @@ class View:
         )
         self._url = url
         self._prefix = prefix
-        self._client = opening(url, **settings)
+        with reaching(url):
+            self._client = opening(url, **settings)
         self._partitions: list[PartitionKeys] = []
         self._newest: OrderedDict[str, int] = OrderedDict()
 
@@ -124,8 +125,9 @@ class View:
             PastError: the moment is not closed in time, or further back than redis.past.
             RedisUnreachableError, FeedError.
         """
+        # Without a moment, the newest closed one; before there is any, the first.
+        await self._await_closed(1 if as_of is None else _us_of(as_of), wait_seconds)
         at_us = await self._closed_us() if as_of is None else _us_of(as_of)
-        await self._await_closed(at_us, wait_seconds)
         made = await self._made()
         for keys in await self._all_keys():
             reader = PastReader(self._client, keys, at_us)
@@ -151,7 +153,8 @@ class View:
         while (closed_us := await self._closed_us()) < at_us:
             if asyncio.get_running_loop().time() > deadline:
                 until = rfc3339(closed_us) if closed_us else "no moment"
-                message = f"{rfc3339(at_us)} is not closed yet: Redis knows all until {until}"
+                asked = rfc3339(at_us) if at_us > 1 else "the first moment"
+                message = f"{asked} is not closed yet: Redis knows all until {until}"
                 raise PastError(message)
             await asyncio.sleep(LONGEST_PAUSE_SECONDS)
 

@@ -1,17 +1,20 @@
-"""Dialogues through the job while TaskManager, worker, Kafka and the history service are killed: as
-of every turn of every dialogue the history answers what a plain run has, and every snapshot is what
-a fold of all turns makes. On the real slice where it is here, else on our own dialogues.
+"""Dialogues through the job while TaskManager, worker, Kafka, the history service, Redis and its
+feeder are killed: as of every turn of every dialogue the history answers what a plain run has,
+every snapshot is what a fold of all turns makes, and Redis has the last. On the real slice where it
+is here, else on our own dialogues.
 """
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 import random
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -21,11 +24,12 @@ from headgate.demo.play import Score, play
 from headgate.demo.sgd import run_sequentially
 from headgate.demo.stage import AGENT_NAME, Stage
 from headgate.history.client import HistoryClient
-from headgate.local.history import History
+from headgate.local.redis import NoRedisServerError, program
 from headgate.sdk.testing import Stored
 from headgate.testing.folding import stored_of
 from headgate.v1.agent_pb2 import State
 from headgate.v1.turn_pb2 import HistoryRecord
+from headgate.view import View
 from tests.integration.dialogues import DATA, DIALOGUES, RATE
 
 pytestmark = [pytest.mark.flink, pytest.mark.chaos, pytest.mark.slow]
@@ -35,13 +39,19 @@ KILL_EACH_SECONDS = 4.0
 CLOSED_SECONDS = 60.0
 
 
+class Mortal(Protocol):
+    def kill(self) -> int | None: ...
+
+
 @contextmanager
-def killed_again_and_again(service: History) -> Iterator[None]:
-    """Kill a service every few seconds; it has been killed at least once at the end."""
+def killed_again_and_again(*services: Mortal) -> Iterator[None]:
+    """Kill a service every few seconds; each has been killed at least once at the end."""
     ended = threading.Event()
 
     def run() -> None:
-        while not ended.wait(KILL_EACH_SECONDS):
+        for service in itertools.cycle(services):
+            if ended.wait(KILL_EACH_SECONDS / len(services)):
+                return
             service.kill()
 
     thread = threading.Thread(target=run, daemon=True)
@@ -49,9 +59,10 @@ def killed_again_and_again(service: History) -> Iterator[None]:
     try:
         yield
     finally:
-        service.kill()
         ended.set()
         thread.join()
+        for service in services:
+            service.kill()
 
 
 def parsed(values: Mapping[str, bytes], logs: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,16 +95,44 @@ def test_as_of_every_turn_it_is_the_plain_run(stage: Stage) -> None:
     }
     addresses = [address_of(AGENT_NAME, each["dialogue_id"]) for each in dialogues]
     service = stage.stack.start_history(stage.config_path)
-    with killed_again_and_again(service):
+    redis = [*redis_of(stage)]
+    with killed_again_and_again(service, *redis):
         report = play(stage, score)
         assert report.complaints() == []
     service.await_serving()
     with HistoryClient(service.endpoint) as asked:
         last_us = await_closed(asked, addresses, set(plain))
+        asked_turns = {each: asked.state(each).turn for each in addresses}
         seen = as_of_turns(asked, addresses, plain)
         # What a turn took before its last event has its state in between, which no turn ends.
         assert {address_of(AGENT_NAME, event.rpartition("/")[0]) for event in seen} == {*addresses}
         assert_snapshots(asked, addresses, last_us)
+    if redis:
+        asyncio.run(assert_in_redis(stage, asked_turns, plain))
+
+
+def redis_of(stage: Stage) -> Iterator[Mortal]:
+    """A Redis that is fed, where one is installed."""
+    try:
+        program()
+    except NoRedisServerError:
+        return
+    yield stage.stack.start_redis()
+    yield stage.stack.start_redis_service("feed", stage.config_path)
+
+
+async def assert_in_redis(
+    stage: Stage, turns: Mapping[str, int], plain: Mapping[str, Stored]
+) -> None:
+    """Redis has the last turn of each dialogue, and what it left."""
+    last: dict[str, Stored] = {}
+    for event, stored in plain.items():
+        last[address_of(AGENT_NAME, event.rpartition("/")[0])] = stored
+    async with View(stage.stack.start_redis().url) as view:
+        for address, turn in turns.items():
+            seen = await view.get(address, at_least=turn, wait_seconds=CLOSED_SECONDS)
+            assert seen.turn == turn
+            assert parsed(seen.values, seen.lists) == of_stored(last[address])
 
 
 def await_closed(asked: HistoryClient, addresses: list[str], events: set[str]) -> int:

@@ -67,6 +67,24 @@ local function instance(key)
       been[#been + 1] = value or ''
     end
   end
+  -- Many at once: a list may have a million items.
+  function self.remove_all(fields)
+    for from = 1, #fields, MOST_FIELDS do
+      local to = math.min(from + MOST_FIELDS - 1, #fields)
+      if past_us > 0 then
+        local values = redis.call('HMGET', key, unpack(fields, from, to))
+        for index = from, to do
+          local field, value = fields[index], values[index - from + 1]
+          if not noted[field] then
+            noted[field] = true
+            been[#been + 1] = (value and '+' or '-') .. field
+            been[#been + 1] = value or ''
+          end
+        end
+      end
+      redis.call('HDEL', key, unpack(fields, from, to))
+    end
+  end
   function self.put(field, value)
     note(field)
     redis.call('HSET', key, field, value)
@@ -79,21 +97,24 @@ local function instance(key)
     return redis.call('HGET', key, field)
   end
   function self.delete(name)
-    self.remove('=' .. name)
+    local fields = { '=' .. name }
     local length = tonumber(self.get('#' .. name) or '0')
     for index = 0, length - 1 do
-      self.remove('@' .. name .. '/' .. string.format('%d', index))
+      fields[#fields + 1] = '@' .. name .. '/' .. string.format('%d', index)
     end
     if length > 0 then
-      self.remove('#' .. name)
+      fields[#fields + 1] = '#' .. name
     end
+    self.remove_all(fields)
   end
   function self.forget()
+    local fields = {}
     for _, field in ipairs(redis.call('HKEYS', key)) do
       if string.find(field, '^[=#@]') then
-        self.remove(field)
+        fields[#fields + 1] = field
       end
     end
+    self.remove_all(fields)
   end
   return self
 end
@@ -175,13 +196,13 @@ local function trim()
     redis.call('XTRIM', stream, 'MAXLEN', '~', keep_entries)
   end
   local function before(age_us)
-    -- The newest mark that closed a moment so long ago, or none.
+    -- The newest mark before which all turns are so old, or none.
     local low, high = 0, redis.call('ZCARD', marks) - 1
     local found
     while low <= high do
       local middle = math.floor((low + high) / 2)
       local mark = redis.call('ZRANGE', marks, middle, middle, 'WITHSCORES')
-      if tonumber(string.match(mark[1], '^%d+')) <= closed_us - age_us then
+      if tonumber(string.match(mark[1], '%d+$')) <= closed_us - age_us then
         found, low = mark[2], middle + 1
       else
         high = middle - 1

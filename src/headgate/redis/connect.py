@@ -57,6 +57,9 @@ def shown(url: str) -> str:
     >>> shown("redis://:secret@localhost:6379/0")
     'redis://localhost:6379/0'
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "the URL that was given"
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"

@@ -86,6 +86,7 @@ class Target:
         """Remove all that was fed in. A feeder that runs meanwhile writes nothing, and ends."""
         for keys in self.keys:
             self._client.hset(keys.position, "next_offset", EMPTYING)
+        self._client.delete(feed_key(self._config.prefix))
         for keys in self.keys:
             while True:
                 found = self._client.zrange(keys.instances, 0, CHUNK - 1)
@@ -94,4 +95,3 @@ class Target:
                 self._client.unlink(*(keys.state(address.decode()) for address in found))
                 self._client.zrem(keys.instances, *found)
             self._client.unlink(*keys.fixed())
-        self._client.delete(feed_key(self._config.prefix))

@@ -16,7 +16,7 @@ from headgate.core.identity import partition_of
 from headgate.local.redis import Redis
 from headgate.redis.batch import Batch, Record
 from headgate.redis.connect import open_redis
-from headgate.redis.errors import FeedError
+from headgate.redis.errors import FeedError, RedisUnreachableError
 from headgate.redis.keys import PartitionKeys
 from headgate.redis.seen import Seen
 from headgate.redis.target import Target
@@ -317,6 +317,39 @@ def test_what_is_being_removed_is_not_written(server: Redis) -> None:
         with pytest.raises(FeedError, match="is being emptied"):
             target.write(batch, 0)
         assert client.hgetall(target.keys[0].position) == {b"next_offset": b"-1"}
+
+
+def test_before_a_moment_is_closed_there_is_no_snapshot(server: Redis) -> None:
+    config = settings(server)
+    target_of(config)
+    with pytest.raises(PastError, match="the first moment is not closed yet"):
+        asyncio.run(all_seen(config, wait_seconds=0.01))
+
+
+def test_turns_that_run_ahead_of_the_closed_moment_keep_their_past(server: Redis) -> None:
+    told = Hashed(13, instances=1)
+    told.go_on(30)
+    config = settings(server, past="2s")
+    number = next(n for n in range(PARTITIONS) if len(told.records[n]) > 1)
+    # As of the last turn of these, which were a minute ahead of what was closed.
+    last = told.turns[-1].at_us
+    for records in told.records.values():
+        records[-1].closed.until_us = last - 60_000_000
+    told.go_on(3)
+    for records in told.records.values():
+        records[-1].closed.until_us = last + 1_000_000
+    feed_all(config, told, 13)
+    assert target_of(config).position(number) == len(told.records[number])
+    found = asyncio.run(all_seen(config, as_of=moment(last)))["thing/0"]
+    assert stored(found) == without_empty(told.at(last)["thing/0"])
+
+
+def test_a_url_that_is_none_is_said() -> None:
+    for url in ("redis://[::1", "http://localhost", "redis://localhost:port"):
+        with pytest.raises(RedisUnreachableError, match="cannot be used"):
+            View(url)
+        with pytest.raises(RedisUnreachableError, match="cannot be used"):
+            open_redis(url)
 
 
 def test_nothing_fed_is_said(server: Redis) -> None:
