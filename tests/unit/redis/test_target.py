@@ -331,7 +331,7 @@ def test_turns_that_run_ahead_of_the_closed_moment_keep_their_past(server: Redis
     told.go_on(30)
     config = settings(server, past="2s")
     number = next(n for n in range(PARTITIONS) if len(told.records[n]) > 1)
-    # As of the last turn of these, which were a minute ahead of what was closed.
+    # As of just before the last turn of these, which were a minute ahead of what was closed.
     last = told.turns[-1].at_us
     for records in told.records.values():
         records[-1].closed.until_us = last - 60_000_000
@@ -340,8 +340,8 @@ def test_turns_that_run_ahead_of_the_closed_moment_keep_their_past(server: Redis
         records[-1].closed.until_us = last + 1_000_000
     feed_all(config, told, 13)
     assert target_of(config).position(number) == len(told.records[number])
-    found = asyncio.run(all_seen(config, as_of=moment(last)))["thing/0"]
-    assert stored(found) == without_empty(told.at(last)["thing/0"])
+    found = asyncio.run(all_seen(config, as_of=moment(last - 1)))["thing/0"]
+    assert stored(found) == without_empty(told.at(last - 1)["thing/0"])
 
 
 def test_a_url_that_is_none_is_said() -> None:
