@@ -73,7 +73,7 @@ def test_docker_compose_accepts_the_file() -> None:
 
 def test_every_port_is_published_on_loopback_only() -> None:
     ports = [port for service in services().values() for port in service.get("ports", [])]
-    assert len(ports) == 3
+    assert len(ports) == 6
     assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port) for port in ports), ports
 
 
@@ -156,6 +156,22 @@ def test_the_job_finds_kafka_and_the_agent_by_their_services() -> None:
     (agent,) = config.agents.values()
     host, port = agent.endpoint.split(":")
     assert f"--port {port}" in services()[host]["command"]
+
+
+def test_history_and_redis_are_where_commands_look_for_them() -> None:
+    config = load(ROOT / "docker" / "headgate.toml")
+    assert config.redis.url.startswith("redis://redis:")
+    history = pytest.importorskip("headgate.local.history")
+    ports = {port.rpartition(":")[0] for port in services()["history"]["ports"]}
+    assert ports == {f"127.0.0.1:{p}" for p in (history.HTTP_PORT, history.GRPC_PORT)}
+    for name in ("history", "redis-feed"):
+        assert "--config /opt/jobs/headgate.toml" in services()[name]["command"]
+
+
+def test_redis_loses_nothing_that_it_acknowledged() -> None:
+    flags = services()["redis"]["command"]
+    assert "--appendonly yes" in flags
+    assert "--appendfsync always" in flags
 
 
 @pytest.mark.xfail(
