@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -13,13 +12,11 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from headgate.errors import HeadgateError
 from headgate.history.errors import StoreError
 from headgate.history.store import Position, Read, Store
-from headgate.kafka.connect import open_consumer
 from headgate.kafka.errors import BrokerUnreachableError
-from headgate.kafka.publish import count_partitions
+from headgate.kafka.resumed import Resumed
 
 log = logging.getLogger(__name__)
 
-POLL_MS = 100
 POLL_RECORDS = 5_000
 """Records of one transaction at most: a larger one writes no faster, and holds up retention."""
 
@@ -84,72 +81,47 @@ class Follower:
         self._on_failure()
 
     def _follow(self) -> None:
-        from kafka import TopicPartition
-
-        count = count_partitions(self._bootstrap, self._topic)
         # Made anew after every failure: what the store remembers may not have been written.
         store = Store(self._engine)
-        positions = store.positions(count)
-        consumer = open_consumer(
-            self._bootstrap,
-            isolation_level="read_committed",
-            # Where the topic has lost what comes next, it says so instead of going on elsewhere.
-            auto_offset_reset="none",
-            max_poll_records=POLL_RECORDS,
-        )
-        try:
-            places = [TopicPartition(self._topic, number) for number in range(count)]
-            self._check_begins(consumer, places, positions, store)
-            consumer.assign(places)
-            for place in places:
-                consumer.seek(place, positions[place.partition].next_offset)
+        with Resumed(self._bootstrap, self._topic, most_records=POLL_RECORDS) as topic:
+            positions = store.positions(topic.partitions)
+            self._ends = {number: topic.last(number) for number in positions}
+            for number in positions:
+                self._take_place(topic, number, positions, store)
             while not self._stopping.is_set():
-                polled = consumer.poll(POLL_MS)
+                polled = topic.poll()
                 reads = [
                     Read(
-                        place.partition,
-                        [record.value or b"" for record in polled.get(place, ())],
-                        consumer.position(place),
-                        [record.offset for record in polled.get(place, ())],
+                        number,
+                        [record.value or b"" for record in polled.get(number, ())],
+                        topic.position(number),
+                        [record.offset for record in polled.get(number, ())],
                     )
-                    for place in places
+                    for number in positions
                 ]
                 store.write(reads, positions)
                 self.waits_for = ""
-                self._note_ends(consumer, places)
-        finally:
-            consumer.close()
+                self._note_ends(topic)
 
-    def _check_begins(
-        self, consumer: Any, places: list[Any], positions: dict[int, Position], store: Store
+    def _take_place(
+        self, topic: Resumed, number: int, positions: dict[int, Position], store: Store
     ) -> None:
-        begins, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
-        self._ends = {place.partition: end for place, end in ends.items()}
-        for place in places:
-            position = positions[place.partition]
-            begin, end, next_offset = begins[place], ends[place], position.next_offset
-            if next_offset == 0:
-                # A fresh store, perhaps of an old topic.
-                if begin:
-                    store.skip(place.partition, begin, positions)
-            elif next_offset < begin:
-                message = (
-                    f"{self._topic}/{place.partition}: the store has read up to offset "
-                    f"{next_offset}, the topic begins at {begin}: what was between is lost to it. "
-                    "Make it anew from what there is with `headgate history rebuild`"
-                )
-                raise StoreError(message)
-            elif next_offset > end:
-                message = (
-                    f"{self._topic}/{place.partition}: the store has read up to offset "
-                    f"{next_offset}, the topic ends at {end}: it is another one. Name another "
-                    "store, or make it anew with `headgate history rebuild`"
-                )
-                raise StoreError(message)
+        if positions[number].next_offset == 0 and topic.begin(number):
+            # A fresh store, perhaps of an old topic.
+            store.skip(number, topic.begin(number), positions)
+        next_offset = positions[number].next_offset
+        fault = topic.fault_of(number, next_offset, "the store")
+        if fault:
+            message = (
+                f"{fault} Make it anew from what there is with `headgate history rebuild`, or name "
+                "another store"
+            )
+            raise StoreError(message)
+        topic.seek(number, next_offset)
 
-    def _note_ends(self, consumer: Any, places: list[Any]) -> None:
+    def _note_ends(self, topic: Resumed) -> None:
         with self._lock:
-            for place in places:
-                mark = consumer.highwater(place)
-                if mark is not None:
-                    self._ends[place.partition] = mark
+            for number in range(topic.partitions):
+                end = topic.end(number)
+                if end is not None:
+                    self._ends[number] = end
