@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -79,7 +80,8 @@ class PostgresServer:
     def close(self) -> None:
         """End it and remove its data."""
         if self._process is not None:
-            self._process.terminate()
+            # At once: it would write the pages of all databases first, which are removed next.
+            self._process.send_signal(signal.SIGQUIT)
             self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 

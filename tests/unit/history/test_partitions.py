@@ -16,13 +16,13 @@ from headgate.history.store import Read, Store
 from headgate.v1.history_pb2 import Moment
 from tests.postgres_server import PostgresServer
 from tests.unit.history.conftest import NOW, TOPIC
-from tests.unit.history.test_strange import closed
+from tests.unit.history.test_strange import closed, turn
 
 INSTANCES, VERSIONS = 2_000, 30
 LAST = NOW + INSTANCES * VERSIONS
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def filled(postgres: PostgresServer) -> Iterator[Engine]:
     """A store with enough for PostgreSQL to care how it is read: each microsecond one instance's
     value is replaced, and a message sent that is taken a hundred microseconds later.
@@ -112,9 +112,12 @@ def test_a_moment_is_found_by_its_range_however_long_ago(filled: Engine, part: f
     assert "Seq Scan" not in plan
 
 
-def test_all_of_it_is_erased(filled: Engine) -> None:
-    url = filled.url.render_as_string(hide_password=False)
-    filled.dispose()
+def test_all_of_it_is_erased(postgres: PostgresServer) -> None:
+    url = postgres.database()
+    engine = open_store(url, topic=TOPIC)
+    store = Store(engine)
+    store.write([Read(0, [turn(1, NOW).SerializeToString()], 1)], store.positions(1))
+    engine.dispose()
     erase(url, topic="another")
     engine = open_store(url)
     assert Reader(engine).position().turns == 0
