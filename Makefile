@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# What is missing is installed before it is looked for, also with -j.
+.NOTPARALLEL:
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -17,11 +19,15 @@ INTENT := agents/intent/.venv
 # Passed on to `make demo`, `demo-workflow`, `test`, `test-fast`, `bench` and `chaos`: make demo ARGS="--rate 50"
 ARGS ?=
 
-.PHONY: help setup demo demo-workflow test test-fast lint bench chaos agent-intent clean tools-python tools-jvm
+.PHONY: help setup demo demo-workflow test test-fast lint bench chaos agent-intent clean packages \
+  tools-python tools-jvm
 
 help: ## this list
 	@echo "Headgate. Targets (pass options with ARGS=...):"
 	@sed -nE 's/^([a-z][a-z-]*):.*## (.*)$$/  \1\t\2/p' Makefile | expand -t 16
+
+packages:
+	@PYTHON=$(PYTHON) .ci/packages
 
 tools-python:
 	@command -v $(PYTHON) >/dev/null || { \
@@ -56,7 +62,7 @@ $(INSTALLED): setup.py | tools-python
 	  | sed -u '/^Requirement already satisfied/d'
 	@touch $@
 
-setup: $(INSTALLED) tools-jvm ## make .venv, install everything, fetch the jars
+setup: packages $(INSTALLED) tools-jvm ## make .venv, install everything, fetch the jars
 	@echo "Fetching the jars that flink-conf/jars.xml names (nothing to do if they are there)"
 	@$(BIN)/python -m headgate.local.jars
 	@echo "Ready: $(BIN)/headgate --help"

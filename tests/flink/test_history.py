@@ -245,6 +245,8 @@ def test_commands_and_http_say_the_same(
     assert http.get(f"/state/{address}", params={"as_of": at}).json()["values"] == {"count": 2}
     found = http.get("/snapshot", params={"as_of": at, "type": "mirror", "where": "count=2"})
     assert address in found.text
+    told = http.get(f"/explain/{address}", params={"as_of": at, "path": "count"}).json()
+    assert (told["names"][0]["value"], told["names"][0]["turn"]) == (2, 2)
     assert http.get("/state/mirror/nobody").status_code == 404
     assert http.get(f"/state/{address}", params={"as_of": "2099-01-01"}).status_code == 409
     assert http.get(f"/state/{address}", params={"as_of": "soon"}).status_code == 400

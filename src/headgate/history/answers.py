@@ -24,6 +24,7 @@ from headgate.history.reading import Reader
 from headgate.listening import MOST_SECONDS
 from headgate.v1.history_pb2 import (
     Condition,
+    Explanation,
     HistoryPosition,
     InFlightMessage,
     Moment,
@@ -81,6 +82,12 @@ class Answers:
     async def state(self, address: str, moment: Moment) -> StateAsOf:
         """See `Reader.state`; waits for its moment to be closed, or for its turn to come."""
         return await self._within(moment.wait_ms, lambda: self._reader.state(address, moment))
+
+    async def explain(self, address: str, moment: Moment, path: str = "") -> Explanation:
+        """See `Reader.explain`; waits as `state` does."""
+        return await self._within(
+            moment.wait_ms, lambda: self._reader.explain(address, moment, path)
+        )
 
     async def turns(
         self, address: str, *, first: int = 0, last: int = 0, newest: int = 0

@@ -102,6 +102,31 @@ class HistoryClient:
             found: pb.StateAsOf = self._stub.GetStateAsOf(request, timeout=SECONDS + wait_seconds)
             return found
 
+    def explain(
+        self,
+        address: str,
+        path: str = "",
+        *,
+        at_us: int = 0,
+        turn: int = 0,
+        wait_seconds: float = 0.0,
+    ) -> pb.Explanation:
+        """Return which turn made each value and list of an instance's state what it was at a moment
+        or after a turn. ``path``: only that name, or ``customer.city`` for a key of a JSON object,
+        ``notes.0`` for an item of a list.
+
+        Raises:
+            NeverSeenError: there is no such instance, or nothing at that path.
+        """
+        moment = _moment(at_us, wait_seconds)
+        if turn:
+            moment.turn = turn
+        agent_type, key = split_address(address)
+        request = pb.ExplainRequest(agent_type=agent_type, key=key, moment=moment, path=path)
+        with self._asking():
+            found: pb.Explanation = self._stub.Explain(request, timeout=SECONDS + wait_seconds)
+            return found
+
     def turns(
         self, address: str, *, first: int = 0, last: int = 0, newest: int = 0
     ) -> list[pb.TurnAsOf]:

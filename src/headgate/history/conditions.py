@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ from sqlalchemy import Select, select
 from headgate.history import schema
 from headgate.history.errors import MomentError
 from headgate.v1.agent_pb2 import State
+
+ABSENT: Any = object()
+"""JSON's null is a value like others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,23 @@ def read_where(text: str) -> tuple[str, str]:
     return path, value
 
 
+def value_at(raw: bytes, path: Sequence[str]) -> Any:
+    """Return what is at a path of keys in a value; ABSENT if nothing is, or it is not JSON.
+
+    >>> value_at(b'{"city": "Rome"}', ["city"])
+    'Rome'
+    """
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return ABSENT
+    for key in path:
+        if not isinstance(value, dict) or key not in value:
+            return ABSENT
+        value = value[key]
+    return value
+
+
 def candidates(test: Test, at_us: int) -> Select[Any]:
     """Select the instances that may pass: the index knows whole values, `holds` decides."""
     cells = schema.cells
@@ -82,15 +103,8 @@ def candidates(test: Test, at_us: int) -> Select[Any]:
 def holds(test: Test, state: State) -> bool:
     """Tell whether a state passes."""
     raw = state.values.get(test.name)
-    if raw is None:
+    value = ABSENT if raw is None else value_at(raw, test.path)
+    if value is ABSENT:
         return False
-    try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
-        return False
-    for key in test.path:
-        if not isinstance(value, dict) or key not in value:
-            return False
-        value = value[key]
     # JSON tells true from 1; Python does not.
     return bool(value == test.equals) and isinstance(value, bool) == isinstance(test.equals, bool)

@@ -26,6 +26,13 @@ class NeverSeenError(HeadgateError):
     """
 
 
+class NoSuchPathError(HeadgateError):
+    """The state has no value or list of that name at that moment, or nothing at that path in it.
+
+    Operator action: `headgate state get ADDRESS` shows the names there are.
+    """
+
+
 class MomentError(HeadgateError):
     """A moment, a condition or a path cannot be read.
 

@@ -12,7 +12,8 @@ from headgate.core.bounds import LATEST_US
 from headgate.core.identity import address_of
 from headgate.core.messages import message_id
 from headgate.core.parking import parking_of
-from headgate.history.schema import ITEM, OPEN, PARKED, VALUE
+from headgate.history.schema import ITEM, PARKED, VALUE
+from headgate.history.standing import OPEN
 from headgate.v1.agent_pb2 import Mutation
 from headgate.v1.turn_pb2 import Controlled, HistoryRecord, Outcome
 
@@ -167,7 +168,7 @@ class Rows:
                         "type": message.type,
                         "data": message.data,
                         "sent_us": known.at_us,
-                        "taken_us": 0,
+                        "taken_us": OPEN,
                     }
                 )
         for taken in senders_of(outcome):

@@ -22,18 +22,26 @@ from headgate.history.conditions import read_where
 from headgate.history.errors import (
     MomentError,
     NeverSeenError,
+    NoSuchPathError,
     NotClosedError,
     RemovedError,
     said,
 )
 from headgate.history.times import read_moment
-from headgate.history.views import message_view, position_view, state_view, turn_view
+from headgate.history.views import (
+    explanation_view,
+    message_view,
+    position_view,
+    state_view,
+    turn_view,
+)
 from headgate.listening import seconds_asked
 from headgate.v1.history_pb2 import Condition, Moment
 
 _ERRORS: tuple[tuple[type[Exception], int, str], ...] = (
     (MomentError, 400, "bad_request"),
     (NeverSeenError, 404, "never_seen"),
+    (NoSuchPathError, 404, "no_such_path"),
     (NotClosedError, 409, "not_closed"),
     (RemovedError, 410, "removed"),
     (HeadgateError, 503, "unavailable"),
@@ -52,6 +60,7 @@ def make_app(answers: Answers) -> Starlette:
             Route("/position", history.position),
             Route(f"/state/{instance}", history.state),
             Route(f"/turns/{instance}", history.turns),
+            Route(f"/explain/{instance}", history.explain),
             Route("/snapshot", history.snapshot),
             Route("/in-flight", history.in_flight),
         ],
@@ -87,6 +96,12 @@ class _History:
         first, last, newest = (_number(request, name) for name in ("first", "last", "newest"))
         found = await self._answers.turns(_address(request), first=first, last=last, newest=newest)
         return JSONResponse([turn_view(each) for each in found])
+
+    async def explain(self, request: Request) -> Response:
+        _known(request, "as_of", "turn", "path")
+        path = request.query_params.get("path", "")
+        found = await self._answers.explain(_address(request), _moment(request), path)
+        return JSONResponse(explanation_view(found))
 
     async def snapshot(self, request: Request) -> Response:
         _known(request, "as_of", "type", "where", "only")
@@ -170,6 +185,7 @@ def _no_such(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     message = (
         "GET /state/TYPE/KEY?as_of=|turn=&valid_at=, /turns/TYPE/KEY?first=&last=&newest=, "
+        "/explain/TYPE/KEY?path=&as_of=|turn=, "
         "/snapshot?as_of=&type=&where=&only=, /in-flight?as_of=, /position, /health"
     )
     return JSONResponse({"error": {"code": "no_such_route", "message": message}}, status)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 from headgate.core.render import rfc3339
 from headgate.history import schema
 from headgate.history.errors import MomentError, NeverSeenError, NotClosedError, RemovedError
+from headgate.history.standing import OPEN
 from headgate.v1.history_pb2 import Moment
 
 
@@ -57,7 +58,7 @@ def resolved(reading: Connection, instance: Any, moment: Moment) -> int:
             raise NeverSeenError(message)
         return int(at_us)
     if not moment.at_us:
-        return schema.OPEN - 1
+        return OPEN - 1
     if moment.at_us < 0:
         message = "a moment is after 1970"
         raise MomentError(message)

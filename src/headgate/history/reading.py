@@ -9,10 +9,12 @@ from sqlalchemy import Connection, Engine, func, select
 
 from headgate.history import schema
 from headgate.history.conditions import Test
+from headgate.history.explaining import explanation_at
 from headgate.history.instance import find_instance, state_at
 from headgate.history.moments import closed, closed_until, horizon_of
 from headgate.history.snapshot import in_flight_at, states_at
 from headgate.v1.history_pb2 import (
+    Explanation,
     HistoryPosition,
     InFlightMessage,
     Moment,
@@ -58,6 +60,17 @@ class Reader:
         """
         with self._reading() as reading:
             return state_at(reading, address, moment or Moment())
+
+    def explain(self, address: str, moment: Moment | None = None, path: str = "") -> Explanation:
+        """Return which turn made each value and list of a state, or what is at a path in one.
+
+        Raises:
+            NeverSeenError, NotClosedError, RemovedError: as of a state.
+            NoSuchPathError: there is nothing at that path.
+            MomentError: it is a moment of the second axis.
+        """
+        with self._reading() as reading:
+            return explanation_at(reading, address, moment or Moment(), path)
 
     def turns(
         self, address: str, *, first: int = 0, last: int = 0, newest: int = 0

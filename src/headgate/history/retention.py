@@ -54,9 +54,7 @@ def remove_before(engine: Engine, horizon_us: int) -> int:
             delete(turns).where(turns.c.at_us < horizon_us, turns.c.turn < last),
             delete(gone).where(gone.c.at_us < horizon_us),
             # Taken before it was read that it was sent: its other half is yet to come.
-            delete(messages).where(
-                messages.c.sent_us > 0, messages.c.taken_us > 0, messages.c.taken_us < horizon_us
-            ),
+            delete(messages).where(messages.c.sent_us > 0, messages.c.taken_us < horizon_us),
         ):
             removed += writing.execute(statement).rowcount
     return removed

@@ -15,6 +15,7 @@ from headgate.history.answers import Answers
 from headgate.history.errors import (
     MomentError,
     NeverSeenError,
+    NoSuchPathError,
     NotClosedError,
     RemovedError,
     said,
@@ -27,6 +28,7 @@ SERVICE_NAME = pb.DESCRIPTOR.services_by_name["History"].full_name
 _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (MomentError, grpc.StatusCode.INVALID_ARGUMENT),
     (NeverSeenError, grpc.StatusCode.NOT_FOUND),
+    (NoSuchPathError, grpc.StatusCode.NOT_FOUND),
     (NotClosedError, grpc.StatusCode.FAILED_PRECONDITION),
     (RemovedError, grpc.StatusCode.FAILED_PRECONDITION),
     (HeadgateError, grpc.StatusCode.UNAVAILABLE),
@@ -50,6 +52,12 @@ class History(history_pb2_grpc.HistoryServicer):
         async with _refusing(context):
             address = address_of(request.agent_type, request.key)
             return await self._answers.state(address, request.moment)
+
+    async def Explain(self, request: pb.ExplainRequest, context: Any) -> pb.Explanation:
+        """Return which turns made an instance's state."""
+        async with _refusing(context):
+            address = address_of(request.agent_type, request.key)
+            return await self._answers.explain(address, request.moment, request.path)
 
     # Written by hand, not yielded: a generator whose caller has gone is closed when it happens to
     # be collected, and holds a connection of the store until then.

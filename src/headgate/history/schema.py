@@ -1,4 +1,5 @@
-"""The store's tables: the same on SQLite and PostgreSQL.
+"""The store's tables: the same on SQLite and PostgreSQL, where the large ones are in parts and what
+stood at a moment has an index.
 
 Times are microseconds since the epoch. A cell is one value, or one item of a list, from the turn
 that wrote it until the one that replaced it: what was at a moment are the cells around it.
@@ -24,10 +25,10 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-VERSION = 1
-OPEN = 2**63 - 1
-"""End of what nothing has replaced."""
+from headgate.history.partitions import in_parts
+from headgate.history.standing import index_times
 
+VERSION = 2
 UNKNOWN = -1
 
 VALUE, ITEM = 0, 1
@@ -109,6 +110,7 @@ turns = Table(
     Column("record", LargeBinary, nullable=False),
     Index("turns_at", "instance_id", "at_us"),
     sqlite_with_rowid=False,
+    postgresql_partition_by="HASH (instance_id)",
 )
 
 # Every name that an instance's state ever had: where to look for the cell of a moment.
@@ -138,6 +140,7 @@ cells = Table(
     Column("value", LargeBinary, nullable=False),
     Index("cells_named", "name", "to_us"),
     sqlite_with_rowid=False,
+    postgresql_partition_by="HASH (instance_id)",
 )
 
 # Names that were deleted: the second axis puts deletions in their own order.
@@ -151,7 +154,8 @@ deletions = Table(
     sqlite_with_rowid=False,
 )
 
-# Messages between instances. Either side may be read first: 0 is a time that is not known yet.
+# Messages between instances. Either side may be read first: sent at 0, that is not known yet. What
+# was not taken is under way until OPEN.
 messages = Table(
     "messages",
     metadata,
@@ -164,4 +168,10 @@ messages = Table(
     Column("taken_us", BigInteger, nullable=False),
     Index("messages_under_way", "taken_us", "sent_us"),
     sqlite_with_rowid=False,
+    postgresql_partition_by="HASH (id)",
 )
+
+for large in (turns, cells, messages):
+    in_parts(large)
+index_times("cells", cells.c.from_us, cells.c.to_us)
+index_times("messages", messages.c.sent_us, messages.c.taken_us)

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, func, or_, select
+from sqlalchemy import Connection, Select, case, select
 
 from headgate.core.identity import split_address
 from headgate.history import schema
 from headgate.history.conditions import Test, candidates, holds
 from headgate.history.instance import fill
 from headgate.history.moments import closed
+from headgate.history.standing import stood_at
 from headgate.v1.history_pb2 import InFlightMessage, StateAsOf
 
 AT_ONCE = 2_000
@@ -32,14 +33,15 @@ def states_at(
     at_us = closed(reading, at_us)
     turn = case(
         (table.c.at_us <= at_us, table.c.turn),
-        else_=select(func.max(schema.turns.c.turn))
+        else_=select(schema.turns.c.turn)
         .where(schema.turns.c.instance_id == table.c.id, schema.turns.c.at_us <= at_us)
+        .order_by(schema.turns.c.at_us.desc())
+        .limit(1)
         .correlate(table)
         .scalar_subquery(),
     )
     whose = select(table.c.id, table.c.address, table.c.is_complete, turn.label("turn"))
-    around = and_(cells.c.from_us <= at_us, cells.c.to_us > at_us)
-    wanted: Select[Any] = select(cells).where(around)
+    wanted: Select[Any] = select(cells).where(stood_at(cells.c.from_us, cells.c.to_us, at_us))
     tested = [candidates(each, at_us) for each in where]
     for some in tested:
         whose = whose.where(table.c.id.in_(some))
@@ -76,9 +78,7 @@ def in_flight_at(reading: Connection, at_us: int) -> Iterator[InFlightMessage]:
     table = schema.messages
     at_us = closed(reading, at_us)
     wanted = select(table).where(
-        table.c.sent_us > 0,
-        table.c.sent_us <= at_us,
-        or_(table.c.taken_us == 0, table.c.taken_us > at_us),
+        table.c.sent_us > 0, stood_at(table.c.sent_us, table.c.taken_us, at_us)
     )
     for row in reading.execute(wanted.order_by(table.c.sent_us, table.c.id)):
         yield InFlightMessage(

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from headgate.history import schema
 from headgate.history.errors import StoreError
 from headgate.history.fold import Known, Row, Rows
+from headgate.history.standing import OPEN
 from headgate.history.told import Told, told_in
 
 log = logging.getLogger(__name__)
@@ -203,7 +204,7 @@ class Store:
         is_value = (
             is_named & (cells.c.kind == schema.VALUE) & (cells.c.from_us == bindparam("since"))
         )
-        is_item = is_named & (cells.c.kind == schema.ITEM) & (cells.c.to_us == schema.OPEN)
+        is_item = is_named & (cells.c.kind == schema.ITEM) & (cells.c.to_us == OPEN)
         for statement, given in (
             (schema.turns.insert(), rows.turns),
             (end.where(is_value), rows.ended_values),

@@ -8,7 +8,13 @@ from headgate.core.identity import address_of
 from headgate.core.render import rfc3339
 from headgate.kafka.outcomes import data_of, outcome_view
 from headgate.kafka.reports import parked_view
-from headgate.v1.history_pb2 import HistoryPosition, InFlightMessage, StateAsOf, TurnAsOf
+from headgate.v1.history_pb2 import (
+    Explanation,
+    HistoryPosition,
+    InFlightMessage,
+    StateAsOf,
+    TurnAsOf,
+)
 
 
 def state_view(found: StateAsOf) -> dict[str, Any]:
@@ -34,6 +40,31 @@ def state_view(found: StateAsOf) -> dict[str, Any]:
     if found.is_incomplete:
         shown["incomplete"] = True
     return shown
+
+
+def explanation_view(found: Explanation) -> dict[str, Any]:
+    """Return what made a state, by path; a turn that is not kept is null."""
+    turns = {each.record.outcome.turn: turn_view(each) for each in found.turns}
+    shown: dict[str, Any] = {
+        "address": address_of(found.agent_type, found.key),
+        "turn": found.turn,
+        "at": rfc3339(found.at_us) if found.at_us else "",
+        "names": [
+            {
+                "name": each.path,
+                "value": (
+                    [_data(item) for item in each.list.items]
+                    if each.HasField("list")
+                    else _data(each.value)
+                ),
+                "turn": each.turn,
+                **({"may_be_older": True} if each.may_be_older else {}),
+                "made_by": turns.get(each.turn),
+            }
+            for each in found.parts
+        ],
+    }
+    return shown | ({"incomplete": True} if found.is_incomplete else {})
 
 
 def turn_view(found: TurnAsOf) -> dict[str, Any]:

@@ -116,6 +116,50 @@ class TurnAsOf(_message.Message):
     valid_us: int
     def __init__(self, record: _Optional[_Union[_turn_pb2.HistoryRecord, _Mapping]] = ..., valid_us: _Optional[int] = ...) -> None: ...
 
+class ExplainRequest(_message.Message):
+    __slots__ = ("agent_type", "key", "moment", "path")
+    AGENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    MOMENT_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    agent_type: str
+    key: str
+    moment: Moment
+    path: str
+    def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., moment: _Optional[_Union[Moment, _Mapping]] = ..., path: _Optional[str] = ...) -> None: ...
+
+class Explanation(_message.Message):
+    __slots__ = ("agent_type", "key", "turn", "at_us", "parts", "turns", "is_incomplete")
+    AGENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    TURN_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    TURNS_FIELD_NUMBER: _ClassVar[int]
+    IS_INCOMPLETE_FIELD_NUMBER: _ClassVar[int]
+    agent_type: str
+    key: str
+    turn: int
+    at_us: int
+    parts: _containers.RepeatedCompositeFieldContainer[Explained]
+    turns: _containers.RepeatedCompositeFieldContainer[TurnAsOf]
+    is_incomplete: bool
+    def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., turn: _Optional[int] = ..., at_us: _Optional[int] = ..., parts: _Optional[_Iterable[_Union[Explained, _Mapping]]] = ..., turns: _Optional[_Iterable[_Union[TurnAsOf, _Mapping]]] = ..., is_incomplete: bool = ...) -> None: ...
+
+class Explained(_message.Message):
+    __slots__ = ("path", "value", "list", "turn", "may_be_older")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    LIST_FIELD_NUMBER: _ClassVar[int]
+    TURN_FIELD_NUMBER: _ClassVar[int]
+    MAY_BE_OLDER_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    value: bytes
+    list: _agent_pb2.LogWindow
+    turn: int
+    may_be_older: bool
+    def __init__(self, path: _Optional[str] = ..., value: _Optional[bytes] = ..., list: _Optional[_Union[_agent_pb2.LogWindow, _Mapping]] = ..., turn: _Optional[int] = ..., may_be_older: bool = ...) -> None: ...
+
 class SnapshotRequest(_message.Message):
     __slots__ = ("moment", "agent_type", "where", "only")
     MOMENT_FIELD_NUMBER: _ClassVar[int]

@@ -54,6 +54,11 @@ class HistoryStub(object):
                 request_serializer=headgate_dot_v1_dot_history__pb2.ListTurnsRequest.SerializeToString,
                 response_deserializer=headgate_dot_v1_dot_history__pb2.TurnAsOf.FromString,
                 _registered_method=True)
+        self.Explain = channel.unary_unary(
+                '/headgate.v1.History/Explain',
+                request_serializer=headgate_dot_v1_dot_history__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=headgate_dot_v1_dot_history__pb2.Explanation.FromString,
+                _registered_method=True)
         self.Snapshot = channel.unary_stream(
                 '/headgate.v1.History/Snapshot',
                 request_serializer=headgate_dot_v1_dot_history__pb2.SnapshotRequest.SerializeToString,
@@ -85,6 +90,13 @@ class HistoryServicer(object):
 
     def ListTurns(self, request, context):
         """Returns an instance's turns, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """Returns which turn made each value and list of an instance's state what it was at a moment.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,6 +134,11 @@ def add_HistoryServicer_to_server(servicer, server):
                     servicer.ListTurns,
                     request_deserializer=headgate_dot_v1_dot_history__pb2.ListTurnsRequest.FromString,
                     response_serializer=headgate_dot_v1_dot_history__pb2.TurnAsOf.SerializeToString,
+            ),
+            'Explain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=headgate_dot_v1_dot_history__pb2.ExplainRequest.FromString,
+                    response_serializer=headgate_dot_v1_dot_history__pb2.Explanation.SerializeToString,
             ),
             'Snapshot': grpc.unary_stream_rpc_method_handler(
                     servicer.Snapshot,
@@ -215,6 +232,33 @@ class History(object):
             '/headgate.v1.History/ListTurns',
             headgate_dot_v1_dot_history__pb2.ListTurnsRequest.SerializeToString,
             headgate_dot_v1_dot_history__pb2.TurnAsOf.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headgate.v1.History/Explain',
+            headgate_dot_v1_dot_history__pb2.ExplainRequest.SerializeToString,
+            headgate_dot_v1_dot_history__pb2.Explanation.FromString,
             options,
             channel_credentials,
             insecure,

@@ -7,6 +7,7 @@ import random
 import pytest
 from sqlalchemy import Engine
 
+from headgate.history import schema
 from headgate.history.errors import NeverSeenError, NotClosedError, RemovedError, StoreError
 from headgate.history.opening import erase, open_store
 from headgate.history.reading import Reader
@@ -230,6 +231,18 @@ def test_a_store_is_of_one_topic_and_one_version(url: str) -> None:
     engine.dispose()
     erase(url, topic="another")
     open_store(url, topic="another").dispose()
+
+
+def test_a_store_of_another_version_is_refused_until_it_is_made_anew(url: str) -> None:
+    engine = open_store(url, topic=TOPIC)
+    settings = schema.settings
+    with engine.begin() as writing:
+        writing.execute(settings.update().where(settings.c.name == "version").values(value="1"))
+    engine.dispose()
+    with pytest.raises(StoreError, match=r"is of version 1, .* `headgate history rebuild`"):
+        open_store(url, topic=TOPIC)
+    erase(url, topic=TOPIC)
+    open_store(url, topic=TOPIC).dispose()
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,20 @@ def test_a_message_whose_sending_is_yet_to_be_read_is_not_removed(engine: Engine
     assert list(Reader(engine).in_flight(NOW + 9)) == []
 
 
+def test_a_message_that_was_taken_before_it_was_sent_stops_nothing(engine: Engine) -> None:
+    store = Store(engine)
+    positions = store.positions(1)
+    taking = turn(1, NOW, "taker")
+    taking.outcome.taken.add(id="thing/sender/1/m0", source="headgate:thing/sender")
+    sending = turn(1, NOW + 5, "sender")
+    sending.outcome.messages.add(agent_type="thing", key="taker", type="told")
+    values = [each.SerializeToString() for each in (taking, sending, closed(NOW + 9))]
+    store.write([Read(0, values, 3)], positions)
+    reader = Reader(engine)
+    for at_us in range(NOW, NOW + 10):
+        assert list(reader.in_flight(at_us)) == []
+
+
 class Idle:
     """A double: a follower that has nothing to follow, for the questions are what is tested."""
 
