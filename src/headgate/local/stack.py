@@ -11,6 +11,7 @@ from typing import Literal, Self
 from headgate.errors import HeadgateError
 from headgate.local import jars, state_file, temporal_build
 from headgate.local.agents import Agents
+from headgate.local.beside import Beside
 from headgate.local.flink import Flink
 from headgate.local.history import History
 from headgate.local.kafka import Kafka
@@ -43,9 +44,7 @@ class LocalStack:
     kafka: Kafka
     flink: Flink
     agents: Agents
-    history: History | None = None
-    temporal: Temporal | None = None
-    redis: Redis | None = None
+    beside: Beside
 
     def __init__(
         self,
@@ -73,7 +72,6 @@ class LocalStack:
         self._family: Family | None = None
         self._supervisor: Supervisor | None = None
         self._state: StackState | None = None
-        self._redis_services: dict[str, RedisService] = {}
 
     def start(self, prepare: Callable[[Self], None] | None = None) -> Self:
         """Start everything and wait until it serves; raises StackRunningError if one runs already.
@@ -97,19 +95,12 @@ class LocalStack:
             self._write_state("stopping")
             self._supervisor.stop()
             self.agents.stop_all()
-            for service in (self.history, *self._redis_services.values()):
-                if service is not None:
-                    service.stop()
-            self.history = None
-            self._redis_services.clear()
+            self.beside.stop_readers()
             self.flink.stop()
             try:
                 self.when_flink_ended()
             finally:
-                for beside in (self.temporal, self.redis):
-                    if beside is not None:
-                        beside.stop()
-                self.temporal = self.redis = None
+                self.beside.stop_servers()
                 self.kafka.stop()
                 self._family.close()
                 self._family = None
@@ -126,62 +117,24 @@ class LocalStack:
         http_port: int | None = None,
         grpc_port: int | None = None,
     ) -> History:
-        """Start the history service of a configuration's job, whose topics must be there, wait
-        until it serves, return it; the one that there is if it was started before.
-        """
-        if self._family is None or self._supervisor is None:
-            message = "the stack has not been started"
-            raise HeadgateError(message)
-        if self.history is None:
-            home = self.home / "history"
-            made = History(
-                self._family, self._supervisor, home, http_port=http_port, grpc_port=grpc_port
-            )
-            made.start(self.kafka.bootstrap, config, store)
-            self.history = made
-        return self.history
+        """Start the history service of a configuration's job; see `Beside`."""
+        bootstrap = self._started().kafka.bootstrap
+        return self.beside.start_history(
+            bootstrap, config, store=store, http_port=http_port, grpc_port=grpc_port
+        )
 
     def start_temporal(self) -> Temporal:
-        """Start a Temporal server beside the rest of a running stack, wait until it serves, return
-        it; the one that there is if it was started before.
-        """
-        if self._family is None or self._supervisor is None:
-            message = "the stack has not been started"
-            raise HeadgateError(message)
-        if self.temporal is None:
-            program = temporal_build.build(say=self._say)
-            home = self.home / "temporal"
-            made = Temporal(self._family, self._supervisor, home, program)
-            made.launch()
-            self.temporal = made
-        self.temporal.await_serving()
-        return self.temporal
+        """Start a Temporal server beside the rest; see `Beside`."""
+        return self._started().beside.start_temporal()
 
     def start_redis(self, port: int | None = None) -> Redis:
-        """Start a Redis server beside the rest of a running stack, wait until it serves, return it;
-        the one that there is if it was started before.
-        """
-        if self._family is None or self._supervisor is None:
-            message = "the stack has not been started"
-            raise HeadgateError(message)
-        if self.redis is None:
-            made = Redis(self._family, self._supervisor, self.home / "redis", port)
-            made.launch()
-            self.redis = made
-        self.redis.await_serving()
-        return self.redis
+        """Start a Redis server beside the rest; see `Beside`."""
+        return self._started().beside.start_redis(port)
 
     def start_redis_service(self, verb: Literal["feed", "intake"], config: Path) -> RedisService:
-        """Start `headgate redis VERB` for a configuration's job beside `start_redis`'s server, wait
-        until it is at work, return it; the one that there is if it was started before.
-        """
-        url = self.start_redis().url
-        assert self._family is not None and self._supervisor is not None  # noqa: S101 - it started
-        if verb not in self._redis_services:
-            made = RedisService(self._family, self._supervisor, self.home / "redis", verb)
-            made.start(self.kafka.bootstrap, config, url)
-            self._redis_services[verb] = made
-        return self._redis_services[verb]
+        """Start `headgate redis VERB` for a configuration's job; see `Beside`."""
+        bootstrap = self._started().kafka.bootstrap
+        return self.beside.start_redis_service(verb, bootstrap, config)
 
     @property
     def is_started(self) -> bool:
@@ -224,6 +177,12 @@ class LocalStack:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def _started(self) -> Self:
+        if self._family is None:
+            message = "the stack has not been started"
+            raise HeadgateError(message)
+        return self
+
     def _start(self) -> None:
         started = datetime.now(UTC).isoformat(timespec="seconds")
         self._state = StackState(os.getpid(), "starting", started_at=started)
@@ -245,6 +204,7 @@ class LocalStack:
             settings=self._flink_settings,
         )
         self.agents = Agents(family, supervisor, self.home / "logs")
+        self.beside = Beside(family, supervisor, self.home, self._say)
         self._supervisor = supervisor
         self._say(f"starting Kafka{', Temporal' if self._has_temporal else ''} and Flink")
         self.kafka.launch()
@@ -260,14 +220,7 @@ class LocalStack:
         pids = {"kafka": self.kafka.pid, "jobmanager": self.flink.job_manager_pid}
         for index, pid in enumerate(self.flink.task_manager_pids()):
             pids[f"taskmanager-{index}"] = pid
-        if self.temporal is not None:
-            pids["temporal"] = self.temporal.pid
-        if self.redis is not None:
-            pids["redis"] = self.redis.pid
-        for verb, service in self._redis_services.items():
-            pids[f"redis-{verb}"] = service.pid
-        if self.history is not None:
-            pids["history"] = self.history.pid
+        pids |= self.beside.pids()
         for name in self.agents.names():
             pids[f"agent-{name}"] = self.agents.pid(name)
         self._state = dataclasses.replace(
@@ -275,12 +228,9 @@ class LocalStack:
             phase=phase,
             kafka_bootstrap=self.kafka.bootstrap,
             flink_rest_url=self.flink.rest_url,
-            temporal=self.temporal.target if self.temporal else "",
-            redis=self.redis.url if self.redis else "",
             pids={name: pid for name, pid in pids.items() if pid is not None},
             agents={name: self.agents.endpoint(name) for name in self.agents.names()},
-            history=self.history.endpoint if self.history else "",
-            history_url=self.history.url if self.history else "",
             job=self.job,
+            **self.beside.addresses(),
         )
         self._state.write(self.home)

@@ -1,0 +1,119 @@
+"""What runs beside Kafka, Flink and agents where it is wanted: history, Temporal, Redis."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from headgate.local import temporal_build
+from headgate.local.history import History
+from headgate.local.process import Family
+from headgate.local.redis import Redis
+from headgate.local.redis_services import RedisService
+from headgate.local.supervisor import Supervisor
+from headgate.local.temporal import Temporal
+
+
+class Beside:
+    """Each is started once, and again when it dies; to start it a second time gets the first."""
+
+    def __init__(
+        self, family: Family, supervisor: Supervisor, home: Path, say: Callable[[str], None]
+    ) -> None:
+        """Start nothing yet. `home` is the stack's: each has a folder of its own below."""
+        self._family = family
+        self._supervisor = supervisor
+        self._home = home
+        self._say = say
+        self._history: History | None = None
+        self._temporal: Temporal | None = None
+        self._redis: Redis | None = None
+        self._redis_services: dict[str, RedisService] = {}
+
+    def start_history(
+        self,
+        bootstrap: str,
+        config: Path,
+        *,
+        store: str | None = None,
+        http_port: int | None = None,
+        grpc_port: int | None = None,
+    ) -> History:
+        """Start the history service of a configuration's job, whose topics must be there, and wait
+        until it serves.
+        """
+        if self._history is None:
+            made = History(
+                self._family,
+                self._supervisor,
+                self._home / "history",
+                http_port=http_port,
+                grpc_port=grpc_port,
+            )
+            made.start(bootstrap, config, store)
+            self._history = made
+        return self._history
+
+    def start_temporal(self) -> Temporal:
+        """Start a Temporal server, built with Go if need be, and wait until it serves."""
+        if self._temporal is None:
+            program = temporal_build.build(say=self._say)
+            made = Temporal(self._family, self._supervisor, self._home / "temporal", program)
+            made.launch()
+            self._temporal = made
+        self._temporal.await_serving()
+        return self._temporal
+
+    def start_redis(self, port: int | None = None) -> Redis:
+        """Start a Redis server, and wait until it serves."""
+        if self._redis is None:
+            made = Redis(self._family, self._supervisor, self._home / "redis", port)
+            made.launch()
+            self._redis = made
+        self._redis.await_serving()
+        return self._redis
+
+    def start_redis_service(
+        self, verb: Literal["feed", "intake"], bootstrap: str, config: Path
+    ) -> RedisService:
+        """Start `headgate redis VERB` for a configuration's job at `start_redis`'s server, and wait
+        until it is at work.
+        """
+        url = self.start_redis().url
+        if verb not in self._redis_services:
+            made = RedisService(self._family, self._supervisor, self._home / "redis", verb)
+            made.start(bootstrap, config, url)
+            self._redis_services[verb] = made
+        return self._redis_services[verb]
+
+    def stop_readers(self) -> None:
+        """End those that read from Kafka or write to it."""
+        for reader in (self._history, *self._redis_services.values()):
+            if reader is not None:
+                reader.stop()
+        self._history = None
+        self._redis_services.clear()
+
+    def stop_servers(self) -> None:
+        """End the others."""
+        for server in (self._temporal, self._redis):
+            if server is not None:
+                server.stop()
+        self._temporal = self._redis = None
+
+    def pids(self) -> dict[str, int | None]:
+        """Return the process id of each that was started."""
+        found = {"temporal": self._temporal, "redis": self._redis}
+        pids = {name: server.pid for name, server in found.items() if server is not None}
+        pids |= {f"redis-{verb}": service.pid for verb, service in self._redis_services.items()}
+        if self._history is not None:
+            pids["history"] = self._history.pid
+        return pids
+
+    def addresses(self) -> dict[str, Any]:
+        """Return where each listens, by the names of `StackState`; "" for what was not started."""
+        return {
+            "temporal": self._temporal.target if self._temporal else "",
+            "redis": self._redis.url if self._redis else "",
+            "history": self._history.endpoint if self._history else "",
+            "history_url": self._history.url if self._history else "",
+        }
