@@ -21,7 +21,7 @@ from headgate.redis.connect import reaching
 from headgate.redis.errors import FeedError, NotYetError, PastError
 from headgate.redis.keys import PartitionKeys, feed_key
 from headgate.redis.past import PastReader
-from headgate.redis.seen import Seen, seen_in
+from headgate.redis.seen import Fields, Seen, seen_in
 
 __all__ = ["NotYetError", "PastError", "Seen", "View"]
 
@@ -71,6 +71,8 @@ class View:
             self._client = opening(url, **settings)
         self._partitions: list[PartitionKeys] = []
         self._newest: OrderedDict[str, int] = OrderedDict()
+        # The newest moment of a snapshot; there is none before the first.
+        self._shown_us = 1
 
     async def get(
         self, address: str, *, at_least: int = 0, wait_seconds: float = WAIT_SECONDS
@@ -89,7 +91,7 @@ class View:
         pause = FIRST_PAUSE_SECONDS
         while True:
             fields = await self._asked(self._client.hgetall(keys.state(address)))
-            seen = seen_in(address, fields)
+            seen = self._read(address, fields)
             # Afterwards: another of this view's questions may have had its answer meanwhile.
             wanted = max(at_least, self._newest.get(address, 0))
             if seen.turn >= wanted:
@@ -125,9 +127,10 @@ class View:
             PastError: the moment is not closed in time, or further back than redis.past.
             RedisUnreachableError, FeedError.
         """
-        # Without a moment, the newest closed one; before there is any, the first.
-        await self._await_closed(1 if as_of is None else _us_of(as_of), wait_seconds)
+        # Without a moment, the newest closed one, and never an earlier one than before.
+        await self._await_closed(self._shown_us if as_of is None else _us_of(as_of), wait_seconds)
         at_us = await self._closed_us() if as_of is None else _us_of(as_of)
+        self._shown_us = max(self._shown_us, at_us)
         made = await self._made()
         for keys in await self._all_keys():
             reader = PastReader(self._client, keys, at_us)
@@ -170,8 +173,8 @@ class View:
         return min(int(until or 0) for until in closed)
 
     async def _keys_of(self, address: str) -> PartitionKeys:
-        agent_type, key = split_address(address)
-        if not agent_type or not key:
+        agent_type, _ = split_address(address)
+        if not agent_type or "/" not in address:
             message = f"{address!r} is no address: write TYPE/KEY"
             raise FeedError(message)
         partitions = await self._all_keys()
@@ -192,6 +195,13 @@ class View:
     async def _asked(self, answer: Coroutine[Any, Any, T]) -> T:
         with reaching(self._url):
             return await answer
+
+    def _read(self, address: str, fields: Fields) -> Seen:
+        try:
+            return seen_in(address, fields)
+        except (ValueError, KeyError) as error:
+            message = f"what Redis has of {address} was written by somebody else: {error!r}"
+            raise FeedError(message) from error
 
     def _remember(self, address: str, turn: int) -> None:
         self._newest[address] = turn

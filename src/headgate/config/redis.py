@@ -10,7 +10,8 @@ from headgate.config.fields import Count, Duration, Section
 
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
 
-_URL = re.compile(r"(rediss?://[^/\s]+(/[0-9]*)?|unix:///\S+)(\?\S*)?")
+_HOST = r"([^\s/@:\[\]?]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+_URL = re.compile(rf"(rediss?://([^\s/@]*@)?{_HOST}(/[0-9]*)?|unix:///\S+)(\?\S*)?")
 # A hash tag is what stands between braces; a key that had more of them would lie elsewhere.
 _PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 

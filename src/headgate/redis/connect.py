@@ -14,6 +14,18 @@ CONNECT_SECONDS = 5.0
 # whoever waits for it must be told instead of hanging.
 ANSWER_SECONDS = 10.0
 
+CURES = {
+    "MOVED": "It is a node of a Redis Cluster: set redis.cluster = true in headgate.toml.",
+    "NOAUTH": "It asks who you are: write redis://USER:PASSWORD@HOST:PORT/NUMBER.",
+    "uthentication required": "It asks who you are: write redis://USER:PASSWORD@HOST:PORT/NUMBER.",
+    "username-password": "Correct user and password in redis.url (or --url).",
+    "maxmemory": "It is full: raise its maxmemory, or lower redis.keep and redis.keep_entries.",
+    "read only replica": "It is a replica: name the primary.",
+    "no permissions": "Its user may not do that: give it the rights (ACL SETUSER).",
+    "oading": "It reads its data, and will serve soon.",
+}
+"""What to do about what Redis says, by a part of it."""
+
 
 def open_redis(url: str, *, cluster: bool = False) -> Any:
     """Return a blocking client (redis.Redis, or redis.RedisCluster) that hands out bytes; raises
@@ -44,9 +56,8 @@ def reaching(url: str) -> Iterator[None]:
     except (redis.RedisError, OSError, ValueError) as error:
         first = str(error).strip().splitlines()
         why = first[0] if first else type(error).__name__
-        cure = "Start it, or correct redis.url in headgate.toml (or --url)."
-        if why.startswith("MOVED"):
-            cure = "It is a node of a Redis Cluster: set redis.cluster = true in headgate.toml."
+        found = (cure for sign, cure in CURES.items() if sign in why)
+        cure = next(found, "Start it, or correct redis.url in headgate.toml (or --url).")
         message = f"Redis at {shown(url)} cannot be used: {why}. {cure}"
         raise RedisUnreachableError(message) from error
 

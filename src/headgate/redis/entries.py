@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from headgate.config.redis import RedisStreamConfig
+from headgate.core.bounds import LATEST_US
 from headgate.core.replayed import ENTRY
 from headgate.v1.turn_pb2 import InboxRecord
 
@@ -28,6 +29,11 @@ def entry_name(stream: str, entry_id: str) -> str:
     return f"{ENTRY}{stream}/{entry_id}"
 
 
+def entry_ms(entry_id: str) -> int:
+    """Return the time in an entry's id, milliseconds; up to 2**64, where somebody chose it so."""
+    return int(entry_id.partition("-")[0])
+
+
 def published(config: RedisStreamConfig, entry_id: str, fields: Mapping[bytes, bytes]) -> Published:
     """Return what the inbox is given of an entry, which the job reads by its topic's rule."""
     rest = dict(fields)
@@ -38,7 +44,7 @@ def published(config: RedisStreamConfig, entry_id: str, fields: Mapping[bytes, b
     given.letter_id = entry_name(config.name, entry_id)
     given.topic = config.topic
     given.key = key
-    given.timestamp_ms = int(entry_id.partition("-")[0])
+    given.timestamp_ms = min(entry_ms(entry_id), LATEST_US // 1_000)
     if value is None:
         given.value = _object(rest)
     else:

@@ -8,6 +8,7 @@ there, and publishes those that do not: each is taken once, however long nobody 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Event
 from typing import Any
@@ -18,10 +19,10 @@ from headgate.kafka.errors import BrokerUnreachableError, PublishError
 from headgate.kafka.publish import Publisher
 from headgate.kafka.topics import message_bytes
 from headgate.redis.connect import open_redis, reaching
-from headgate.redis.entries import entry_name, published
+from headgate.redis.entries import entry_ms, entry_name, published
 from headgate.redis.errors import FeedError, RedisUnreachableError
-from headgate.redis.keys import refused_key
-from headgate.redis.pending import names_in_inbox
+from headgate.redis.keys import places_key, refused_key
+from headgate.redis.pending import names_in_inbox, since
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ class Intake:
         self._most_bytes = message_bytes(config) - RECORD_BYTES
         self._stream = stream
         self._consumer = consumer
+        self._places = places_key(config.redis.prefix)
+        self._place = f"{stream.name}/{stream.group}"
         self._stopping = Event()
         self._is_waiting = False
 
@@ -109,14 +112,16 @@ class Intake:
                     for _ in range(int(ADOPT_SECONDS * 1_000 / BLOCK_MS)):
                         if self._stopping.is_set():
                             return
-                        self._publish(client, publisher, self._new(client))
+                        self._take(client, publisher, self._new(client))
 
     def _join(self, client: Any) -> None:
         from redis import ResponseError
 
         name = self._stream.name
+        # One that somebody has removed goes on where it was.
+        begin = client.hget(self._places, self._place) or b"0"
         try:
-            client.xgroup_create(name, self._stream.group, id="0", mkstream=True)
+            client.xgroup_create(name, self._stream.group, id=begin, mkstream=True)
         except ResponseError as error:
             if "WRONGTYPE" in str(error):
                 message = f"redis.streams: the key {name!r} holds no stream; name one that does"
@@ -170,7 +175,8 @@ class Intake:
 
     def _publish_missing(self, client: Any, publisher: Publisher, entries: Sequence[Entry]) -> None:
         names = {entry_name(self._stream.name, name): name for name, _ in entries}
-        since_ms = min(int(name.partition("-")[0]) for name, _ in entries)
+        now_ms = time.time_ns() // 1_000_000
+        since_ms = since((entry_ms(name) for name, _ in entries), now_ms)
         there = names_in_inbox(self._bootstrap, self._inbox, set(names), since_ms)
         done = {names[name] for name in there}
         log.warning(
@@ -182,6 +188,11 @@ class Intake:
         self._publish(client, publisher, [entry for entry in entries if entry[0] not in done])
         if done:
             client.xack(self._stream.name, self._stream.group, *done)
+
+    def _take(self, client: Any, publisher: Publisher, entries: Sequence[Entry]) -> None:
+        self._publish(client, publisher, entries)
+        if entries:
+            client.hset(self._places, self._place, entries[-1][0])
 
     def _publish(self, client: Any, publisher: Publisher, entries: Sequence[Entry]) -> None:
         if not entries:

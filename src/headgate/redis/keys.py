@@ -24,6 +24,11 @@ def refused_key(prefix: str) -> str:
     return f"{{{prefix}}}:refused"
 
 
+def places_key(prefix: str) -> str:
+    """Return the key of the hash of each stream's and group's last entry that was taken."""
+    return f"{{{prefix}}}:taken"
+
+
 @dataclass(frozen=True)
 class PartitionKeys:
     """The keys of one partition.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from google.protobuf.message import DecodeError
 
 from headgate.kafka.resumed import Resumed
@@ -10,10 +12,25 @@ from headgate.v1.turn_pb2 import InboxRecord
 MOST_RECORDS = 5_000
 
 
+APART_MS = 600_000
+"""How far the clocks of Redis and of Kafka, or of whoever chose an entry's id, may be apart."""
+
+
+def since(entry_ms: Iterable[int], now_ms: int) -> int:
+    """Return since when entries may stand in the inbox, by the times of their ids; 0 where those
+    say nothing, for they lie ahead.
+
+    >>> since([1_700_000_600_000, 1_700_000_700_000], 1_700_000_800_000)
+    1700000000000
+    """
+    oldest, newest = min(times := [*entry_ms]), max(times)
+    return 0 if newest > now_ms + APART_MS else max(0, oldest - APART_MS)
+
+
 def names_in_inbox(bootstrap: str, inbox: str, names: set[str], since_ms: int) -> set[str]:
     """Return those of some entries' names that were published.
 
-    since_ms: since when the oldest of them was there: none was published before.
+    since_ms: none of them was published before.
 
     Raises:
         BrokerUnreachableError, UnknownTopicError.

@@ -36,7 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 
 @pytest.fixture
 def config(topics: Topics, server: Redis, request: pytest.FixtureRequest) -> Config:
-    name = request.node.name
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name)
     prefix = topics().kafka.prefix
     return topics(
         f'[redis]\nurl = "{server.url}"\nprefix = "{name}"\n'
@@ -123,6 +123,38 @@ def test_what_was_published_and_not_acknowledged_is_not_published_again(
     with reading(config):
         await_true(lambda: is_through(client, config))
     assert [each.value for each in inbox(config)] == [b"%d" % n for n in range(1, 11)]
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("ahead_ms", [2_000, 10**12, 2**63])
+def test_so_it_is_where_ids_are_ahead_of_the_clock(
+    config: Config, client: Any, ahead_ms: int
+) -> None:
+    name = config.redis.streams[0].name
+    first = time.time_ns() // 1_000_000 + ahead_ms
+    for number in range(4):
+        client.xadd(name, {"key": "a", "value": f"{number}"}, id=f"{first + number}-1")
+    entries = handed_out(client, config, "one", 4)
+    with Publisher(config.kafka.bootstrap) as publisher:
+        for entry_id, fields in entries[:2]:
+            made = published(config.redis.streams[0], entry_id.decode(), fields)
+            publisher.send(config.topic_names.inbox, made.key.decode(), made.value).wait()
+    with reading(config):
+        await_true(lambda: is_through(client, config))
+    assert [each.value for each in inbox(config)] == [b"%d" % n for n in range(4)]
+
+
+@pytest.mark.chaos
+def test_a_group_that_somebody_removes_goes_on_where_it_was(config: Config, client: Any) -> None:
+    name = config.redis.streams[0].name
+    for number in range(1, 4):
+        client.xadd(name, {"key": "a", "value": f"{number}"}, id=f"{number}-1")
+    with reading(config):
+        await_true(lambda: is_through(client, config))
+        client.xgroup_destroy(name, "headgate")
+        client.xadd(name, {"key": "a", "value": "4"}, id="4-1")
+        await_true(lambda: bool(client.xinfo_groups(name)) and is_through(client, config))
+    assert [each.value for each in inbox(config)] == [b"%d" % n for n in range(1, 5)]
 
 
 @pytest.mark.chaos

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 import redis
+from pydantic import ValidationError
 
 from headgate.config.redis import RedisConfig
 from headgate.core import render
 from headgate.core.identity import partition_of
 from headgate.local.redis import Redis
 from headgate.redis.batch import Batch, Record
-from headgate.redis.connect import open_redis
+from headgate.redis.connect import open_redis, reaching
 from headgate.redis.errors import FeedError, RedisUnreachableError
 from headgate.redis.keys import PartitionKeys
 from headgate.redis.seen import Seen
@@ -350,6 +351,48 @@ def test_a_url_that_is_none_is_said() -> None:
             View(url)
         with pytest.raises(RedisUnreachableError, match="cannot be used"):
             open_redis(url)
+
+
+def test_what_redis_says_comes_with_what_to_do(server: Redis) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        client.execute_command("ACL", "SETUSER", "reader", "on", ">secret", "~*", "+@read", "+ping")
+    host = server.url.removeprefix("redis://")
+    with pytest.raises(RedisUnreachableError, match="Correct user and password"):
+        open_redis(f"redis://reader:wrong@{host}")
+    config = settings(server, url=f"redis://reader:secret@{host}")
+    with (
+        pytest.raises(RedisUnreachableError, match="give it the rights") as caught,
+        reaching(config.url),
+    ):
+        target_of(config)
+    assert "secret" not in str(caught.value)
+    config = settings(server)
+    with redis.Redis.from_url(server.url) as client:
+        target_of(config)
+        keys = PartitionKeys(config.prefix, partition_of(b"thing/0", PARTITIONS))
+        client.hset(keys.state("thing/0"), "turn", "x")
+    with pytest.raises(FeedError, match="thing/0 was written by somebody else"):
+        asyncio.run(one_seen(config, "thing/0"))
+
+
+async def one_seen(config: RedisConfig, address: str) -> Seen:
+    async with View(config.url, prefix=config.prefix) as view:
+        return await view.get(address)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://[::1", "redis://localhost:abc", "redis://", "http://localhost:1", "redis://a/b"],
+)
+def test_an_address_that_is_none_is_refused_in_the_configuration(url: str) -> None:
+    with pytest.raises(ValidationError, match="must be redis://HOST:PORT/NUMBER"):
+        RedisConfig(url=url)
+    for good in (
+        "redis://[::1]:6379/0",
+        "rediss://me:pw@cache:6380",
+        "unix:///run/redis.sock?db=1",
+    ):
+        assert RedisConfig(url=good).url == good
 
 
 def test_nothing_fed_is_said(server: Redis) -> None:
