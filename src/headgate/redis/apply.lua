@@ -143,6 +143,7 @@ local function turn()
   local heads, kinds, outs = tonumber(take()), tonumber(take()), tonumber(take())
   local address = string.sub(name, address_from)
   local known = tonumber(redis.call('HGET', name, 'turn') or '0')
+  newest_us = math.max(newest_us, tonumber(at_us))
   if tonumber(number) <= known then
     -- A job that was restored from an older savepoint writes again what it had written.
     at = at + 2 * heads + 3 * kinds + outs
@@ -182,7 +183,6 @@ local function turn()
   if past_us > 0 then
     add(past, offset, { 'address', address, 'turn', number, 'at_us', at_us }, key.been)
   end
-  newest_us = math.max(newest_us, tonumber(at_us))
 end
 
 -- Trims by number, and by time: `marks` has the offset of each closed moment, and how new the turns

@@ -12,7 +12,8 @@ import pytest
 import redis
 
 from headgate.config import Config
-from headgate.kafka.publish import Publisher
+from headgate.kafka.errors import PublishError
+from headgate.kafka.publish import Delivery, Publisher
 from headgate.kafka.resumed import Resumed
 from headgate.local.redis import Redis
 from headgate.redis import intake
@@ -142,6 +143,46 @@ def test_so_it_is_where_ids_are_ahead_of_the_clock(
     with reading(config):
         await_true(lambda: is_through(client, config))
     assert [each.value for each in inbox(config)] == [b"%d" % n for n in range(4)]
+
+
+class Refusing(Publisher):
+    """A producer whose broker refuses every third record, at first: a real one does that in its
+    death only, at a moment that no test can choose.
+    """
+
+    sent = 0
+
+    def send(self, *given: Any, **more: Any) -> Delivery:
+        Refusing.sent += 1
+        made = super().send(*given, **more)
+        if Refusing.sent % 3 == 0 and Refusing.sent < 10:
+            made.wait = _refuse  # type: ignore[method-assign]
+        return made
+
+
+def _refuse() -> Any:
+    message = "the broker has refused it"
+    raise PublishError(message)
+
+
+@pytest.mark.chaos
+def test_what_kafka_has_refused_is_not_acknowledged(
+    config: Config, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = config.redis.streams[0].name
+    monkeypatch.setattr(intake, "Publisher", Refusing)
+    monkeypatch.setattr(intake, "RETRY_SECONDS", 0.01)
+    for number in range(1, 6):
+        client.xadd(name, {"key": "a", "value": f"{number}"}, id=f"{number}-1")
+    entries = handed_out(client, config, "one", 5)
+    made = Intake(config.kafka.bootstrap, config, config.redis.streams[0], "one")
+    with Refusing(config.kafka.bootstrap) as publisher, pytest.raises(PublishError):
+        made._publish(client, publisher, [(each.decode(), fields) for each, fields in entries])
+    assert client.xpending(name, "headgate")["pending"] == 5
+    with reading(config):
+        await_true(lambda: is_through(client, config))
+    values = [each.value for each in inbox(config)]
+    assert sorted(set(values)) == [b"%d" % n for n in range(1, 6)]
 
 
 @pytest.mark.chaos

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from headgate.config.redis import RedisConfig
 from headgate.core import render
 from headgate.core.identity import partition_of
+from headgate.core.parking import parking_of
 from headgate.local.redis import Redis
-from headgate.redis.batch import Batch, Record
+from headgate.redis.batch import BYTES, RECORDS, Batch, Record, batches
 from headgate.redis.connect import open_redis, reaching
 from headgate.redis.errors import FeedError, RedisUnreachableError
 from headgate.redis.keys import PartitionKeys
@@ -23,7 +24,7 @@ from headgate.redis.seen import Seen
 from headgate.redis.target import Target
 from headgate.sdk.testing import Stored
 from headgate.testing.folding import stored_of
-from headgate.v1.turn_pb2 import HistoryRecord
+from headgate.v1.turn_pb2 import Controlled, HistoryRecord
 from headgate.view import NotYetError, PastError, View
 from tests.redis_server import settings
 from tests.unit.history.telling import PARTITIONS, START_US, Telling
@@ -154,6 +155,12 @@ def assert_is(told: Telling, config: RedisConfig) -> None:
     expected = {n: without_empty(each) for n, each in told.at(told.turns[-1].at_us).items()}
     found = asyncio.run(all_seen(config))
     assert {address: stored(seen) for address, seen in found.items()} == expected
+    for address, seen in found.items():
+        told_of = list_of(told, address)
+        assert (seen.turn, seen.at_us) == (told_of[-1].outcome.turn, told_of[-1].at_us)
+        assert seen.is_parked == is_parked(told_of)
+        assert not seen.is_incomplete
+    assert_hashes(config, found)
     changes = entries_of(config, "changes")
     turns: dict[str, list[int]] = {}
     for _, fields in changes:
@@ -169,6 +176,27 @@ def assert_is(told: Telling, config: RedisConfig) -> None:
         if not record.HasField("closed")
         for event in rendered(record)
     ]
+
+
+def is_parked(turns: list[HistoryRecord]) -> bool:
+    parked = False
+    for turn in turns:
+        said = parking_of(turn.outcome, turn=turn.outcome.turn, at_us=turn.at_us)
+        parked = parked if said is None else bool(said)
+    return parked
+
+
+def assert_hashes(config: RedisConfig, found: dict[str, Seen]) -> None:
+    """Nothing is left in a hash of what is gone from a state."""
+    client = open_redis(config.url, cluster=config.cluster)
+    for address, seen in found.items():
+        keys = PartitionKeys(config.prefix, partition_of(address.encode(), PARTITIONS))
+        fields = {name.decode() for name in client.hkeys(keys.state(address))}
+        wanted = {f"={name}" for name in seen.values} | {f"#{name}" for name in seen.lists}
+        for name, items in seen.lists.items():
+            wanted |= {f"@{name}/{at}" for at in range(len(items))}
+        assert {field for field in fields if field[0] in "=#@"} == wanted
+    client.close()
 
 
 def list_of(told: Telling, address: str) -> list[HistoryRecord]:
@@ -393,6 +421,124 @@ def test_an_address_that_is_none_is_refused_in_the_configuration(url: str) -> No
         "unix:///run/redis.sock?db=1",
     ):
         assert RedisConfig(url=good).url == good
+
+
+def test_many_instances_of_several_types_are_read_in_pages(server: Redis) -> None:
+    """More instances than one page of a view has, and more of the past."""
+    config = settings(server, past="1h")
+    target = target_of(config)
+    count, moved_us = 700, START_US + 1_000_000
+    made: dict[int, list[HistoryRecord]] = {number: [] for number in range(PARTITIONS)}
+
+    def turn(agent_type: str, key: int, number: int, at_us: int) -> None:
+        record = HistoryRecord(at_us=at_us)
+        outcome = record.outcome
+        outcome.agent_type, outcome.key, outcome.turn = agent_type, str(key), number
+        outcome.completed.SetInParent()
+        outcome.mutations.add(name="turn", set=b"%d" % number)
+        made[partition_of(f"{agent_type}/{key}".encode(), PARTITIONS)].append(record)
+
+    for agent_type in ("thin", "thing", "things"):
+        for key in range(count):
+            turn(agent_type, key, 1, START_US + key)
+    for round_ in range(2, 5):
+        for key in range(count):
+            turn("thing", key, round_, moved_us + round_ * count + key)
+    for number, records in made.items():
+        closed = HistoryRecord()
+        closed.closed.partition = number
+        closed.closed.until_us = moved_us + 10 * count
+        batch = Batch(target.keys[number])
+        for offset, record in enumerate([*records, closed]):
+            batch.add(Record(offset, record.SerializeToString()))
+        target.write(batch, 0)
+
+    def turns(**asked: Any) -> dict[str, int]:
+        found = asyncio.run(all_seen(config, **asked))
+        return {address: seen.value("turn") for address, seen in found.items()}
+
+    expected = {f"thing/{key}": 1 for key in range(count)}
+    assert turns(agent_type="thing", as_of=moment(moved_us)) == expected
+    assert turns(agent_type="thing") == dict.fromkeys(expected, 4)
+    assert len(turns()) == 3 * count
+    target.erase()
+    with redis.Redis.from_url(config.url) as client:
+        assert client.keys(f"*{config.prefix}/*") == []
+
+
+def test_it_is_closed_when_it_is_in_all_partitions(server: Redis) -> None:
+    told = Hashed(14)
+    told.go_on(30)
+    config = settings(server)
+    for ahead, records in told.records.items():
+        records[-1].closed.until_us += ahead * 1_000_000
+    feed_all(config, told, 14)
+
+    async def closed() -> datetime:
+        async with View(config.url, prefix=config.prefix) as view:
+            return await view.closed()
+
+    assert asyncio.run(closed()) == moment(told.turns[-1].at_us)
+
+
+def test_a_position_that_is_gone_is_found_again_without_a_loss(server: Redis) -> None:
+    told = Hashed(15)
+    told.go_on(60)
+    config = settings(server, keep="1s", past="1h")
+    feed_all(config, told, 15)
+    kept = entries_of(config, "changes")
+    with redis.Redis.from_url(config.url) as client:
+        for number in range(PARTITIONS):
+            client.delete(PartitionKeys(config.prefix, number).position)
+    feed_all(config, told, 16)
+    assert entries_of(config, "changes") == kept
+
+
+def test_what_an_entry_says_of_its_turn(server: Redis) -> None:
+    config = settings(server)
+    target = target_of(config)
+    records = [HistoryRecord(at_us=START_US + number) for number in range(4)]
+    for number, record in enumerate(records):
+        outcome = record.outcome
+        outcome.agent_type, outcome.key, outcome.turn = "thing", "0", number + 2
+        outcome.revision = f"v{number}"
+    records[0].outcome.completed.SetInParent()
+    records[0].outcome.taken.add(id="e1")
+    records[0].outcome.traceparent = "00-1-2-01"
+    records[1].outcome.failed.message, records[1].outcome.failed.park = "no", True
+    records[2].outcome.controlled.verb = Controlled.RESUME
+    records[3].outcome.completed.SetInParent()
+    batch = Batch(target.keys[0])
+    for offset, each in enumerate([b"garbage", *(each.SerializeToString() for each in records)]):
+        batch.add(Record(offset, each))
+    [fault] = batch.skipped
+    assert fault.startswith("offset 0: it is no HistoryRecord")
+    assert target.write(batch, 0) == 5
+    with redis.Redis.from_url(config.url) as client:
+        said = [fields for _, fields in client.xrange(target.keys[0].changes)]
+        state = client.hgetall(target.keys[0].state("thing/0"))
+    assert [fields[b"revision"] for fields in said] == [b"v0", b"v1", b"v2", b"v3"]
+    assert (said[0][b"events"], said[0][b"traceparent"]) == (b'["e1"]', b"00-1-2-01")
+    assert (said[1][b"failed"], said[2][b"controlled"]) == (b"no", b"resume")
+    assert b"1:parked:" not in said[1] and b"0:parked:" in said[1] and b"0:goes_on:" in said[2]
+    # Its first turn is not in the topic.
+    assert (state[b"incomplete"], state[b"turn"]) == (b"1", b"5")
+    assert b"parked" not in state
+
+
+def test_batches_hold_redis_up_for_a_moment_only() -> None:
+    small = [Record(offset, b"") for offset in range(3 * RECORDS + 7)]
+    made = batches(PartitionKeys("p", 0), small)
+    assert [each.next_offset for each in made] == [RECORDS, 2 * RECORDS, 3 * RECORDS, len(small)]
+    large = [Record(offset, bytes(BYTES // 2)) for offset in range(5)]
+    assert [each.next_offset for each in batches(PartitionKeys("p", 0), large)] == [2, 4, 5]
+
+
+def test_another_number_of_partitions_is_refused(server: Redis) -> None:
+    config = settings(server)
+    target_of(config)
+    with pytest.raises(FeedError, match="whose partitions is 3, not 4"):
+        Target(open_redis(config.url), config, TOPIC, PARTITIONS + 1).claim()
 
 
 def test_nothing_fed_is_said(server: Redis) -> None:
