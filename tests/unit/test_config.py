@@ -25,6 +25,7 @@ agent = "order"
 [agents.order]
 endpoint = "localhost:7070"
 """
+STREAM = "[[redis.streams]]\nname = 's'\ntopic = "
 
 
 def reference() -> str:
@@ -220,6 +221,19 @@ WRONG = [
         "shorter than pause",
     ),
     (VALID + "wire = 'a2a'\npolicy.max_batch = 2", 9, "agents.order.policy.max_batch", "one event"),
+    (VALID + STREAM + "'mesages'", 10, "redis.streams[0].topic", "did you mean 'messages'"),
+    (VALID + 2 * (STREAM + "'messages'\n"), 12, "redis.streams[1].name", "declared twice"),
+    (
+        VALID + STREAM + "'messages'\nkey_field = 'value'",
+        8,
+        "redis.streams[0].value_field",
+        "cannot be the key and the value",
+    ),
+    (VALID + STREAM + "''", 10, "redis.streams[0].topic", "must not be empty"),
+    (VALID + "[redis.streams]\nname = 's'", 8, "redis.streams", "written [[redis.streams]]"),
+    (VALID + "[redis]\nurl = 'localhost'", 9, "redis.url", "must be redis://"),
+    (VALID + "[redis]\ncluster = 1", 9, "redis.cluster", "must be true or false"),
+    (VALID + "[redis]\nprefix = '{a}'", 9, "redis.prefix", "letters, digits"),
     (
         VALID + "policy.backoff.multiplier = nan",
         8,

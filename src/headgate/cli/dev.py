@@ -161,8 +161,13 @@ def _start_redis(stack: LocalStack, config: Config, path: Path) -> None:
     if "redis" not in config.model_fields_set:
         return
     url = urlsplit(config.redis.url)
-    if url.hostname not in {LOOPBACK, "localhost"}:
+    if url.hostname not in {LOOPBACK, "localhost"} or config.redis.cluster:
         # Somebody else's, which must not be fed by a stack that is tried out.
+        answers.print(
+            "redis.url names no single server of this machine: it is left alone; start `headgate "
+            "redis feed` yourself, and `headgate redis intake`",
+            highlight=False,
+        )
         return
     answers.print("starting Redis")
     given = "url" in config.redis.model_fields_set or is_free(REDIS_PORT)

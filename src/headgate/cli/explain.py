@@ -49,6 +49,8 @@ def explain(
     if output is Output.JSON:
         as_json(seen)
         return
+    if not seen["names"]:
+        answers.print(f"{plain(address)} has no values and no lists", highlight=False)
     for each in seen["names"]:
         _show(each)
 

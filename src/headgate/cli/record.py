@@ -11,7 +11,7 @@ import typer
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
 from headgate.cli.look import Output, OutputOption, answers, as_json, plain, problems
 from headgate.cli.past import HistoryOption, open_history
-from headgate.cli.snapshot import NoPlaceError
+from headgate.cli.snapshot import check_place
 from headgate.cli.turns import (
     FromOption,
     KeyOption,
@@ -53,9 +53,7 @@ def record(
       headgate record --agent order --key 17 --key 18 --file turns.jsonl
     """
     agent_type, span = read_agent_type(agent), read_span(start, end)
-    if not file.absolute().parent.is_dir():
-        message = f"{file.absolute().parent} is no folder: --file {file} cannot be written"
-        raise NoPlaceError(message)
+    check_place(file)
     broker = find_broker(config, bootstrap)
     from headgate.replay.file import write
     from headgate.replay.selection import NoTurnsError, select

@@ -73,6 +73,7 @@ def get(
       headgate redis get order/17 --at-least 12 -o json
     """
     from headgate.core.render import rfc3339
+    from headgate.redis.errors import NotYetError
     from headgate.view import View
 
     settings = find_redis(find_broker(config, bootstrap), url)
@@ -82,9 +83,11 @@ def get(
             return await view.get(address, at_least=at_least, wait_seconds=wait)
 
     seen = asyncio.run(ask())
+    if not seen.turn:
+        message = f"Redis has no turn of {address}; `headgate redis status` shows how far it is"
+        raise NotYetError(message)
     shown: dict[str, Any] = {"address": seen.address, "turn": seen.turn}
-    if seen.turn:
-        shown |= {"at": rfc3339(seen.at_us), "revision": seen.revision, "parked": seen.is_parked}
+    shown |= {"at": rfc3339(seen.at_us), "revision": seen.revision, "parked": seen.is_parked}
     values = {name: seen.value(name) for name in sorted(seen.values)}
     lists = {name: seen.items(name) for name in sorted(seen.lists)}
     if output is Output.JSON:

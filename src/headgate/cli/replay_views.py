@@ -50,6 +50,8 @@ def show(report: Report, *, carries: bool) -> None:
         for each in (report.recorded_revisions, report.replayed_revisions)
     )
     left = f", {len(report.left_out):,} left out" if report.left_out else ""
+    not_put = sum(each.not_put for each in report.instances)
+    left += f"; {not_put:,} not put: decisions, and attempts that took nothing" if not_put else ""
     answers.print(
         f"{report.turns:,} turns of revision {old} put to {new}: "
         f"{report.turns - report.different:,} the same, {report.different:,} different{left}",

@@ -43,10 +43,20 @@ ShownOption = Annotated[
 
 
 class NoPlaceError(HeadgateError):
-    """There is no folder for a file that is to be written.
+    """A file that is to be written has no folder, or its name is that of one.
 
-    Operator action: make it, or name another.
+    Operator action: make the folder, or name another.
     """
+
+
+def check_place(file: Path) -> None:
+    """Raise NoPlaceError where a file of that name cannot be written."""
+    if not file.absolute().parent.is_dir():
+        message = f"{file.absolute().parent} is no folder: --file {file} cannot be written"
+        raise NoPlaceError(message)
+    if file.is_dir() or str(file) == "-":
+        message = f"--file {file} names no file: write its name, with its folder"
+        raise NoPlaceError(message)
 
 
 def snapshot(
@@ -125,9 +135,7 @@ def export(
     from headgate.core.render import rfc3339
     from headgate.history.parquet import write_parquet
 
-    if not file.absolute().parent.is_dir():
-        message = f"{file.absolute().parent} is no folder: --file {file} cannot be written"
-        raise NoPlaceError(message)
+    check_place(file)
     at_us = moment_of(as_of)
     with open_history(history, config) as asked:
         # Told in the file: the newest closed moment has to have a name before it is asked for.

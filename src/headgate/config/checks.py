@@ -24,7 +24,8 @@ class Contradiction(NamedTuple):
 
 def find_contradictions(config: Config) -> list[Contradiction]:
     """Everything in `config` that cannot hold together; empty if all is well."""
-    return [*_job(config), *_sizes(config), *_topics(config), *_routes(config), *_agents(config)]
+    checks = (_job, _sizes, _topics, _routes, _agents, _streams)
+    return [found for check in checks for found in check(config)]
 
 
 def _job(config: Config) -> Iterator[Contradiction]:
@@ -114,3 +115,22 @@ def _routes(config: Config) -> Iterator[Contradiction]:
             text = f"the route from {route.topic!r} to {route.agent!r} is there twice"
             yield Contradiction(here, text)
         seen.add((route.topic, route.agent, route.type))
+
+
+def _streams(config: Config) -> Iterator[Contradiction]:
+    topics = [topic.name for topic in config.topics]
+    seen: set[tuple[str, str]] = set()
+    for index, stream in enumerate(config.redis.streams):
+        here: KeyPath = ("redis", "streams", index)
+        if stream.topic not in topics:
+            near = did_you_mean(stream.topic, topics)
+            yield Contradiction(
+                (*here, "topic"), f"no topic {stream.topic!r}{near}; {listed(topics)}"
+            )
+        if (stream.name, stream.group) in seen:
+            text = f"stream {stream.name!r} is declared twice for group {stream.group!r}"
+            yield Contradiction((*here, "name"), text)
+        seen.add((stream.name, stream.group))
+        if stream.key_field == stream.value_field:
+            text = f"{stream.key_field!r} cannot be the key and the value"
+            yield Contradiction((*here, "value_field"), text)

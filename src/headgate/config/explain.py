@@ -68,11 +68,19 @@ def _sentence(path: KeyPath, details: "ErrorDetails") -> str:
         case "model_type":
             return f"must be a table, not {given!r}"
         case "tuple_type":
-            return f"must be an array of tables, written [[{path[-1]}]]"
+            return f"must be an array of tables, written [[{_dotted(path)}]]"
         case "dict_type":
-            return f"must be a table of tables, written [{path[-1]}.NAME]"
+            return f"must be a table of tables, written [{_dotted(path)}.NAME]"
+        case "string_too_short":
+            return "must not be empty"
+        case "bool_type":
+            return f"must be true or false, not {given!r}"
         case _:
             return f"{details['msg'].replace('Input should', 'must', 1)}, not {given!r}"
+
+
+def _dotted(path: KeyPath) -> str:
+    return ".".join(str(part) for part in path)
 
 
 def known_keys(path: KeyPath) -> list[str]:

@@ -69,7 +69,7 @@ def _starts(config: Config) -> list[int]:
         Resumed(config.kafka.bootstrap, topic, most_records=1) as read,
         reaching(config.redis.url),
     ):
-        target = Target(client, config.redis, topic, read.partitions)
+        target = Target(client, config.redis, topic, read.partitions, read.topic_id)
         target.claim()
         for partition in range(read.partitions):
             begin = read.begin(partition)
@@ -121,6 +121,10 @@ class RedisFeed(ProcessFunction):
 
     def _reread(self, partition: int, begin: int, until: int) -> Iterator[Sequence[Record]]:
         with Resumed(self._bootstrap, self._topic, most_records=REREAD_RECORDS) as read:
+            if begin == 0 and read.begin(partition):
+                # An empty Redis, and no longer the whole topic.
+                self._target.skip_to(partition, read.begin(partition))
+                begin = read.begin(partition)
             if begin < read.begin(partition):
                 raise refuse_gap(self._topic, partition, begin, read.begin(partition))
             read.only(partition, begin)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from headgate.kafka.connect import open_consumer
+from headgate.kafka.connect import admin_client, open_consumer
 from headgate.kafka.publish import count_partitions
 
 POLL_MS = 100
@@ -23,7 +23,7 @@ class Resumed:
         from kafka import TopicPartition
 
         self._topic = topic
-        count = count_partitions(bootstrap, topic)
+        count, self.topic_id = _described(bootstrap, topic)
         self._places = [TopicPartition(topic, number) for number in range(count)]
         self._consumer = open_consumer(
             bootstrap,
@@ -107,3 +107,13 @@ class Resumed:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _described(bootstrap: str, topic: str) -> tuple[int, str]:
+    """Return a topic's number of partitions and its id: another one if it was made anew."""
+    with admin_client(bootstrap) as admin:
+        for found in admin.describe_topics([topic]):
+            if found["error_code"] == 0:
+                return len(found["partitions"]), str(found.get("topic_id", ""))
+    # Which names those that there are.
+    return count_partitions(bootstrap, topic), ""

@@ -16,6 +16,7 @@ ANSWER_SECONDS = 10.0
 
 CURES = {
     "MOVED": "It is a node of a Redis Cluster: set redis.cluster = true in headgate.toml.",
+    "luster": "If it is none, leave redis.cluster out of headgate.toml.",
     "NOAUTH": "It asks who you are: write redis://USER:PASSWORD@HOST:PORT/NUMBER.",
     "uthentication required": "It asks who you are: write redis://USER:PASSWORD@HOST:PORT/NUMBER.",
     "username-password": "Correct user and password in redis.url (or --url).",
@@ -53,9 +54,9 @@ def reaching(url: str) -> Iterator[None]:
 
     try:
         yield
-    except (redis.RedisError, OSError, ValueError) as error:
+    except (redis.RedisError, redis.exceptions.RedisClusterException, OSError, ValueError) as error:
         first = str(error).strip().splitlines()
-        why = first[0] if first else type(error).__name__
+        why = first[0].rstrip(". ") if first else type(error).__name__
         found = (cure for sign, cure in CURES.items() if sign in why)
         cure = next(found, "Start it, or correct redis.url in headgate.toml (or --url).")
         message = f"Redis at {shown(url)} cannot be used: {why}. {cure}"

@@ -68,7 +68,7 @@ class Feeder:
             ThreadPoolExecutor(WRITERS, "headgate-redis") as writers,
         ):
             client = open_redis(self._config.url, cluster=self._config.cluster)
-            target = Target(client, self._config, self._topic, topic.partitions)
+            target = Target(client, self._config, self._topic, topic.partitions, topic.topic_id)
             with reaching(self._config.url):
                 target.claim()
                 lanes = [_Lane(topic, target, number) for number in range(topic.partitions)]

@@ -40,7 +40,8 @@ def standing(bootstrap: str, topic: str, config: RedisConfig) -> dict[str, Any]:
 def _partition(client: Any, keys: PartitionKeys, history: Resumed) -> dict[str, Any]:
     read = client.hmget(keys.position, "next_offset", "closed_us")
     next_offset, closed_us = (int(each or 0) for each in read)
-    end = history.last(keys.partition)
+    # Redis may have gone on since the topic was looked at.
+    end = max(history.last(keys.partition), next_offset)
     return {
         "partition": keys.partition,
         "next_offset": next_offset,

@@ -22,11 +22,14 @@ IN_THE_WAY = ("WRONGTYPE", "equal or smaller than")
 class Target:
     """What one history topic is fed into. Its methods raise what redis-py raises."""
 
-    def __init__(self, client: Any, config: RedisConfig, topic: str, partitions: int) -> None:
-        """Write over a client of `open_redis`."""
+    def __init__(
+        self, client: Any, config: RedisConfig, topic: str, partitions: int, topic_id: str = ""
+    ) -> None:
+        """Write over a client of `open_redis`. topic_id: Kafka's; "" where it is not known."""
         self._client = client
         self._config = config
         self._topic = topic
+        self._topic_id = topic_id
         self.keys = [PartitionKeys(config.prefix, number) for number in range(partitions)]
         self._script = client.register_script(script())
         self._policy = Policy(
@@ -47,6 +50,14 @@ class Target:
                 message = (
                     f"redis.prefix {self._config.prefix!r} holds a history whose {name} is {kept}, "
                     f"not {value}: choose another prefix, or empty it with `headgate redis reset`"
+                )
+                raise FeedError(message)
+        if self._topic_id:
+            self._client.hsetnx(key, "topic_id", self._topic_id)
+            if (self._client.hget(key, "topic_id") or b"").decode() != self._topic_id:
+                message = (
+                    f"{self._topic} was removed and made anew since it was fed into Redis: its "
+                    "offsets begin again. Empty it with `headgate redis reset`, and start again"
                 )
                 raise FeedError(message)
 

@@ -82,20 +82,26 @@ def read(path: Path) -> RecordedFile:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path} cannot be read: {error}"
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror}"
+        raise RecordedFileError(message) from error
+    except UnicodeDecodeError as error:
+        message = f"{path} cannot be read: it is no text, and holds no recorded turns"
         raise RecordedFileError(message) from error
     lines = _documents(path, text)
     number, head = next(lines, (1, {}))
     agent_type, policy = _head(path, number, head)
     turns: list[RecordedTurn] = []
     left_out: list[LeftOut] = []
+    stands: dict[str, int] = {}
     for number, document in lines:
         try:
             if "left_out" in document:
                 left_out.append(_left_out(document["left_out"]))
             else:
-                turns.append(_turn(document, agent_type, policy))
+                turn = _turn(document, agent_type, policy)
+                _check_new(turn, stands, number)
+                turns.append(turn)
         except (ValueError, KeyError, TypeError) as error:
             what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
             raise _damaged(path, number, what) from error
@@ -158,9 +164,19 @@ def _turn(document: dict[str, Any], agent_type: str, policy: Policy) -> Recorded
         raise ValueError(message)
     for ref, event in zip(wanted, events, strict=True):
         if fault_of(ref, event):
-            message = f"event {event.id!r} is not {ref.id!r}, which the turn took"
+            message = (
+                f"event {event.id!r} ({event.fingerprint.hex()}) is not {ref.id!r} "
+                f"({ref.fingerprint.hex()}), which the turn took"
+            )
             raise ValueError(message)
     return turn
+
+
+def _check_new(turn: RecordedTurn, stands: dict[str, int], number: int) -> None:
+    earlier = stands.setdefault(str(turn), number)
+    if earlier != number:
+        message = f"turn {turn.number} of {turn.address} stands in line {earlier} already"
+        raise ValueError(message)
 
 
 def _left_out(given: dict[str, Any]) -> LeftOut:

@@ -13,7 +13,8 @@ from headgate.v1.turn_pb2 import Controlled, HistoryRecord, Outcome, Policy
 FORGETTING = frozenset((Controlled.RESET, Controlled.EXPIRE))
 
 
-@dataclass(frozen=True, slots=True)
+# Without a repr of its own, pytest would show all that its messages hold.
+@dataclass(frozen=True, slots=True, repr=False)
 class RecordedTurn:
     """``before`` is what was stored before it, lists whole. ``events`` are those that it took, with
     their payloads; none where nobody was asked (`is_put`). ``record`` is what the history has of
@@ -28,6 +29,10 @@ class RecordedTurn:
     def __str__(self) -> str:
         """Return its name, as pytest shows it."""
         return f"{self.address}#{self.number}"
+
+    def __repr__(self) -> str:
+        """Return its type and its name."""
+        return f"<{type(self).__name__} {self}>"
 
     @property
     def outcome(self) -> Outcome:

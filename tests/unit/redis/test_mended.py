@@ -10,6 +10,7 @@ import redis
 
 from headgate.config.redis import RedisConfig
 from headgate.local.redis import Redis
+from headgate.redis import batch
 from headgate.redis.batch import Record
 from headgate.redis.errors import FeedError
 from headgate.redis.mended import MendedLane, refuse_gap
@@ -141,6 +142,22 @@ def test_another_feeder_at_work_does_no_harm(server: Redis) -> None:
                 open_ones.remove(at)
             else:
                 lanes[at].write(chunk)
+    assert_is(told, config)
+
+
+def test_what_another_feeder_has_not_written_yet_is_written(
+    server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "RECORDS", 5)
+    told = Hashed(26)
+    told.go_on(100)
+    config = settings(server)
+    target = target_of(config)
+    for number in range(PARTITIONS):
+        lane = MendedLane(target, number, reread_of(told, []))  # type: ignore[arg-type]
+        # It is further than the first batch, and then no more.
+        target.write(batch_of(told, target, number, 0, 12), 0)
+        lane.write([record(told, number, at) for at in range(len(told.records[number]))])
     assert_is(told, config)
 
 

@@ -77,6 +77,10 @@ def put(name: str, value: Any, line: int = 1) -> Change:
         (lambda lines: lines[2]["turn"]["outcome"].pop("completed"), "line 3: .* no verdict"),
         (lambda lines: lines.__setitem__(2, [1]), "line 3: it is no JSON object"),
         (put("left_out", {"address": "order/1"}, 3), "line 4: 'turn' is missing"),
+        (
+            lambda lines: lines.append(lines[1]),
+            r"line \d+: turn \d+ of order/\S+ stands in line 2 ",
+        ),
         (drop("policy", 0), "line 1: agent and policy cannot be read"),
         (put("version", 2, 0), "is of version 2; this Headgate reads 1"),
         (put("format", "else", 0), "it holds no recorded turns.*headgate record"),
