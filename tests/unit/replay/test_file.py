@@ -73,7 +73,10 @@ def put(name: str, value: Any, line: int = 1) -> Change:
         (put("turn", {}), "line 2: it is a turn of '', and the file is of 'order'"),
         (put("before", {"values": 5}), "line 2: .*values"),
         (put("before", {"valeus": {}}), 'line 2: .*"valeus"'),
-        (put("events", [{"id": "other"}]), "line 2: event 'other' is not"),
+        (
+            put("events", [{"id": "other"}]),
+            r"line 2: event 'other' \(\) is not '\S+' \([0-9a-f]{32}\)",
+        ),
         (lambda lines: lines[2]["turn"]["outcome"].pop("completed"), "line 3: .* no verdict"),
         (lambda lines: lines.__setitem__(2, [1]), "line 3: it is no JSON object"),
         (put("left_out", {"address": "order/1"}, 3), "line 4: 'turn' is missing"),
