@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from headgate.errors import HeadgateError
 from headgate.history.errors import StoreError
+from headgate.history.opening import claim_topic
 from headgate.history.store import Position, Read, Store
 from headgate.kafka.errors import BrokerUnreachableError
 from headgate.kafka.resumed import Resumed
@@ -85,6 +86,8 @@ class Follower:
         store = Store(self._engine)
         with Resumed(self._bootstrap, self._topic, most_records=POLL_RECORDS) as topic:
             positions = store.positions(topic.partitions)
+            if topic.topic_id:
+                claim_topic(self._engine, topic.topic_id)
             self._ends = {number: topic.last(number) for number in positions}
             for number in positions:
                 self._take_place(topic, number, positions, store)

@@ -82,6 +82,25 @@ def said(engine: Engine, name: str) -> str:
         return reading.scalar(select(table.c.value).where(table.c.name == name)) or ""
 
 
+def claim_topic(engine: Engine, topic_id: str) -> None:
+    """Note which topic a store follows, by Kafka's own id of it.
+
+    Raises:
+        StoreError: it follows another one, of the same name: offsets would mean other turns.
+    """
+    table = schema.settings
+    with engine.begin() as writing:
+        kept = writing.scalar(select(table.c.value).where(table.c.name == "topic_id"))
+        if kept is None:
+            writing.execute(table.insert(), {"name": "topic_id", "value": topic_id})
+    if kept not in {None, topic_id}:
+        message = (
+            "the history topic was removed and made anew since the store began: its offsets begin "
+            "again. Make the store anew with `headgate history rebuild`, or name another"
+        )
+        raise StoreError(message)
+
+
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)

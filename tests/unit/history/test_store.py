@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from headgate.history import schema
 from headgate.history.errors import NeverSeenError, NotClosedError, RemovedError, StoreError
-from headgate.history.opening import erase, open_store
+from headgate.history.opening import claim_topic, erase, open_store
 from headgate.history.reading import Reader
 from headgate.history.retention import remove_before
 from headgate.history.store import Store
@@ -76,6 +76,18 @@ def test_as_of_every_turn_and_moment_it_is_what_a_fold_makes(engine: Engine, see
         for address, state in snapshot.items():
             assert_same(state, expected_all[address])
         assert {m.id for m in reader.in_flight(at_us)} == told.in_flight(at_us)
+
+
+def test_a_topic_that_was_made_anew_is_refused(engine: Engine, url: str) -> None:
+    claim_topic(engine, "one")
+    claim_topic(engine, "one")
+    with pytest.raises(StoreError, match=r"removed and made anew .*headgate history rebuild"):
+        claim_topic(engine, "other")
+    engine.dispose()
+    erase(url, topic=TOPIC)
+    fresh = open_store(url, topic=TOPIC)
+    claim_topic(fresh, "other")
+    fresh.dispose()
 
 
 def test_a_closed_moment_is_answered_the_same_later(engine: Engine) -> None:
