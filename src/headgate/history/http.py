@@ -18,6 +18,7 @@ from starlette.routing import Route
 from headgate.core.identity import address_of
 from headgate.errors import HeadgateError
 from headgate.history.answers import Answers
+from headgate.history.changes import changes_between
 from headgate.history.conditions import read_where
 from headgate.history.errors import (
     MomentError,
@@ -60,6 +61,7 @@ def make_app(answers: Answers) -> Starlette:
             Route("/position", history.position),
             Route(f"/state/{instance}", history.state),
             Route(f"/turns/{instance}", history.turns),
+            Route(f"/diff/{instance}", history.diff),
             Route(f"/explain/{instance}", history.explain),
             Route("/snapshot", history.snapshot),
             Route("/in-flight", history.in_flight),
@@ -96,6 +98,18 @@ class _History:
         first, last, newest = (_number(request, name) for name in ("first", "last", "newest"))
         found = await self._answers.turns(_address(request), first=first, last=last, newest=newest)
         return JSONResponse([turn_view(each) for each in found])
+
+    async def diff(self, request: Request) -> Response:
+        _known(request, "from", "from_turn", "to", "to_turn")
+        if not request.query_params.keys() & {"from", "from_turn"}:
+            message = "from what? Give from=TIME or from_turn=N"
+            raise MomentError(message)
+        before, after = [
+            await self._answers.state(_address(request), _moment(request, side, f"{side}_turn"))
+            for side in ("from", "to")
+        ]
+        changes = changes_between(before, after)
+        return JSONResponse({"from": before.turn, "to": after.turn, "changes": changes})
 
     async def explain(self, request: Request) -> Response:
         _known(request, "as_of", "turn", "path")
@@ -144,18 +158,18 @@ def _known(request: Request, *names: str) -> None:
         raise MomentError(message)
 
 
-def _moment(request: Request) -> Moment:
+def _moment(request: Request, time_name: str = "as_of", turn_name: str = "turn") -> Moment:
     given = request.query_params
-    if "as_of" in given and "turn" in given:
-        message = "as_of and turn: give one of them"
+    if time_name in given and turn_name in given:
+        message = f"{time_name} and {turn_name}: give one of them"
         raise MomentError(message)
     seconds = seconds_asked(request.headers.get("prefer", "")) or 0.0
     moment = Moment(wait_ms=int(1000 * seconds))
     now_us = time.time_ns() // 1000
-    if "as_of" in given:
-        moment.at_us = read_moment(given["as_of"], now_us)
-    elif "turn" in given:
-        moment.turn = _number(request, "turn")
+    if time_name in given:
+        moment.at_us = read_moment(given[time_name], now_us)
+    elif turn_name in given:
+        moment.turn = _number(request, turn_name)
         if not moment.turn:
             message = "turns are numbered from 1"
             raise MomentError(message)
@@ -185,7 +199,7 @@ def _no_such(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     message = (
         "GET /state/TYPE/KEY?as_of=|turn=&valid_at=, /turns/TYPE/KEY?first=&last=&newest=, "
-        "/explain/TYPE/KEY?path=&as_of=|turn=, "
+        "/diff/TYPE/KEY?from=|from_turn=&to=|to_turn=, /explain/TYPE/KEY?path=&as_of=|turn=, "
         "/snapshot?as_of=&type=&where=&only=, /in-flight?as_of=, /position, /health"
     )
     return JSONResponse({"error": {"code": "no_such_route", "message": message}}, status)

@@ -152,6 +152,17 @@ def test_over_http(answers: Answers, order: str) -> None:
     assert http.get("/explain/order/2").json()["error"]["code"] == "never_seen"
 
 
+def test_a_diff_over_http(answers: Answers, order: str) -> None:
+    http = TestClient(make_app(answers))
+    found = http.get(f"/diff/{order}", params={"from_turn": 1, "to_turn": 4}).json()
+    assert (found["from"], found["to"]) == (1, 4)
+    assert [(each["name"], each["change"], each["turn"]) for each in found["changes"]] == [
+        ("customer", "changed", 4),
+        ("total", "added", 2),
+        ("notes", "appended", 4),
+    ]
+
+
 @pytest_asyncio.fixture
 async def endpoint(answers: Answers) -> AsyncIterator[str]:
     server = grpc.aio.server()
