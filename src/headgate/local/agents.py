@@ -79,18 +79,12 @@ class Agents:
 
     def kill(self, name: str) -> int | None:
         """Kill a service with SIGKILL and return its process id; it is started again."""
-        child = self._supervisor.child(_key(name))
-        if child is None or not child.is_alive():
-            return None
-        child.kill()
-        return child.pid
+        return self._supervisor.kill(_key(name))
 
     def stop(self, name: str) -> None:
         """End a service in order (it drains) and do not start it again."""
         del self._ports[name]
-        child = self._supervisor.drop(_key(name))
-        if child is not None:
-            self._family.end(child)
+        self._supervisor.end(_key(name))
 
     def stop_all(self) -> None:
         """End all services in order."""

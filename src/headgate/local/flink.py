@@ -126,12 +126,11 @@ class Flink:
 
     def kill_task_manager(self, index: int = 0) -> int:
         """Kill TaskManager `index` with SIGKILL and return its process id; it is replaced."""
-        child = self._supervisor.child(self._names()[index])
-        if child is None or not child.is_alive():
+        killed = self._supervisor.kill(self._names()[index])
+        if killed is None:
             message = f"TaskManager {index} is not running"
             raise HeadgateError(message)
-        child.kill()
-        return child.pid
+        return killed
 
     def java(self, process: str, main: str, memory: str | None, *options: str) -> list[str]:
         """Return the command line that Flink's own scripts would build for `main`.

@@ -76,14 +76,8 @@ class History:
 
     def kill(self) -> int | None:
         """Kill it with SIGKILL and return its process id; it is started again."""
-        child = self._supervisor.child(NAME)
-        if child is None or not child.is_alive():
-            return None
-        child.kill()
-        return child.pid
+        return self._supervisor.kill(NAME)
 
     def stop(self) -> None:
         """End it and do not start it again."""
-        child = self._supervisor.drop(NAME)
-        if child is not None:
-            self._family.end(child)
+        self._supervisor.end(NAME)

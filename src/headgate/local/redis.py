@@ -80,11 +80,7 @@ class Redis:
 
     def kill(self) -> int | None:
         """Kill the server with SIGKILL and return its process id; it is started again."""
-        child = self._supervisor.child(NAME)
-        if child is None or not child.is_alive():
-            return None
-        child.kill()
-        return child.pid
+        return self._supervisor.kill(NAME)
 
     def pause(self) -> None:
         """Let it hang: connections stay, nobody answers."""
@@ -96,9 +92,7 @@ class Redis:
 
     def stop(self) -> None:
         """End the server and do not start it again."""
-        child = self._supervisor.drop(NAME)
-        if child is not None:
-            self._family.end(child)
+        self._supervisor.end(NAME)
 
     def _spawn(self) -> Child:
         command = [self._program, "--port", str(self._port), "--bind", LOOPBACK]

@@ -49,17 +49,11 @@ class RedisService:
 
     def kill(self) -> int | None:
         """Kill it with SIGKILL and return its process id; it is started again."""
-        child = self._supervisor.child(self._name)
-        if child is None or not child.is_alive():
-            return None
-        child.kill()
-        return child.pid
+        return self._supervisor.kill(self._name)
 
     def stop(self) -> None:
         """End it and do not start it again."""
-        child = self._supervisor.drop(self._name)
-        if child is not None:
-            self._family.end(child)
+        self._supervisor.end(self._name)
 
     def _is_at_work(self, begin: int) -> bool:
         if not self._log.exists():

@@ -59,6 +59,23 @@ class Supervisor:
         child = self.child(name)
         return child.pid if child and child.is_alive() else None
 
+    def kill(self, name: str) -> int | None:
+        """Kill the child of that name with SIGKILL; it is started again.
+
+        Return its process id, None if there was nothing to kill.
+        """
+        child = self.child(name)
+        if child is None or not child.is_alive():
+            return None
+        child.kill()
+        return child.pid
+
+    def end(self, name: str) -> None:
+        """End the child of that name in order, and do not start it again."""
+        child = self.drop(name)
+        if child is not None:
+            self._family.end(child)
+
     def await_ready(
         self, name: str, is_ready: Callable[[], bool], timeout_seconds: float, log: Path
     ) -> None:

@@ -100,18 +100,11 @@ class Temporal:
 
     def kill(self) -> int | None:
         """Kill the server with SIGKILL and return its process id; it is started again."""
-        child = self._supervisor.child(NAME)
-        if child is None or not child.is_alive():
-            return None
-        child.kill()
-        child.popen.wait()
-        return child.pid
+        return self._supervisor.kill(NAME)
 
     def stop(self) -> None:
         """End the server and do not start it again."""
-        child = self._supervisor.drop(NAME)
-        if child is not None:
-            self._family.end(child)
+        self._supervisor.end(NAME)
 
     def _spawn(self) -> Child:
         command = [str(self._program), "--root", ".", "--config", "config", "--env", "stack"]
