@@ -22,7 +22,7 @@ from headgate.kafka.resumed import Resumed
 from headgate.redis.batch import Record
 from headgate.redis.connect import open_redis, reaching
 from headgate.redis.gathering import Gathering
-from headgate.redis.mended import MendedLane, refuse_gap
+from headgate.redis.mended import MendedLane
 from headgate.redis.target import Target
 
 NAME = "redis-feed"
@@ -71,15 +71,7 @@ def _starts(config: Config) -> list[int]:
     ):
         target = Target(client, config.redis, topic, read.partitions, read.topic_id)
         target.claim()
-        for partition in range(read.partitions):
-            begin = read.begin(partition)
-            if begin:
-                target.skip_to(partition, begin)
-        starts = [target.position(partition) for partition in range(read.partitions)]
-        for partition, start in enumerate(starts):
-            if read.fault_of(partition, start, "Redis"):
-                raise refuse_gap(topic, partition, start, read.begin(partition))
-        return starts
+        return [target.place_in(read, partition) for partition in range(read.partitions)]
 
 
 class RedisFeed(ProcessFunction):
@@ -121,13 +113,7 @@ class RedisFeed(ProcessFunction):
 
     def _reread(self, partition: int, begin: int, until: int) -> Iterator[Sequence[Record]]:
         with Resumed(self._bootstrap, self._topic, most_records=REREAD_RECORDS) as read:
-            if begin == 0 and read.begin(partition):
-                # An empty Redis, and no longer the whole topic.
-                self._target.skip_to(partition, read.begin(partition))
-                begin = read.begin(partition)
-            if begin < read.begin(partition):
-                raise refuse_gap(self._topic, partition, begin, read.begin(partition))
-            read.only(partition, begin)
+            read.only(partition, max(begin, self._target.place_in(read, partition)))
             while read.position(partition) < until:
                 records = read.poll().get(partition, [])
                 yield [

@@ -17,7 +17,7 @@ from headgate.kafka.errors import BrokerUnreachableError
 from headgate.kafka.resumed import Resumed
 from headgate.redis.batch import Batch, Record, batches
 from headgate.redis.connect import open_redis, reaching
-from headgate.redis.errors import FeedError, RedisUnreachableError
+from headgate.redis.errors import RedisUnreachableError
 from headgate.redis.target import Target
 
 log = logging.getLogger(__name__)
@@ -92,15 +92,7 @@ class _Lane:
         self._target = target
         self._partition = partition
         self._writing: Future[bool] | None = None
-        self._next = target.position(partition)
-        if not self._next and topic.begin(partition):
-            # A fresh prefix, perhaps of an old topic.
-            target.skip_to(partition, topic.begin(partition))
-            self._next = target.position(partition)
-        fault = topic.fault_of(partition, self._next, "Redis")
-        if fault:
-            message = f"{fault} Empty it with `headgate redis reset`, and start again"
-            raise FeedError(message)
+        self._next = target.place_in(topic, partition)
         topic.seek(partition, self._next)
 
     def is_done(self) -> bool:

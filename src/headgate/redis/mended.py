@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from headgate.redis.batch import Record, batches
-from headgate.redis.errors import FeedError
 from headgate.redis.target import Target
 
 log = logging.getLogger(__name__)
@@ -67,13 +66,3 @@ class MendedLane:
                 # Another feeder is at work: what it has written is not ours to write.
                 return [record for record in records if record.offset >= self._next]
         return ()
-
-
-def refuse_gap(topic: str, partition: int, next_offset: int, begin: int) -> FeedError:
-    """Return why a partition cannot be mended."""
-    message = (
-        f"{topic}/{partition}: Redis has read up to offset {next_offset}, the topic begins at "
-        f"{begin}: what was between is lost to it. Empty it with `headgate redis reset`, and start "
-        "again"
-    )
-    return FeedError(message)

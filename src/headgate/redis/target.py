@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from headgate.config.redis import RedisConfig
 from headgate.redis.batch import Batch, Policy, script
 from headgate.redis.errors import FeedError
 from headgate.redis.keys import PartitionKeys, feed_key
+
+if TYPE_CHECKING:
+    from headgate.kafka.resumed import Resumed
 
 CHUNK = 1_000
 
@@ -89,9 +92,22 @@ class Target:
             raise FeedError(message)
         return stands
 
-    def skip_to(self, partition: int, offset: int) -> None:
-        """Begin a partition of which nothing was written at what the topic still has."""
-        self._client.hsetnx(self.keys[partition].position, "next_offset", offset)
+    def place_in(self, topic: Resumed, partition: int) -> int:
+        """Return the offset at which a partition goes on in its topic: what Redis has kept, or, in
+        one that has nothing yet, where the topic begins.
+
+        Raises:
+            FeedError: it cannot go on there.
+        """
+        begin = topic.begin(partition)
+        if begin:
+            self._client.hsetnx(self.keys[partition].position, "next_offset", begin)
+        next_offset = self.position(partition)
+        fault = topic.fault_of(partition, next_offset, "Redis")
+        if fault:
+            message = f"{fault} Empty it with `headgate redis reset`, and start again"
+            raise FeedError(message)
+        return next_offset
 
     def erase(self) -> None:
         """Remove all that was fed in. A feeder that runs meanwhile writes nothing, and ends."""

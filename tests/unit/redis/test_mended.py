@@ -13,7 +13,7 @@ from headgate.local.redis import Redis
 from headgate.redis import batch
 from headgate.redis.batch import Record
 from headgate.redis.errors import FeedError
-from headgate.redis.mended import MendedLane, refuse_gap
+from headgate.redis.mended import MendedLane
 from headgate.redis.target import Target
 from tests.redis_server import settings
 from tests.unit.history.telling import PARTITIONS, Telling
@@ -165,7 +165,8 @@ def test_what_the_topic_has_lost_is_said(server: Redis) -> None:
     told, _, target = half_fed(server, 24)
 
     def reread(partition: int, begin: int, until: int) -> Iterable[Sequence[Record]]:
-        raise refuse_gap(TOPIC, partition, begin, until)
+        message = f"{TOPIC}/{partition}: Redis has read up to offset {begin}, not to {until}"
+        raise FeedError(message)
 
     lane = MendedLane(target, 0, reread)
     with pytest.raises(FeedError, match=r"headgate\.history/0: Redis has read up to offset"):
