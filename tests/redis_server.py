@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from headgate.config.redis import RedisConfig
 from headgate.local.process import Family
 from headgate.local.redis import NoRedisServerError, Redis, program
 from headgate.local.supervisor import Supervisor
+
+WAIT_SECONDS = 60.0
 
 _prefixes = itertools.count(1)
 
@@ -35,6 +38,14 @@ def redis_server(home: Path) -> Iterator[Redis]:
         finally:
             supervisor.stop()
             server.stop()
+
+
+def await_true(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it does not become so"
+        time.sleep(0.05)
 
 
 def settings(server: Redis, **values: object) -> RedisConfig:

@@ -9,6 +9,8 @@ from headgate.kafka.topics import ensure_topics
 from headgate.local.jars import fetch
 from headgate.local.kafka import Kafka
 from headgate.local.process import Family
+from headgate.local.redis import Redis
+from tests.redis_server import redis_server
 
 Topics = Callable[..., Config]
 
@@ -21,6 +23,13 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
         broker.start()
         yield broker
         broker.stop()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A Redis server."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as started:
+        yield started
 
 
 @pytest.fixture

@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 import redis
+from kafka import TopicPartition
 
 from headgate.config import Config
 from headgate.core.identity import partition_of
 from headgate.kafka.connect import admin_client
 from headgate.kafka.publish import Publisher
+from headgate.kafka.resumed import Resumed
 from headgate.kafka.topics import ensure_topics
 from headgate.local.redis import Redis
+from headgate.redis.connect import open_redis
 from headgate.redis.errors import FeedError
 from headgate.redis.feed import Feeder
 from headgate.redis.keys import PartitionKeys
 from headgate.redis.standing import standing
+from headgate.redis.target import Target
 from headgate.v1.turn_pb2 import HistoryRecord
 from tests.flink.kafka.conftest import Topics
-from tests.redis_server import redis_server
+from tests.redis_server import await_true
 
 pytestmark = [pytest.mark.flink]
 
 ADDRESS = "order/17"
 START_US = 1_700_000_000_000_000
-WAIT_SECONDS = 60.0
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as started:
-        yield started
 
 
 @pytest.fixture
@@ -74,13 +70,6 @@ def turns(config: Config) -> list[int]:
         return [int(fields[b"turn"]) for _, fields in client.xrange(keys.changes)]
 
 
-def await_true(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it does not become so"
-        time.sleep(0.05)
-
-
 @pytest.mark.chaos
 def test_it_goes_on_where_redis_stands_and_fills_one_that_was_emptied(
     config: Config, server: Redis
@@ -114,6 +103,30 @@ def test_a_topic_that_was_made_anew_is_not_mixed_in(config: Config) -> None:
     with pytest.raises(FeedError, match="was removed and made anew"):
         feeder.run()
     assert turns(config) == [*range(1, 21)]
+
+
+@pytest.mark.chaos
+def test_what_the_topic_has_lost_is_said_and_an_empty_redis_takes_the_rest(
+    config: Config, server: Redis
+) -> None:
+    name, partition = config.topic_names.history, partition_of(ADDRESS.encode(), 4)
+    tell(config, 1, 20)
+    with feeding(config):
+        await_true(lambda: turns(config) == [*range(1, 21)])
+    tell(config, 21, 40)
+    with admin_client(config.kafka.bootstrap) as admin:
+        admin.delete_records({TopicPartition(name, partition): 30})
+    with Resumed(config.kafka.bootstrap, name, most_records=1) as topic:
+        target = Target(open_redis(server.url), config.redis, name, topic.partitions)
+        said = rf"{name}/{partition}: Redis has read up to offset 20, the topic begins at 30"
+        with pytest.raises(FeedError, match=said):
+            target.place_in(topic, partition)
+        with pytest.raises(FeedError, match=said):
+            Feeder(config.kafka.bootstrap, name, config.redis).run()
+        target.erase()
+        assert target.place_in(topic, partition) == 30
+    with feeding(config):
+        await_true(lambda: turns(config) == [*range(31, 41)])
 
 
 def test_what_is_behind_is_counted(config: Config) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,17 +22,9 @@ from headgate.redis.errors import FeedError
 from headgate.redis.intake import Intake
 from headgate.v1.turn_pb2 import InboxRecord, ReplayedRecord
 from tests.flink.kafka.conftest import Topics
-from tests.redis_server import redis_server
+from tests.redis_server import await_true
 
 pytestmark = [pytest.mark.flink]
-
-WAIT_SECONDS = 60.0
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as started:
-        yield started
 
 
 @pytest.fixture
@@ -75,13 +67,6 @@ def inbox(config: Config) -> list[ReplayedRecord]:
     return found
 
 
-def await_true(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it does not become so"
-        time.sleep(0.05)
-
-
 def is_through(client: Any, config: Config) -> bool:
     groups = client.xinfo_groups(config.redis.streams[0].name)
     return any(not group["pending"] and group["lag"] == 0 for group in groups)
@@ -93,6 +78,14 @@ def handed_out(client: Any, config: Config, consumer: str, count: int) -> list[A
     client.xgroup_create(name, "headgate", id="0", mkstream=True)
     [[_, entries]] = client.xreadgroup("headgate", consumer, {name: ">"}, count=count)
     return list(entries)
+
+
+def publish_and_die(client: Any, config: Config, *, handed: int, published_ones: int) -> None:
+    """Publish the first of those that were handed out, and acknowledge none."""
+    with Publisher(config.kafka.bootstrap) as publisher:
+        for entry_id, fields in handed_out(client, config, "one", handed)[:published_ones]:
+            made = published(config.redis.streams[0], entry_id.decode(), fields)
+            publisher.send(config.topic_names.inbox, made.key.decode(), made.value).wait()
 
 
 def test_entries_become_records_of_their_topic(config: Config, client: Any) -> None:
@@ -118,11 +111,7 @@ def test_what_was_published_and_not_acknowledged_is_not_published_again(
     for number in range(1, 11):
         client.xadd(name, {"key": "a", "value": f"{number}"}, id=f"{number}-1")
     # Whoever read these published five of them, and died.
-    entries = handed_out(client, config, "one", 10)
-    with Publisher(config.kafka.bootstrap) as publisher:
-        for entry_id, fields in entries[:5]:
-            made = published(config.redis.streams[0], entry_id.decode(), fields)
-            publisher.send(config.topic_names.inbox, made.key.decode(), made.value).wait()
+    publish_and_die(client, config, handed=10, published_ones=5)
     with reading(config):
         await_true(lambda: is_through(client, config))
     assert [each.value for each in inbox(config)] == [b"%d" % n for n in range(1, 11)]
@@ -137,11 +126,7 @@ def test_so_it_is_where_ids_are_ahead_of_the_clock(
     first = time.time_ns() // 1_000_000 + ahead_ms
     for number in range(4):
         client.xadd(name, {"key": "a", "value": f"{number}"}, id=f"{first + number}-1")
-    entries = handed_out(client, config, "one", 4)
-    with Publisher(config.kafka.bootstrap) as publisher:
-        for entry_id, fields in entries[:2]:
-            made = published(config.redis.streams[0], entry_id.decode(), fields)
-            publisher.send(config.topic_names.inbox, made.key.decode(), made.value).wait()
+    publish_and_die(client, config, handed=4, published_ones=2)
     with reading(config):
         await_true(lambda: is_through(client, config))
     assert [each.value for each in inbox(config)] == [b"%d" % n for n in range(4)]

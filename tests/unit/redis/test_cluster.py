@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,11 +16,11 @@ from headgate.local.redis import NoRedisServerError, program
 from headgate.redis.connect import open_redis
 from headgate.redis.keys import PartitionKeys
 from headgate.view import View
+from tests.redis_server import await_true
 from tests.unit.history.telling import PARTITIONS
 from tests.unit.redis.test_target import Hashed, assert_is, feed_all, target_of
 
 NODES, SLOTS = 3, 16_384
-START_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +60,6 @@ def is_joined(port: int) -> bool:
     with redis.Redis(port=port) as node:
         said = node.execute_command("CLUSTER", "INFO")
         return b"cluster_state:ok" in said and b"cluster_size:%d" % NODES in said
-
-
-def await_true(condition: object) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "the cluster does not come up"
-        time.sleep(0.05)
 
 
 def test_each_partition_lies_on_one_node_and_all_of_it_is_the_history(cluster: str) -> None:
