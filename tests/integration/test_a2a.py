@@ -334,6 +334,29 @@ async def test_a_first_attempt_looks_for_nothing_and_a_failed_task_is_not_adopte
     assert len(agent.executed("fail")) == 2
 
 
+@pytest.mark.parametrize(
+    ("status", "is_tried"),
+    [("UNIMPLEMENTED", True), ("NOT_FOUND", True), ("PERMISSION_DENIED", False)],
+)
+async def test_an_agent_without_lists_gets_a_second_attempt_as_a_new_task(
+    agent: A2aAgent, status: str, is_tried: bool
+) -> None:
+    """ListTasks is not everybody's. A list that is refused for another reason costs the attempt."""
+    listless = A2aAgent(status)
+    try:
+        instance = Instance(listless)
+        first = await instance.take("fail once")
+        second = await instance.take("fail once", attempt=2)
+        await instance.dispatcher.close()
+    finally:
+        listless.close()
+    assert first.failed.code == FAILURE_CODE_AGENT_ERROR
+    assert [seen["did"] for seen in listless.calls].count("ListTasks") == 1
+    assert len(listless.executed("fail")) == 1 + is_tried
+    code = FAILURE_CODE_AGENT_ERROR if is_tried else FAILURE_CODE_RPC_ERROR
+    assert second.failed.code == code
+
+
 async def test_another_events_task_is_not_adopted(agent: A2aAgent) -> None:
     instance = Instance(agent)
     await instance.take("draw one")
