@@ -45,7 +45,8 @@ def find_agent(contents: Contents, name: str) -> AgentSpec:
     spec = contents.specs.get(name)
     if spec is None:
         names = sorted(contents.specs)
-        message = f"no agent {name!r} is attached{did_you_mean(name, names)}; {listed(names)}"
+        others = f"{did_you_mean(name, names)}; {listed(names)}" if names else ", nor is any other"
+        message = f"no agent {name!r} is attached{others}"
         raise UnknownAgentError(message)
     found = type(spec)()
     found.CopyFrom(spec)

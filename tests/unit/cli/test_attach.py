@@ -162,7 +162,7 @@ def test_detach_drains_or_takes_out(held: Registry) -> None:
     assert headgate("detach", "order", "--now") == {"type": "order", "state": "detached"}
     assert held.specs == {}
     for verb in ("detach", "pause", "resume", "describe", "health"):
-        with pytest.raises(UnknownAgentError, match="no agent 'order'"):
+        with pytest.raises(UnknownAgentError, match="no agent 'order' is attached, nor is any"):
             headgate(verb, "order")
 
 

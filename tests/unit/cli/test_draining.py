@@ -32,7 +32,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
 
 def test_nothing_must_wait_look_after_look(looks: Looks) -> None:
     """What was routed just before may still be between intake and Gate."""
-    left = looks(2, *[0] * (LOOKS - 1), 1, *[0] * LOOKS)
+    left = looks(2, 0, 0, 1, *[0] * LOOKS)
     await_drained(BROKER, "order", 60)
     assert left == []
 
