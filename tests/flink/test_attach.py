@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Self
 
@@ -32,6 +33,9 @@ TOPIC = "offers"
 
 ROUNDS = 50
 """Events at most until a change shows; each takes a checkpoint."""
+
+KNOWN_WITHIN_SECONDS = 1.0
+"""How soon after a command has returned the job goes by it."""
 
 
 @pytest.fixture
@@ -195,6 +199,23 @@ def test_attached_and_drained_while_events_flow(runtime: Runtime, name: str) -> 
             if mine:
                 between = [offset for offset in there if min(mine) <= offset <= max(mine)]
                 assert sorted(mine) == between, "between attach and detach all are its own"
+    runtime.assert_unharmed()
+
+
+def test_what_comes_a_second_after_attach_has_returned_is_its_own(
+    runtime: Runtime, name: str
+) -> None:
+    with Serving(mirror(name)) as served:
+        runtime.headgate("agents", "attach", name, "--endpoint", served.endpoint, "--route", TOPIC)
+        began, pause = time.monotonic(), threading.Event()
+        sent: dict[Place, float] = {}
+        while (since := time.monotonic() - began) < 2 * KNOWN_WITHIN_SECONDS:
+            sent[place_of(runtime.send(TOPIC, runtime.fresh("soon"), {"n": 1}))] = since
+            pause.wait(0.02)
+        await_true(runtime, "all of them", lambda: set(sent) <= fates(runtime))
+        missed = [since for place, since in sent.items() if place in set(unrouted(runtime))]
+        assert max(missed, default=0.0) < KNOWN_WITHIN_SECONDS
+        assert set(sent) & set(taken_by(runtime, name))
     runtime.assert_unharmed()
 
 
