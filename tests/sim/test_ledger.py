@@ -131,6 +131,7 @@ def look(world: World, paid: PaidCall) -> None:
     than they are taken for.
     """
     now_us = world.clock.now_ms * 1_000
+    decided = {outcome.base for _, _, outcome, _, _ in outcomes(world)}
     for rule in world.money.budgets.rules:
         if rule.when_spent == Budget.DEGRADE and paid.request.stand_in == rule.stand_in:
             continue
@@ -146,7 +147,9 @@ def look(world: World, paid: PaidCall) -> None:
         running = [
             each
             for each in world.invoke.running.values()
-            if account_name(rule, asked(each.call.request)) == account_name(rule, mine)
+            # An operator may have decided its turn: what is held for it is free again.
+            if each.call.request.base not in decided
+            and account_name(rule, asked(each.call.request)) == account_name(rule, mine)
             and counts(rule, asked(each.call.request))
         ]
         in_flight = (len(running) + 1) * DEAREST

@@ -102,6 +102,11 @@ class Ledger:
                 return verdict
             stand_in = verdict.budget.stand_in
 
+    def is_held(self, ask: Ask) -> bool:
+        """Tell whether this very call was let go before."""
+        hold = self._hold(ask.address)
+        return hold is not None and hold.base == ask.base
+
     def estimate_of(self, agent_type: str) -> int:
         """Return what calls of an agent type cost of late, nanos; 0 before the first."""
         return int.from_bytes(self._read(f"e{agent_type}") or b"", "big")
