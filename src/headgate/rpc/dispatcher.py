@@ -21,10 +21,12 @@ from typing import Protocol
 
 from headgate.core.batch import pack_records
 from headgate.core.outcome import failed_reply, outcome_of
+from headgate.core.prices import NO_TERMS
 from headgate.rpc.endpoint import EndpointLimits
 from headgate.rpc.pending import Pending
 from headgate.rpc.pools import Pools
 from headgate.v1.agent_pb2 import FAILURE_CODE_BAD_REPLY, FAILURE_CODE_UNKNOWN_AGENT, TurnReply
+from headgate.v1.cost_pb2 import Terms
 from headgate.v1.turn_pb2 import Call, Decision, Hello, InvokeRequest, JournalRecord, Tick
 
 log = logging.getLogger(__name__)
@@ -96,6 +98,7 @@ class Dispatcher:
         self._pools = Pools(
             limits.endpoint, on_reply=self._answered, on_dropped=self._dropped, now_us=now_us
         )
+        self._terms = NO_TERMS
         self._under_way: set[bytes] = set()
         self._journaled: OrderedDict[bytes, None] = OrderedDict()
         self._ticking: asyncio.Task[None] | None = None
@@ -125,6 +128,8 @@ class Dispatcher:
             case "note":
                 note = request.note
                 self._journal.note(note.topic, note.key, note.value)
+            case "terms":
+                self._agree(request.terms)
 
     async def close(self) -> None:
         """Stop ticking and close every connection. Calls under way are left unanswered."""
@@ -136,8 +141,9 @@ class Dispatcher:
     # ----------------------------------------------------------------------------------- calls
 
     def _call(self, call: Call) -> None:
-        name = call.request.request_id
-        if name in self._under_way or name in self._journaled:
+        request, known = call.request, self._journaled
+        name = request.request_id
+        if name in self._under_way or name in known or request.base in known:
             self.counts.repeats += 1
             return
         if self._journal.is_full():
@@ -148,6 +154,11 @@ class Dispatcher:
             self._pools.pool_of(call).submit(call)
         else:
             self._journal_reply(call, 0, _unknown(call))
+
+    def _agree(self, terms: Terms) -> None:
+        # Gate and ledger both tell them, each before the first call that they count for.
+        if terms.updated_ms >= self._terms.updated_ms:
+            self._terms = terms
 
     def _answered(self, pending: Pending, reply: TurnReply) -> None:
         if pending.name not in self._under_way:
@@ -179,6 +190,7 @@ class Dispatcher:
             called_us=called_us,
             answered_us=self._now_us(),
             max_record_bytes=self._limits.record_bytes,
+            terms=self._terms,
             into=record.outcome,
         )
         return record
@@ -195,10 +207,16 @@ class Dispatcher:
             self.counts.repeats += 1
             return
         self._write(outcome.outcome_id, JournalRecord(outcome=outcome), decision.partition)
+        # Calls come by way of the ledger, decisions do not: one of this base may still be on its
+        # way, and would be paid in vain.
+        self._remember(outcome.base)
 
     def _write(self, name: bytes, record: JournalRecord, partition: int) -> None:
         self._gather(partition, record.SerializeToString())
         self.counts.outcomes += 1
+        self._remember(name)
+
+    def _remember(self, name: bytes) -> None:
         self._journaled[name] = None
         if len(self._journaled) > REMEMBERED_CALLS:
             self._journaled.popitem(last=False)
