@@ -302,7 +302,9 @@ def test_attach_says_what_is_wrong_and_writes_nothing(runtime: Runtime, name: st
     assert runtime.headgate("agents", "describe", name)["health"] == "unreachable"
 
 
-def test_a_hundred_agents_come_and_go_while_events_flow(runtime: Runtime, name: str) -> None:
+def test_a_hundred_agents_come_and_go_while_events_flow(
+    runtime: Runtime, name: str, record_property: Callable[[str, object], None]
+) -> None:
     names, last = [f"{name}-{number}" for number in range(100)], f"{name}-last"
     bootstrap, registry = runtime.config.kafka.bootstrap, runtime.config.topic_names.registry
     policy = Policy(deadline_ms=30_000, max_attempts=3, max_batch=64, max_state_bytes=1_000_000)
@@ -316,6 +318,7 @@ def test_a_hundred_agents_come_and_go_while_events_flow(runtime: Runtime, name: 
 
         write_specs(bootstrap, registry, {name: spec(name, Route(topic=TOPIC))})
         await_routed(runtime, name)
+        began = time.monotonic()
         with Flow(runtime) as flow:
             for each in names:
                 route = Route(topic=TOPIC, type=f"{each}.*")
@@ -332,6 +335,8 @@ def test_a_hundred_agents_come_and_go_while_events_flow(runtime: Runtime, name: 
                 write_specs(bootstrap, registry, {each: None})
         sent = flow.stop()
         await_true(runtime, "the flow", lambda: set(sent) <= set(taken_by(runtime, name)))
+        # What the machine gave; a bound here would fail on a busy one.
+        record_property("turns_per_second", round(len(sent) / (time.monotonic() - began)))
         taken = [place for place in taken_by(runtime, name) if place in set(sent)]
         assert sorted(taken) == sorted(sent), (
             "the one that stayed missed nothing, took nothing twice"
