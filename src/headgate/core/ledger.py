@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 
 from headgate.core.budgets import Budgets, account_of, name_of
 from headgate.core.identity import split_address
+from headgate.core.prices import MOST_NANOS
 from headgate.core.windows import end_of, window_of
 from headgate.v1.cost_pb2 import Account, Ask, Budget, Hold, Settlement
 
 _WEIGHT = 16
-"""A call counts a sixteenth in what the next one of its agent type is taken to cost."""
+"""A call counts a sixteenth in what an event of its agent type is taken to cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ class Ledger:
         stand_in = ""
         while True:
             named = ask.estimate_nanos if not stand_in else 0
-            estimate = named or self.estimate_of(stand_in or agent_type)
+            each = named or self.estimate_of(stand_in or agent_type)
+            estimate = min(each * max(1, ask.events), MOST_NANOS)
             ruled = [rule for rule in counted if not _waives(rule, stand_in)]
             accounts = [self.account(rule, ask.tenant, agent_type, key) for rule in ruled]
             verdict = _verdict(ruled, accounts, estimate)
@@ -108,7 +110,7 @@ class Ledger:
         return hold is not None and hold.base == ask.base
 
     def estimate_of(self, agent_type: str) -> int:
-        """Return what calls of an agent type cost of late, nanos; 0 before the first."""
+        """Return what events of an agent type cost of late, nanos; 0 before the first."""
         return int.from_bytes(self._read(f"e{agent_type}") or b"", "big")
 
     def _keep(self, ask: Ask, accounts: list[Account], estimate: int, stand_in: str) -> None:
@@ -131,7 +133,8 @@ class Ledger:
         agent_type, key = split_address(settled.address)
         if settled.cost_nanos or not settled.failed:
             # Of a call that broke off nobody knows what it would have cost.
-            self._learn(settled.stand_in or agent_type, settled.cost_nanos)
+            cost = -(-settled.cost_nanos // max(1, settled.events))
+            self._learn(settled.stand_in or agent_type, cost)
         for rule in rules.counting(settled.tenant, agent_type):
             if _waives(rule, settled.stand_in) or settled.at_us < rule.since_us:
                 continue
@@ -203,12 +206,16 @@ def _waives(rule: Budget, stand_in: str) -> bool:
 
 def _verdict(rules: Iterable[Budget], accounts: list[Account], estimate: int) -> Verdict:
     must_wait = False
+    refusal: Spent | None = None
     for rule, account in zip(rules, accounts, strict=True):
         left = rule.limit_nanos - account.spent_nanos
         if left <= 0 or estimate > left:
-            return Spent(rule, account, estimate, end_of(rule.window, account.window_us))
+            refused = Spent(rule, account, estimate, end_of(rule.window, account.window_us))
+            if rule.when_spent == Budget.DEGRADE:
+                # A stand-in may fit where this agent does not: it is asked for first.
+                return refused
+            refusal = refusal or refused
+        # What is taken for nothing, for nobody knows better, is let go while anything is left.
         held = account.held_nanos
-        if held and held + estimate > left:
-            must_wait = True
-        # What is taken for nothing, for nobody knows better, goes one by one at the limit.
-    return MustWait() if must_wait else Granted()
+        must_wait = must_wait or (held > 0 and held + estimate > left)
+    return refusal or (MustWait() if must_wait else Granted())
