@@ -24,7 +24,9 @@ from headgate.core.outcome import failed_reply, outcome_of
 from headgate.rpc.endpoint import EndpointLimits
 from headgate.rpc.pending import Pending
 from headgate.rpc.pools import Pools
+from headgate.rpc.shares import shares_of
 from headgate.v1.agent_pb2 import FAILURE_CODE_BAD_REPLY, FAILURE_CODE_UNKNOWN_AGENT, TurnReply
+from headgate.v1.cost_pb2 import Terms
 from headgate.v1.turn_pb2 import Call, Decision, Hello, InvokeRequest, JournalRecord, Tick
 
 log = logging.getLogger(__name__)
@@ -96,6 +98,7 @@ class Dispatcher:
         self._pools = Pools(
             limits.endpoint, on_reply=self._answered, on_dropped=self._dropped, now_us=now_us
         )
+        self._terms_ms = 0
         self._under_way: set[bytes] = set()
         self._journaled: OrderedDict[bytes, None] = OrderedDict()
         self._ticking: asyncio.Task[None] | None = None
@@ -125,6 +128,14 @@ class Dispatcher:
             case "note":
                 note = request.note
                 self._journal.note(note.topic, note.key, note.value)
+            case "terms":
+                self._agree(request.terms)
+
+    def _agree(self, terms: Terms) -> None:
+        # Each Gate subtask tells what it has read last; one may be behind another.
+        if terms.updated_ms >= self._terms_ms:
+            self._terms_ms = terms.updated_ms
+            self._pools.share(shares_of(terms))
 
     async def close(self) -> None:
         """Stop ticking and close every connection. Calls under way are left unanswered."""

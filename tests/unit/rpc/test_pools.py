@@ -162,11 +162,11 @@ async def test_refused_calls_leave_no_bytes_behind() -> None:
         while not busy.taken:
             await asyncio.sleep(0.001)
         pending = busy.taken.pop()
-        assert pool._waiting_bytes == 0
+        assert pool._queue.size == 0
         pool.refused(pending)
-        assert pool._waiting_bytes == pending.size
+        assert pool._queue.size == pending.size
     while not busy.taken:
         await asyncio.sleep(0.001)
     pool.answered(busy.taken.pop(), TurnReply(completed=Completed()))
-    assert (len(replies), pool._waiting_bytes, pool.is_idle) == (1, 0, True)
+    assert (len(replies), pool._queue.size, pool.is_idle) == (1, 0, True)
     pool.leave()
