@@ -18,7 +18,9 @@ from headgate.core.model import Decide, SendRequest, Surroundings
 from headgate.core.patience import LEAST_MS
 from headgate.core.reference import reference_to
 from headgate.core.service import service_bytes
-from headgate.v1.agent_pb2 import Event, TurnRequest
+from headgate.core.tenancy import tenant_of
+from headgate.v1.agent_pb2 import FAILURE_CODE_BUDGET, Event, TurnRequest
+from headgate.v1.cost_pb2 import Tenancy
 from headgate.v1.turn_pb2 import (
     Control,
     Controlled,
@@ -41,11 +43,15 @@ BATCH_BYTES = 2_000_000
 """Bytes of one turn's events at most, one event always: 64 events of the largest record would be
 more than a message of gRPC may hold."""
 
+RESEND_SPREAD = 128
+"""In how many parts the upper half of a step between re-sends is divided: each instance takes one."""
+
 UNKNOWN_AGENT_WAIT_MS = 250
 """How soon to look again while the registry is still being read at start."""
 
 DEFAULT_LOG_WINDOW = 100
 
+_NO_TENANCY = Tenancy()
 _NO_POLICY = Policy()
 """What an unknown agent's instances go by: the defaults, until somebody attaches it."""
 
@@ -81,7 +87,7 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
                 wishes.append(wish)
                 _decide(instance, wish, around.now_ms)
         return
-    if control.not_before_us > around.now_ms * 1000:
+    if control.not_before_us > around.now_ms * 1000 and not may_be_paid_now(control, around):
         instance.transition.wake_ms = -(-control.not_before_us // 1000)
         return
     if spec is None and not around.registry_complete:
@@ -104,6 +110,12 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
     instance.transition.effects.append(sent)
 
 
+def may_be_paid_now(control: StoredControl, around: Surroundings) -> bool:
+    """Tell whether what an instance waits for, a budget, was changed since it was refused."""
+    is_refused = control.failure_code == FAILURE_CODE_BUDGET
+    return is_refused and around.budgets_changed_us > control.at_us
+
+
 def rests_until(control: StoredControl, around: Surroundings) -> int:
     """Return until when an instance that is woken may go on resting, 0 if it must be stepped.
 
@@ -115,14 +127,18 @@ def rests_until(control: StoredControl, around: Surroundings) -> int:
     in_flight = control.in_flight
     if not around.promise or in_flight.promise != around.promise:
         return 0
-    return _next_look(in_flight, around)
+    return _next_look(control, around)
 
 
-def _next_look(in_flight: InFlight, around: Surroundings) -> int:
-    # The age doubles with every step. It is taken from now: after an outage of minutes there is
-    # one re-send to make, not one for every step that was missed.
-    age = max(RESEND_FIRST_MS, around.now_ms - in_flight.sent_ms)
-    return around.now_ms + min(age, RESEND_AT_MOST_MS)
+def _next_look(control: StoredControl, around: Surroundings) -> int:
+    # The age grows with every step. It is taken from now: after an outage of minutes there is one
+    # re-send to make, not one for every step that was missed.
+    age = max(RESEND_FIRST_MS, around.now_ms - control.in_flight.sent_ms)
+    # Half of it to all of it, as the base has it. What came together and found a full queue would
+    # else come back together, 30 s later, to a queue that had been empty for 20 (see
+    # docs/fair-shares.md): the agent idles, and tenants lose their shares.
+    spread = RESEND_SPREAD + control.base[-1] % RESEND_SPREAD
+    return around.now_ms + min(age, RESEND_AT_MOST_MS) * spread // (2 * RESEND_SPREAD)
 
 
 def _send_again(instance: Instance, around: Surroundings) -> None:
@@ -138,7 +154,7 @@ def _send_again(instance: Instance, around: Surroundings) -> None:
             in_flight.promise = around.promise
             sent, _ = _request(instance, len(in_flight.fingerprints), around)
             instance.transition.effects.append(sent)
-        in_flight.resend_ms = _next_look(in_flight, around)
+        in_flight.resend_ms = _next_look(instance.control, around)
     instance.transition.wake_ms = in_flight.resend_ms
 
 
@@ -173,6 +189,7 @@ def _request(
     # The agent echoes it; a late answer to an earlier attempt cannot pass for this one's.
     request.request_id = base + attempt.to_bytes(4, "big")
     request.agent_type, request.key = split_address(address)
+    call.tenant = tenant_of(spec.tenancy if spec is not None else _NO_TENANCY, request.key)
     request.base = base
     request.turn = control.turn + 1
     request.attempt = attempt
@@ -186,7 +203,8 @@ def _request(
         call.whole_lists = True
         window = max((log.length for log in control.logs.values()), default=0)
     call.state_bytes = _add_state(instance, request, window)
-    return SendRequest(call, raw_request), fingerprints
+    estimate = spec.estimate_nanos if spec is not None else 0
+    return SendRequest(call, raw_request, estimate), fingerprints
 
 
 def _add_head_events(instance: Instance, count: int, request: TurnRequest) -> list[Event]:

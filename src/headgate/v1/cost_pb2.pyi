@@ -122,16 +122,18 @@ class Budget(_message.Message):
     def __init__(self, name: _Optional[str] = ..., per: _Optional[_Union[Budget.Per, str]] = ..., tenant: _Optional[str] = ..., agent: _Optional[str] = ..., window: _Optional[_Union[Budget.Window, str]] = ..., limit_nanos: _Optional[int] = ..., when_spent: _Optional[_Union[Budget.Spent, str]] = ..., stand_in: _Optional[str] = ..., since_us: _Optional[int] = ..., by_hand: bool = ..., updated_ms: _Optional[int] = ..., schema_version: _Optional[int] = ...) -> None: ...
 
 class LedgerInput(_message.Message):
-    __slots__ = ("asks", "settlements", "ready", "at_us")
+    __slots__ = ("asks", "settlements", "ready", "at_us", "shard")
     ASKS_FIELD_NUMBER: _ClassVar[int]
     SETTLEMENTS_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
     AT_US_FIELD_NUMBER: _ClassVar[int]
+    SHARD_FIELD_NUMBER: _ClassVar[int]
     asks: _containers.RepeatedCompositeFieldContainer[Ask]
     settlements: _containers.RepeatedCompositeFieldContainer[Settlement]
     ready: Ready
     at_us: int
-    def __init__(self, asks: _Optional[_Iterable[_Union[Ask, _Mapping]]] = ..., settlements: _Optional[_Iterable[_Union[Settlement, _Mapping]]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., at_us: _Optional[int] = ...) -> None: ...
+    shard: int
+    def __init__(self, asks: _Optional[_Iterable[_Union[Ask, _Mapping]]] = ..., settlements: _Optional[_Iterable[_Union[Settlement, _Mapping]]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., at_us: _Optional[int] = ..., shard: _Optional[int] = ...) -> None: ...
 
 class Ask(_message.Message):
     __slots__ = ("address", "base", "tenant", "partition", "estimate_nanos", "request")
@@ -150,7 +152,7 @@ class Ask(_message.Message):
     def __init__(self, address: _Optional[str] = ..., base: _Optional[bytes] = ..., tenant: _Optional[str] = ..., partition: _Optional[int] = ..., estimate_nanos: _Optional[int] = ..., request: _Optional[bytes] = ...) -> None: ...
 
 class Settlement(_message.Message):
-    __slots__ = ("outcome_id", "address", "base", "tenant", "stand_in", "cost_nanos", "at_us", "called")
+    __slots__ = ("outcome_id", "address", "base", "tenant", "stand_in", "cost_nanos", "at_us", "called", "failed")
     OUTCOME_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     BASE_FIELD_NUMBER: _ClassVar[int]
@@ -159,6 +161,7 @@ class Settlement(_message.Message):
     COST_NANOS_FIELD_NUMBER: _ClassVar[int]
     AT_US_FIELD_NUMBER: _ClassVar[int]
     CALLED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
     outcome_id: bytes
     address: str
     base: bytes
@@ -167,7 +170,8 @@ class Settlement(_message.Message):
     cost_nanos: int
     at_us: int
     called: bool
-    def __init__(self, outcome_id: _Optional[bytes] = ..., address: _Optional[str] = ..., base: _Optional[bytes] = ..., tenant: _Optional[str] = ..., stand_in: _Optional[str] = ..., cost_nanos: _Optional[int] = ..., at_us: _Optional[int] = ..., called: bool = ...) -> None: ...
+    failed: bool
+    def __init__(self, outcome_id: _Optional[bytes] = ..., address: _Optional[str] = ..., base: _Optional[bytes] = ..., tenant: _Optional[str] = ..., stand_in: _Optional[str] = ..., cost_nanos: _Optional[int] = ..., at_us: _Optional[int] = ..., called: bool = ..., failed: bool = ...) -> None: ...
 
 class Ready(_message.Message):
     __slots__ = ("subtask", "subtasks")
@@ -178,7 +182,7 @@ class Ready(_message.Message):
     def __init__(self, subtask: _Optional[int] = ..., subtasks: _Optional[int] = ...) -> None: ...
 
 class Account(_message.Message):
-    __slots__ = ("budget", "tenant", "agent", "key", "window_us", "spent_nanos", "calls", "refused", "held_nanos", "previous_us", "previous_nanos", "schema_version")
+    __slots__ = ("budget", "tenant", "agent", "key", "window_us", "spent_nanos", "calls", "refused", "held_nanos", "previous_us", "previous_nanos", "since_us", "schema_version")
     BUDGET_FIELD_NUMBER: _ClassVar[int]
     TENANT_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
@@ -190,6 +194,7 @@ class Account(_message.Message):
     HELD_NANOS_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_US_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_NANOS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_US_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
     budget: str
     tenant: str
@@ -202,8 +207,9 @@ class Account(_message.Message):
     held_nanos: int
     previous_us: int
     previous_nanos: int
+    since_us: int
     schema_version: int
-    def __init__(self, budget: _Optional[str] = ..., tenant: _Optional[str] = ..., agent: _Optional[str] = ..., key: _Optional[str] = ..., window_us: _Optional[int] = ..., spent_nanos: _Optional[int] = ..., calls: _Optional[int] = ..., refused: _Optional[int] = ..., held_nanos: _Optional[int] = ..., previous_us: _Optional[int] = ..., previous_nanos: _Optional[int] = ..., schema_version: _Optional[int] = ...) -> None: ...
+    def __init__(self, budget: _Optional[str] = ..., tenant: _Optional[str] = ..., agent: _Optional[str] = ..., key: _Optional[str] = ..., window_us: _Optional[int] = ..., spent_nanos: _Optional[int] = ..., calls: _Optional[int] = ..., refused: _Optional[int] = ..., held_nanos: _Optional[int] = ..., previous_us: _Optional[int] = ..., previous_nanos: _Optional[int] = ..., since_us: _Optional[int] = ..., schema_version: _Optional[int] = ...) -> None: ...
 
 class Hold(_message.Message):
     __slots__ = ("base", "nanos", "accounts", "stand_in")
