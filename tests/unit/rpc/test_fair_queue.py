@@ -17,7 +17,7 @@ from headgate.rpc.fair_queue import FairQueue
 from headgate.rpc.shares import ShareOf, shares_of
 from headgate.v1.cost_pb2 import Share, Terms
 
-MANY = 10**6
+QUICK = settings(max_examples=50, deadline=None)
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ def off_by(begun: Mapping[str, int], of: Mapping[str, int]) -> float:
 EACH = st.lists(st.integers(1, 100), min_size=1, max_size=20)
 
 
+@QUICK
 @given(EACH)
 def test_all_have_their_shares_to_within_one_call_at_every_moment(each: list[int]) -> None:
     of = numbered(*each)
@@ -127,6 +128,7 @@ def test_tenants_that_come_and_go_do_not_hold_up_who_comes_later() -> None:
     assert [take(queue).tenant for _ in range(60)].count("late") in {9, 10, 11}
 
 
+@QUICK
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=200))
 def test_calls_of_a_tenant_go_in_their_order(moves: list[tuple[str, bool]]) -> None:
     queue: FairQueue[Made] = FairQueue(weights(a=1, b=2, c=5))
@@ -196,9 +198,10 @@ def test_a_tenant_all_of_whose_calls_pause_loses_one_of_these() -> None:
     assert (queue.size, len(queue)) == (140, 5)
 
 
+@QUICK
 @given(
     st.lists(st.integers(1, 5), min_size=2, max_size=10),
-    st.lists(st.integers(0, 9), min_size=200, max_size=400),
+    st.lists(st.integers(0, 9), min_size=100, max_size=200),
 )
 def test_a_full_queue_is_shared_by_weight(each: list[int], comes: list[int]) -> None:
     """Whoever sends how much: nobody loses a call while another has more for its weight, beyond the
@@ -277,8 +280,6 @@ class Schedule(RuleBasedStateMachine):
         self.queue: FairQueue[Made] = FairQueue()
         self.waiting: dict[str, deque[Made]] = {tenant: deque() for tenant in "abcdef"}
         self.held: list[Made] = []
-        # Since when all that happened left two tenants waiting: what each has begun.
-        self.begun: Counter[str] = Counter()
 
     @rule(tenant=st.sampled_from("abcdef"), count=st.integers(1, 20), size=st.integers(1, 9))
     def come(self, tenant: str, count: int, size: int) -> None:
@@ -297,7 +298,6 @@ class Schedule(RuleBasedStateMachine):
                 assert not could, "work-conserving: somebody waits and is not over a rate"
                 return
             assert self.waiting[call.tenant].popleft() == call
-            self.begun[call.tenant] += 1
 
     @precondition(lambda self: self.queue)
     @rule()
@@ -349,8 +349,8 @@ class Schedule(RuleBasedStateMachine):
         assert self.queue.size == sum(call.size for call in [*calls, *self.held])
 
     @invariant()
-    def whoever_waits_now_gets_its_share_from_now_on(self) -> None:
-        """However the present came about, on a copy: so many calls wait of each that nobody ends."""
+    def nobody_is_far_from_its_share(self) -> None:
+        """One call, where tenants wait all the time; whatever they come and go, not two."""
         race = self.queue._race
         lanes = [lane for lane in self.queue._lanes.values() if lane.competes]
         assert race._weight == sum(lane.weight for lane in lanes)
@@ -362,7 +362,7 @@ class Schedule(RuleBasedStateMachine):
 
 
 TestSchedules = Schedule.TestCase
-TestSchedules.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+TestSchedules.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 
 
 def test_the_examples_of_the_shares() -> None:

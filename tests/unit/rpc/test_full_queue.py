@@ -60,3 +60,27 @@ def test_shares_hold_and_the_agent_is_busy_while_most_of_the_backlog_is_dropped(
 def test_a_queue_of_fewer_calls_than_units_of_weight_starves_nobody() -> None:
     counts = Counter(tenant for _, tenant in run(begun(15_000, dict.fromkeys(TENANTS, 1_000))))
     assert min(counts[tenant] for tenant in TENANTS) > PER_SECOND * SECONDS / 30 / 2
+
+
+async def waits_beside_a_flood(queue_bytes: int) -> list[float]:
+    """How long each of a tenant's calls waits, one a second, while another has 100 s of work."""
+    agent = Agent(concurrency=4, seconds=4 / PER_SECOND)
+    gate = Gate(agent, queue_bytes, {})
+    for number in range(100 * PER_SECOND):
+        gate.send("flood", number, 1_000)
+    sent = []
+    for number in range(60):
+        # Not at a round second, when the agent's calls end.
+        await asyncio.sleep(1.013)
+        sent.append(asyncio.get_running_loop().time())
+        gate.send("calm", number, 1_000)
+    await asyncio.sleep(1)
+    gate.pool.leave()
+    began = [at for at, tenant in agent.begun if tenant == "calm"]
+    return [at - since for since, at in zip(sent, began, strict=True)]
+
+
+@pytest.mark.parametrize("calls", [10_000, 100], ids=["all of it fits", "2.5 s of work fit"])
+def test_a_flooding_tenant_costs_others_the_wait_for_one_call(calls: int) -> None:
+    waits = run(waits_beside_a_flood(calls * 1_000))
+    assert max(waits) <= 4 / PER_SECOND + 1e-6
