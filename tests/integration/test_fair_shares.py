@@ -25,7 +25,7 @@ pytestmark = pytest.mark.asyncio
 TENANTS = {f"t{number}": 1 + number % 5 for number in range(50)}
 CONCURRENCY = 8
 COUNTED = 3_000
-"""Calls begun that are looked at: 20 for each unit of weight, so that 5 % of the lightest is one."""
+"""Calls begun that are looked at: 20 for each unit of weight, so that 5 % of the least is one."""
 
 
 class Turnstile:

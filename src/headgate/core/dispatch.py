@@ -24,7 +24,6 @@ from headgate.v1.cost_pb2 import Tenancy
 from headgate.v1.turn_pb2 import (
     Control,
     Controlled,
-    InFlight,
     InvokeRequest,
     Outcome,
     Policy,
@@ -44,7 +43,7 @@ BATCH_BYTES = 2_000_000
 more than a message of gRPC may hold."""
 
 RESEND_SPREAD = 128
-"""In how many parts the upper half of a step between re-sends is divided: each instance takes one."""
+"""Into how many parts the upper half of a step between re-sends is divided; an instance has one."""
 
 UNKNOWN_AGENT_WAIT_MS = 250
 """How soon to look again while the registry is still being read at start."""

@@ -46,8 +46,9 @@ class Lane(Generic[C]):
 
     @property
     def load(self) -> float:
-        """Bytes beyond the next call's, for each unit of weight: who has most of these has more than
-        its share. One call is everybody's: else a light tenant would never get into a queue of
-        fewer calls than there are units of weight.
+        """Bytes beyond the next call's, for each unit of weight: who has most is over its share.
+
+        One call is everybody's: else a light tenant would never get into a queue of fewer calls
+        than there are units of weight.
         """
         return (self.size - self.calls[0].size if self.calls else self.size) / self.weight
