@@ -118,7 +118,7 @@ class AgentConfig(Section):
     replicas: further endpoints of the same service; calls go to the least busy.
     wire: what they speak.
     tenant: whose its instances are. tenant_before: instead, what stands before this text in an
-        instance's key. estimate: what a call is taken to cost before it was made.
+        instance's key. estimate: what an event is taken to cost before it was tried.
     """
 
     endpoint: Endpoint
