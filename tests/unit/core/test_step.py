@@ -299,6 +299,20 @@ def test_a_parked_instance_waits_for_an_operator() -> None:
     assert list(host.state.pending_controls) == []
 
 
+def test_a_resume_does_not_outrun_the_turn_in_flight() -> None:
+    """A base of its own would make the answer too late, and the call would be paid for again."""
+    host = Host()
+    call = call_of(host.arrive(event(0)))
+    assert host.wish(Controlled.RESUME).effects == []
+    made = host.read(completed(call))
+    assert host.state.turn == 1
+    assert decision_of(made).controlled.verb == Controlled.RESUME
+    # A cancel is there to outrun it.
+    host = Host()
+    host.arrive(event(0))
+    assert decision_of(host.wish(Controlled.CANCEL)).controlled.verb == Controlled.CANCEL
+
+
 def test_skip_gives_the_head_up_once() -> None:
     """An operator's skip is a turn: dead letter, new base, and a repeat of it is a repeat."""
     host = Host()
