@@ -24,6 +24,7 @@ from headgate.core.model import (
     SendRequest,
 )
 from headgate.core.readiness import Readiness
+from headgate.flink.exposed import Exposed
 from headgate.flink.gate import Gate, GateSettings
 from headgate.flink.outputs import Output, Topics
 from headgate.kafka.table import Shown
@@ -38,7 +39,7 @@ from headgate.v1.turn_pb2 import (
     StoredControl,
     Tick,
 )
-from tests.flink.test_gate import Stored
+from tests.flink.test_gate import JavaGroup, Stored
 
 KEYS = ("shard-a", "shard-b")
 TOPICS = Topics(
@@ -60,6 +61,7 @@ class HostedStore:
     def __init__(self) -> None:
         self.entries = [Stored() for _ in KEYS]
         self.due = [Stored() for _ in KEYS]
+        self.parked = [Stored() for _ in KEYS]
         self.timers: set[tuple[int, str]] = set()
 
     def copy(self) -> HostedStore:
@@ -67,6 +69,7 @@ class HostedStore:
         other = HostedStore()
         other.entries = [Stored(each) for each in self.entries]
         other.due = [Stored(each) for each in self.due]
+        other.parked = [Stored(each) for each in self.parked]
         other.timers = set(self.timers)
         return other
 
@@ -153,10 +156,12 @@ class HostedGate:
 
     def __post_init__(self) -> None:
         """Begin the lives of all subtasks."""
-        self._states = [_Current(self.store.entries), _Current(self.store.due)]
+        stored = self.store.entries, self.store.due, self.store.parked
+        self._states = [_Current(states) for states in stored]
         for subtask in range(self.parallelism):
             gate: Any = Gate(GateSettings("", "", TOPICS, KEYS))
-            gate._entries, gate._due = self._states
+            gate._entries, gate._due, gate._parked_counts = self._states
+            gate._exposed = Exposed(JavaGroup())
             gate._begin_life(subtask, self.parallelism)
             # The world's one Invoke answers every subtask; it knows the world's nonce.
             gate._readiness.nonce = self.readiness.nonce

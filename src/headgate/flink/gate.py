@@ -39,11 +39,15 @@ from headgate.core.pressure import Pressure
 from headgate.core.readiness import Readiness
 from headgate.core.report import report
 from headgate.flink.busy import count_busy
+from headgate.flink.exposed import Exposed
+from headgate.flink.figures import Heard, Names, figures_of
 from headgate.flink.outputs import Journaled, Output, Outputs, Topics
+from headgate.flink.parked_count import ParkedCount
 from headgate.flink.refusal import letter_for_refused
 from headgate.flink.shard import Shard
 from headgate.flink.shards import shards_of
 from headgate.flink.storage import StoredEntries
+from headgate.flink.tally import Tally
 from headgate.kafka.shared_table import SharedTable
 from headgate.v1 import turn_pb2
 from headgate.v1.turn_pb2 import GateInput, InstanceReport, JournalRecord, StoredControl
@@ -60,6 +64,12 @@ UNREADABLE_MS = 3_600_000
 ALARM_STEP_MS = 50
 """Wake-ups are gathered so far apart: instances that started within the same moment are woken by
 one timer. A re-send is due after a second and more, a retry's wait is jittered by more than this.
+"""
+
+
+SHOW_MS = 1_000
+"""How often metrics are brought up to date: as often as ticks come, and far more often than
+anybody reads them. It takes a millisecond per agent type.
 """
 
 
@@ -83,8 +93,11 @@ class Gate(KeyedCoProcessFunction):
         """Open state and follow the registry."""
         self._entries = StoredEntries(runtime_context, "items")
         self._due = StoredEntries(runtime_context, "due")
+        self._parked_counts = StoredEntries(runtime_context, "parked")
         # PyFlink's own getters are broken in thread mode; the Java object behind them is not.
-        info = runtime_context._runtime_context.getTaskInfo()
+        java = runtime_context._runtime_context
+        info = java.getTaskInfo()
+        self._exposed = Exposed(java.getMetricGroup())
         self._begin_life(info.getIndexOfThisSubtask(), info.getNumberOfParallelSubtasks())
         self._registry = SharedTable(self._settings.bootstrap, self._settings.registry)
         self._table = self._registry.table
@@ -97,12 +110,15 @@ class Gate(KeyedCoProcessFunction):
             for number in shards_of(subtask, parallelism, len(keys))
         ]
         self._readiness = Readiness(nonce=os.urandom(8))
-        self._outputs = Outputs(self._settings.topics, self._readiness, own)
+        self._tally, self._heard, self._names = Tally(), Heard(), Names()
+        self._outputs = Outputs(self._settings.topics, self._readiness, own, self._tally)
         self._ticked_at = time.monotonic()
         self._patience = Patience()
         self._pressure = Pressure()
         self._numbers = {key: number for number, key in enumerate(keys)}
         self._shards: dict[int, Shard] = {}
+        self._parked: dict[int, ParkedCount] = {}
+        self._show_at_ms = 0
         self._alarms: dict[int, int] = {}
         # How far intake had read the registry when it sent what came here.
         self._routed_position = 0
@@ -144,6 +160,7 @@ class Gate(KeyedCoProcessFunction):
             self._outputs.set_record_aside(value, problem)
             return self._outputs.give()
         shard = self._enter(partition)
+        self._tally.lag(self._now_ms - value[4])
         try:
             parts = records_in(bytes(payload or b""))
         except DecodeError as error:
@@ -177,6 +194,7 @@ class Gate(KeyedCoProcessFunction):
                 if not self._readiness.is_ready or record.tick.nonce == self._readiness.nonce:
                     # A dead life's worker may tick on for a while: no sign of this one's.
                     self._ticked_at = time.monotonic()
+                self._heard.take(record.tick, self._now_ms)
                 self._outputs.see(record.tick)
                 self._arounds.clear()
                 _, _, partition, _, appended_ms = journaled
@@ -206,7 +224,11 @@ class Gate(KeyedCoProcessFunction):
             # Its name stays in `due` for a version that can read it, and wakes it.
             shard.wake_at(address, self._now_ms + UNREADABLE_MS)
             return
-        if control is None or not control.wake_ms:
+        if control is None:
+            return
+        # A restored Gate learns here of instances that it has not seen in this life.
+        self._tally.of(_type_of(address)).see(address, control, self._now_ms, moved=False)
+        if not control.wake_ms:
             return
         if control.wake_ms <= self._now_ms:
             rest_ms = rests_until(control, self._around(address))
@@ -240,12 +262,17 @@ class Gate(KeyedCoProcessFunction):
             control = shard.control_of(address)
             if type(given) is OutcomeRead and control is not None and control.HasField("in_flight"):
                 self._patience.learn(self._now_ms - control.in_flight.sent_ms)
+            was_parked = control is not None and control.parked
             snapshot = Snapshot(address, control, shard.items_of(address))
             made = step(snapshot, given, self._around(address))
         except StateVersionError as error:
             self._refuse(shard, address, given, str(error))
             return
         shard.keep(address, made.control, made.puts)
+        agent_type = _type_of(address)
+        self._tally.of(agent_type).count(address, given, made, self._now_ms)
+        if made.control is not None and made.control.parked != was_parked:
+            self._parked[shard.number].change(agent_type, -1 if was_parked else 1)
         if made.set_timer_ms:
             # A timer that is to be deleted stays: woken in vain, the instance says so.
             shard.wake_at(address, made.set_timer_ms)
@@ -291,7 +318,7 @@ class Gate(KeyedCoProcessFunction):
 
     def _around(self, address: str) -> Surroundings:
         """What dispatching sees: the same for all instances of a type that one record is about."""
-        agent_type = address.partition("/")[0]
+        agent_type = _type_of(address)
         around = self._arounds.get(agent_type)
         if around is None:
             shown = self._table.shown
@@ -322,11 +349,16 @@ class Gate(KeyedCoProcessFunction):
         if shard is None:
             key = self._settings.shard_keys[number]
             shard = self._shards[number] = Shard(number, key, self._entries, self._due)
+            self._parked[number] = ParkedCount(self._parked_counts)
         return shard
 
     def _finish(self, shard: Shard, ctx: Any) -> list[Output]:
         """Write what the record changed, see to the shard's alarm, hand over what came of it."""
         shard.write()
+        self._parked[shard.number].write()
+        if self._now_ms >= self._show_at_ms:
+            self._show_at_ms = self._now_ms + SHOW_MS
+            self._show()
         wanted = shard.next_wake_ms()
         if wanted:
             # In the future: Flink fires what is past before it goes on to anything else.
@@ -337,3 +369,14 @@ class Gate(KeyedCoProcessFunction):
                 self._alarms[shard.number] = alarm
                 ctx.timer_service().register_processing_time_timer(alarm)
         return self._outputs.give()
+
+    def _show(self) -> None:
+        parked = [each.of_type for each in self._parked.values()]
+        specs = self._table.shown.specs
+        self._exposed.show(
+            figures_of(self._tally, parked, self._heard, specs, self._names, self._now_ms)
+        )
+
+
+def _type_of(address: str) -> str:
+    return address.partition("/")[0]

@@ -27,6 +27,7 @@ from headgate.core.model import (
     SendRequest,
 )
 from headgate.core.readiness import Readiness
+from headgate.flink.tally import Tally
 from headgate.v1.turn_pb2 import (
     DeadLetter,
     Decision,
@@ -70,9 +71,12 @@ class Topics:
 class Outputs:
     """Gathers outputs; requests are held back until the journal has been read (rule 7)."""
 
-    def __init__(self, topics: Topics, readiness: Readiness, shards: Sequence[Shard]) -> None:
+    def __init__(
+        self, topics: Topics, readiness: Readiness, shards: Sequence[Shard], tally: Tally
+    ) -> None:
         """``shards`` are those of this Gate subtask: Invoke is greeted with them."""
         self._topics = topics
+        self._tally = tally
         self._readiness = readiness
         self._records: list[Output] = []
         hello = Hello(nonce=readiness.nonce, shards=shards)
@@ -117,6 +121,7 @@ class Outputs:
 
     def set_aside(self, key: bytes, letter: DeadLetter) -> None:
         """Write a dead letter."""
+        self._tally.gave_up(letter.address.partition("/")[0], letter.reason)
         self._records.append((self._topics.dead_letters, key, letter.SerializeToString()))
 
     def set_record_aside(self, record: Journaled, problem: str, part: int = 0) -> None:
