@@ -117,11 +117,16 @@ def figures_of(
         if spec is not None:
             yield "headgate_call_deadline_milliseconds", labels, spec.policy.deadline_ms
             yield "headgate_agent_paused", labels, int(spec.paused)
-    letters: Counter[Labels] = Counter()
+    letters: Counter[str] = Counter(dict.fromkeys((*by_label, _NO_TYPE), 0))
+    reasons: Counter[Labels] = Counter()
     for (agent_type, reason), count in tally.letters.items():
-        letters[("agent", names.of_type(agent_type, specs)), ("reason", reason)] += count
-    for labels, count in letters.items():
-        yield "headgate_dead_letters_total", labels, count
+        label = names.of_type(agent_type, specs)
+        letters[label] += count
+        reasons[("agent", label), ("reason", reason)] += count
+    for label, count in letters.items():
+        yield "headgate_dead_letters_total", (("agent", label),), count
+    for labels, count in reasons.items():
+        yield "headgate_dead_letter_reasons_total", labels, count
     yield from _of_endpoints(heard.calls, names, specs)
 
 
@@ -139,9 +144,12 @@ def _of_agent(labels: Labels, tallies: Sequence[AgentTally], now_ms: int) -> Ite
     yield "headgate_turns_in_flight", labels, summed.in_flight
     oldest = max((each.oldest_ms(now_ms) for each in tallies), default=0)
     yield "headgate_oldest_waiting_milliseconds", labels, oldest
+    # Those at nought as well: of a series that begins at 1 no rate sees the step.
+    by_code = Counter(dict.fromkeys(_CODES.values(), 0))
     for code, count in summed.outcomes.items():
-        coded = (*labels, ("code", _CODES.get(code, OTHER)))
-        yield "headgate_outcomes_total", coded, count
+        by_code[_CODES.get(code, OTHER)] += count
+    for name, count in by_code.items():
+        yield "headgate_outcomes_total", (*labels, ("code", name)), count
     reached = 0
     for bound, count in zip((*CALL_BOUNDS_MS, "+Inf"), summed.buckets, strict=True):
         reached += count
