@@ -1,4 +1,4 @@
-"""Rules, dashboard, runbook and the one table of metrics agree with each other and with the code."""
+"""Rules, dashboard, runbook and the one table of metrics agree with each other and the code."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def shown() -> dict[str, set[tuple[str, ...]]]:
     heard.calls = [EndpointCalls(agent_type="order", endpoint="127.0.0.1:7070")]
     specs = {"order": AgentSpec(type="order")}
     found: dict[str, set[tuple[str, ...]]] = {}
-    for name, labels, _ in figures_of(tally, [{"order": 1}], heard, specs, Names(), 1_000):
+    made = figures_of(tally, [{"order": 1}], heard, Names(), specs=specs, now_ms=1_000)
+    for name, labels, _ in made:
         found.setdefault(name, set()).add(tuple(label for label, _ in labels))
     return found
 

@@ -90,8 +90,9 @@ def figures_of(
     tally: Tally,
     parked: Iterable[Mapping[str, int]],
     heard: Heard,
-    specs: Mapping[str, AgentSpec],
     names: Names,
+    *,
+    specs: Mapping[str, AgentSpec],
     now_ms: int,
 ) -> Iterator[Figure]:
     """Return everything a Gate has to show; ``parked`` are its shards' numbers by agent type."""

@@ -371,11 +371,15 @@ class Gate(KeyedCoProcessFunction):
         return self._outputs.give()
 
     def _show(self) -> None:
-        parked = [each.of_type for each in self._parked.values()]
-        specs = self._table.shown.specs
-        self._exposed.show(
-            figures_of(self._tally, parked, self._heard, specs, self._names, self._now_ms)
+        made = figures_of(
+            self._tally,
+            [each.of_type for each in self._parked.values()],
+            self._heard,
+            self._names,
+            specs=self._table.shown.specs,
+            now_ms=self._now_ms,
         )
+        self._exposed.show(made)
 
 
 def _type_of(address: str) -> str:

@@ -183,8 +183,7 @@ class Tally:
 
     def lag(self, lag_ms: int) -> None:
         """Take in how old a record of the journal was when it was read."""
-        if lag_ms > self._lag_ms:
-            self._lag_ms = lag_ms
+        self._lag_ms = max(self._lag_ms, lag_ms)
 
     def take_lag(self) -> int:
         """Return the largest lag since the last time, milliseconds."""

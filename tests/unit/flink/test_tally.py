@@ -52,7 +52,7 @@ def failed() -> OutcomeRead:
 
 
 def shown(tally: Tally, heard: Heard | None = None, now_ms: int = 0) -> dict[str, int]:
-    made = figures_of(tally, [], heard or Heard(), SPECS, Names(), now_ms)
+    made = figures_of(tally, [], heard or Heard(), Names(), specs=SPECS, now_ms=now_ms)
     return {_written(figure): figure[2] for figure in made}
 
 
@@ -158,7 +158,7 @@ def test_a_detached_type_keeps_its_series() -> None:
     tally, names = Tally(), Names()
     tally.of("order").joined = 4
     for specs in (SPECS, {}):
-        made = figures_of(tally, [], Heard(), specs, names, 0)
+        made = figures_of(tally, [], Heard(), names, specs=specs, now_ms=0)
         joined_by = {labels: value for name, labels, value in made if "joined" in name}
         assert joined_by[(("agent", "order"),)] == 4
 
