@@ -111,7 +111,7 @@ def figures_of(
         # Series at nought: a rate of what appears with its first event would not see that one.
         by_label.setdefault(label, [])
     for label, tallies in by_label.items():
-        labels = (("agent", label),)
+        labels: Labels = (("agent", label),)
         yield from _of_agent(labels, tallies, now_ms)
         yield "headgate_parked_instances", labels, standing[label]
         spec = specs.get(label)
@@ -126,8 +126,8 @@ def figures_of(
         reasons[("agent", label), ("reason", reason)] += count
     for label, count in letters.items():
         yield "headgate_dead_letters_total", (("agent", label),), count
-    for labels, count in reasons.items():
-        yield "headgate_dead_letter_reasons_total", labels, count
+    for key, count in reasons.items():
+        yield "headgate_dead_letter_reasons_total", key, count
     yield from _of_endpoints(heard.calls, names, specs)
 
 
@@ -170,7 +170,7 @@ def _of_endpoints(
     highest: dict[tuple[str, Labels], int] = {}
     for each in calls:
         agent = ("agent", names.of_type(each.agent_type, specs))
-        labels = (agent, ("endpoint", names.of_endpoint(each.endpoint)))
+        labels: Labels = (agent, ("endpoint", names.of_endpoint(each.endpoint)))
         added["headgate_calls_in_flight", labels] += each.in_flight
         for name, value in (
             ("headgate_oldest_call_milliseconds", each.oldest_ms),
@@ -178,5 +178,5 @@ def _of_endpoints(
             ("headgate_endpoint_down", int(each.down)),
         ):
             highest[name, labels] = max(value, highest.get((name, labels), 0))
-    for (name, labels), value in [*added.items(), *highest.items()]:
-        yield name, labels, value
+    for (name, key), value in [*added.items(), *highest.items()]:
+        yield name, key, value

@@ -14,7 +14,7 @@ class ParkedCount:
     """One shard's numbers. Its key must be Flink's current key when it is made or written."""
 
     def __init__(self, entries: Entries) -> None:
-        """Read what is stored. State of before 0.9 has no numbers: they begin at nought."""
+        """Read what is stored. Older state has no numbers: they begin at nought."""
         self._entries = entries
         self._changed: set[str] = set()
         self.of_type = {name: int(entries.get(name) or b"0") for name in entries.names()}
