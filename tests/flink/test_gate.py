@@ -76,9 +76,11 @@ class JavaGroup:
 
     def counter(self, name: str) -> Any:
         key = name, *self._labels
+        assert key not in self.values, "Flink shows a second one of a name to nobody"
+        self.values[key] = 0
 
         def inc(by: int) -> None:
-            self.values[key] = self.values.get(key, 0) + by
+            self.values[key] += by
 
         return SimpleNamespace(inc=inc)
 

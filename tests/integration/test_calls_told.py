@@ -13,11 +13,12 @@ from tests.integration.doubles import (
     HELLO,
     ListJournal,
     Service,
+    call,
     completed,
+    dispatcher,
     serve,
     until,
 )
-from tests.integration.test_endpoints import call, dispatcher
 
 
 @pytest.fixture(autouse=True)
