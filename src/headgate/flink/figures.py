@@ -9,7 +9,7 @@ user's, and there are millions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from headgate.flink.tally import (
@@ -93,9 +93,13 @@ def figures_of(
     names: Names,
     *,
     specs: Mapping[str, AgentSpec],
+    tenants: Container[str],
     now_ms: int,
 ) -> Iterator[Figure]:
-    """Return everything a Gate has to show; ``parked`` are its shards' numbers by agent type."""
+    """Return everything a Gate has to show.
+
+    ``parked`` are its shards' numbers by agent type, ``tenants`` those with series of their own.
+    """
     yield "headgate_journal_lag_milliseconds", (), tally.take_lag()
     yield "headgate_invoke_heard_timestamp_seconds", (), heard.at_ms // 1_000
     yield "headgate_requests_dropped_total", (), heard.drops
@@ -113,6 +117,7 @@ def figures_of(
     for label, tallies in by_label.items():
         labels: Labels = (("agent", label),)
         yield from _of_agent(labels, tallies, now_ms)
+        yield from _of_tenants(labels, tallies, tenants)
         yield "headgate_parked_instances", labels, standing[label]
         spec = specs.get(label)
         if spec is not None:
@@ -160,6 +165,17 @@ def _of_agent(labels: Labels, tallies: Sequence[AgentTally], now_ms: int) -> Ite
     for (model, kind), count in summed.tokens.items():
         used = (*labels, ("model", model or _NO_TYPE), ("kind", kind))
         yield "headgate_tokens_total", used, count
+
+
+def _of_tenants(
+    labels: Labels, tallies: Sequence[AgentTally], tenants: Container[str]
+) -> Iterator[Figure]:
+    by_label: Counter[str] = Counter()
+    for each in tallies:
+        for tenant, nanos in each.costs.items():
+            by_label[tenant if tenant in tenants else OTHER] += nanos
+    for label, nanos in by_label.items():
+        yield "headgate_cost_nanos_total", (*labels, ("tenant", label)), nanos
 
 
 def _of_endpoints(

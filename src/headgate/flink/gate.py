@@ -39,7 +39,7 @@ from headgate.core.patience import Patience
 from headgate.core.pressure import Pressure
 from headgate.core.readiness import Readiness
 from headgate.core.report import report
-from headgate.core.tenancy import tenant_of
+from headgate.core.tenancy import DEFAULT_TENANT, tenant_of
 from headgate.flink.busy import count_busy
 from headgate.flink.exposed import Exposed
 from headgate.flink.figures import Heard, Names, figures_of
@@ -414,12 +414,15 @@ class Gate(KeyedCoProcessFunction):
         return self._outputs.give()
 
     def _show(self) -> None:
+        shown = self._table.shown
+        named = {rule.tenant for rule in shown.budgets.rules} | set(shown.terms.tenants)
         made = figures_of(
             self._tally,
             [each.of_type for each in self._parked.values()],
             self._heard,
             self._names,
-            specs=self._table.shown.specs,
+            specs=shown.specs,
+            tenants=named | {DEFAULT_TENANT},
             now_ms=self._now_ms,
         )
         self._exposed.show(made)

@@ -7,7 +7,7 @@ the record that changed it, and rescaled, restored and rolled back with the inst
 
 from __future__ import annotations
 
-from headgate.flink.storage import Entries
+from headgate.core.entries import Entries
 
 
 class ParkedCount:

@@ -28,6 +28,10 @@ MODELS_AT_MOST = 20
 """Models that an agent type's usage is told apart by: their names come from the agent's answers,
 and one that puts a request's id there would make a series a turn. The others are "other"."""
 
+TENANTS_AT_MOST = 1_000
+"""Tenants that an agent type's cost is told apart by in memory. Which of them have series is what
+headgate.toml and the budgets name."""
+
 TYPES_AT_MOST = 1_000
 """Agent types that are counted apart, more than are attached: a message may name one that is none.
 """
@@ -44,6 +48,7 @@ class AgentTally:
     __slots__ = (
         "buckets",
         "call_ms",
+        "costs",
         "depth",
         "duplicates",
         "in_flight",
@@ -63,6 +68,8 @@ class AgentTally:
         self.call_ms = 0
         # By (model, kind).
         self.tokens: dict[tuple[str, str], int] = {}
+        # By tenant, 1e-9 of the currency.
+        self.costs: dict[str, int] = {}
         # Of instances that are not parked: events in mailboxes, turns in flight.
         self.depth = self.in_flight = 0
         # By address, the longest without progress first: since when, how many events, and whether
@@ -80,8 +87,10 @@ class AgentTally:
                 self._apply(given.outcome)
             case "duplicate":
                 self.duplicates += 1
-            case "too_late":
+            case "too_late" if type(given) is OutcomeRead:
                 self.too_late += 1
+                # It was paid all the same.
+                self._pay(given.outcome)
             case "refused":
                 self.refused += 1
             case "woken" if made.control is not None and made.control.in_flight.sends > 1:
@@ -120,7 +129,7 @@ class AgentTally:
         return 0
 
     def add(self, other: AgentTally) -> None:
-        """Add another type's numbers; its instances are not taken over."""
+        """Add another type's numbers, but for instances and costs, which are told apart further."""
         self.joined += other.joined
         self.duplicates += other.duplicates
         self.refused += other.refused
@@ -153,6 +162,15 @@ class AgentTally:
             self.call_ms += took_ms
         for usage in outcome.usage:
             self._use(usage)
+        self._pay(outcome)
+
+    def _pay(self, outcome: Outcome) -> None:
+        nanos = outcome.cost_nanos
+        if nanos:
+            tenant = outcome.tenant
+            if tenant not in self.costs and len(self.costs) >= TENANTS_AT_MOST:
+                tenant = OTHER
+            self.costs[tenant] = self.costs.get(tenant, 0) + nanos
 
     def _use(self, usage: Usage) -> None:
         tokens, model = self.tokens, usage.model

@@ -52,7 +52,9 @@ def failed() -> OutcomeRead:
 
 
 def shown(tally: Tally, heard: Heard | None = None, now_ms: int = 0) -> dict[str, int]:
-    made = figures_of(tally, [], heard or Heard(), Names(), specs=SPECS, now_ms=now_ms)
+    made = figures_of(
+        tally, [], heard or Heard(), Names(), specs=SPECS, tenants={"acme"}, now_ms=now_ms
+    )
     return {_written(figure): figure[2] for figure in made}
 
 
@@ -158,7 +160,7 @@ def test_a_detached_type_keeps_its_series() -> None:
     tally, names = Tally(), Names()
     tally.of("order").joined = 4
     for specs in (SPECS, {}):
-        made = figures_of(tally, [], Heard(), names, specs=specs, now_ms=0)
+        made = figures_of(tally, [], Heard(), names, specs=specs, tenants=(), now_ms=0)
         joined_by = {labels: value for name, labels, value in made if "joined" in name}
         assert joined_by[(("agent", "order"),)] == 4
 
@@ -172,6 +174,21 @@ def test_models_are_bounded() -> None:
     assert sum(values.values()) == 300
     assert len(values) == 2 * tally_module.MODELS_AT_MOST + 2
     assert values[f"tokens_total{{agent=order,model={OTHER},kind=input}}"] == 160
+
+
+def test_what_turns_cost_is_told_apart_by_tenants_that_somebody_named() -> None:
+    tally = Tally()
+    for tenant, nanos in (("acme", 5), ("acme", 7), ("stranger", 2), ("another", 1)):
+        given = completed()
+        given.outcome.tenant, given.outcome.cost_nanos = tenant, nanos
+        tally.of("order").count("order/1", given, Transition(note="applied"), 0)
+    # One that lost a race was paid as well.
+    late = completed()
+    late.outcome.tenant, late.outcome.cost_nanos = "acme", 100
+    tally.of("order").count("order/1", late, Transition(note="too_late"), 0)
+    values = shown(tally)
+    assert values["cost_nanos_total{agent=order,tenant=acme}"] == 112
+    assert values["cost_nanos_total{agent=order,tenant=other}"] == 3
 
 
 def test_endpoints_come_with_the_tick_that_has_them_and_go() -> None:
