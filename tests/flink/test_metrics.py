@@ -9,9 +9,12 @@ import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from headgate.config import load
+from headgate.kafka.registry import publish_costs
 from headgate.sdk import Agent, Event, Park, TerminalError, Turn
 from headgate.sim.face import default_policy
 from headgate.testing.stack import HeadgateStack
@@ -45,9 +48,25 @@ class Count:
     count: int = 0
 
 
-def steady() -> Agent[Count]:
+COSTS = """
+[[cost.prices]]
+agent = "payer"
+call = 0.001
+
+[[budgets]]
+name = "small"
+agent = "payer"
+window = "total"
+limit = 0.003
+when_spent = "dead_letter"
+"""
+
+NAMES = ("steady", "payer", "stuck-one", "picky")
+
+
+def steady(name: str) -> Agent[Count]:
     """Answer at once."""
-    agent = Agent("steady", Count)
+    agent = Agent(name, Count)
 
     @agent.on("*")
     def answer(turn: Turn[Count], event: Event) -> None:
@@ -97,13 +116,13 @@ def watched(
     stack.begin()
     policy = default_policy()
     policy.deadline_ms = DEADLINE_MS
-    for agent in (steady(), stuck(), picky()):
+    for agent in (steady("steady"), steady("payer"), stuck(), picky()):
         stack.attach(agent, policy=policy)
-    for name in ("steady", "stuck-one", "picky"):
+    for name in NAMES:
         stack.send(f"{name}/first", "join")
     urls = stack.cluster.stack.flink.metrics_urls
     with prometheus_server(tmp_path_factory.mktemp("prometheus"), urls) as prometheus:
-        for name in ("steady", "stuck-one", "picky"):
+        for name in NAMES:
             assert len(stack.history(f"{name}/first")) == 1
             prometheus.await_found(f'headgate_turns_total{{agent="{name}"}} >= 1')
         yield stack, prometheus
@@ -166,6 +185,26 @@ def test_a_parked_instance_is_named_until_it_goes_on(
     prometheus.await_found('sum(headgate_parked_instances{agent="picky"}) == 0')
 
 
+def test_a_spent_budget_is_named(
+    stack: HeadgateStack, prometheus: Prometheus, tmp_path: Path
+) -> None:
+    path = tmp_path / "headgate.toml"
+    given = (stack.cluster.stack.home / "headgate.toml").read_text(encoding="utf-8")
+    path.write_text(given + COSTS, encoding="utf-8")
+    publish_costs(load(path))
+    # What is sent until the job knows is not counted.
+    while not prometheus.query("headgate_budget_limit_nanos == 3e6"):
+        stack.send("payer/first", "take")
+        assert stack.outputs("payer/first")
+    for _ in range(4):
+        stack.send("payer/first", "take")
+        assert stack.outputs("payer/first")
+    prometheus.await_alert("HeadgateBudgetSpent", NAMED_SECONDS, budget="small")
+    spent = _value(prometheus, 'headgate_cost_nanos_total{agent="payer",tenant="default"}')
+    assert spent >= 3e6
+    assert spent % 1e6 == 0
+
+
 def test_an_agent_that_hangs_is_named(stack: HeadgateStack, prometheus: Prometheus) -> None:
     stack.send("stuck-one/first", "take", "hang")
     prometheus.await_alert("HeadgateAgentHangs", NAMED_SECONDS, agent="stuck-one")
@@ -182,12 +221,7 @@ def test_the_table_is_what_is_exposed(prometheus: Prometheus) -> None:
         own = {label for label in labels if label not in OF_PROMETHEUS | OF_FLINK}
         labels_of.setdefault(labels["__name__"], set()).update(own)
     assert labels_of == {name: set(row.labels) for name, row in table().items()}
-    assert {labels.get("agent", "steady") for labels, _ in found} <= {
-        "steady",
-        "stuck-one",
-        "picky",
-        "none",
-    }
+    assert {labels.get("agent", "none") for labels, _ in found} == {*NAMES, "none"}
 
 
 def test_what_rules_and_dashboard_ask_of_flink_is_there(prometheus: Prometheus) -> None:
