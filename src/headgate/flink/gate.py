@@ -77,7 +77,7 @@ one timer. A re-send is due after a second and more, a retry's wait is jittered 
 
 SHOW_MS = 1_000
 """How often metrics are brought up to date: as often as ticks come, and far more often than
-anybody reads them. It takes a millisecond per agent type.
+anybody reads them. It takes 0.1 ms per agent type.
 """
 
 _NO_TENANCY = Tenancy()

@@ -52,8 +52,9 @@ class Flink:
         self._family = family
         self._supervisor = supervisor
         self._count = task_managers
-        ports = remembered_ports(home / "ports", 3 + task_managers)
-        self.port, rpc_port, *self._metrics_ports = ports
+        self.port, rpc_port = remembered_ports(home / "ports", 2)
+        # Apart, for their number follows that of TaskManagers, and the others are to stay.
+        self._metrics_ports = remembered_ports(home / "metrics-ports", 1 + task_managers)
         self.rest = FlinkRest(LOOPBACK, self.port)
         self.checkpoints = home / "checkpoints"
         self.savepoints = home / "savepoints"
