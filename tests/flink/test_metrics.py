@@ -6,7 +6,9 @@ A real Prometheus with the files of monitoring/ scrapes the stack, each second.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -232,6 +234,20 @@ def test_what_rules_and_dashboard_ask_of_flink_is_there(prometheus: Prometheus) 
     assert names
     for name in names:
         assert prometheus.query(name), name
+
+
+def test_after_a_failover_in_the_same_process_there_is_one_series_of_each(
+    stack: HeadgateStack, prometheus: Prometheus
+) -> None:
+    turns = 'headgate_turns_total{agent="steady"}'
+    (worker,) = stack.cluster.stack.python_worker_pids()
+    os.kill(worker, signal.SIGKILL)
+    # It is missed by whoever wants something of it.
+    stack.send("steady/afterwards", "ask")
+    assert stack.outputs("steady/afterwards")
+    prometheus.await_found(f"sum(resets({turns}[5m])) >= 1")
+    prometheus.await_found(f"{turns} >= 1")
+    assert len(prometheus.query(turns)) == 1
 
 
 def test_a_killed_task_manager_is_named_and_what_is_parked_is_known_after_it(
