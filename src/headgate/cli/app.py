@@ -9,6 +9,7 @@ import typer
 from headgate.cli import (
     agents,
     ask,
+    budgets,
     dead_letters,
     demo,
     demo_workflow,
@@ -64,6 +65,7 @@ app.add_typer(history.history, name="history")
 app.add_typer(redis.redis, name="redis")
 app.add_typer(schedules.schedules, name="schedules")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")
+app.add_typer(budgets.budgets, name="budgets")
 app.add_typer(job.job, name="job")
 
 
