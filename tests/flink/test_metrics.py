@@ -9,6 +9,7 @@ import asyncio
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from headgate.kafka.registry import publish_costs
 from headgate.sdk import Agent, Event, Park, TerminalError, Turn
 from headgate.sim.face import default_policy
 from headgate.testing.stack import HeadgateStack
-from tests.prometheus_server import Prometheus, prometheus_server
+from tests.prometheus_server import POLL_SECONDS, Prometheus, prometheus_server
 from tests.unit.test_monitoring import expressions_of_dashboard, rules, table
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
@@ -143,8 +144,11 @@ def prometheus(watched: tuple[HeadgateStack, Prometheus]) -> Prometheus:
 
 
 def test_nothing_fires_while_all_is_well(prometheus: Prometheus) -> None:
-    # Under load of other tests a scrape may take longer than its second.
-    assert [each for each in prometheus.firing() if each["severity"] == "critical"] == []
+    # On a busy machine the first scrapes may take longer than their second: an alert may have begun.
+    deadline = time.monotonic() + NAMED_SECONDS
+    while firing := prometheus.firing():
+        assert time.monotonic() < deadline, firing
+        time.sleep(POLL_SECONDS)
 
 
 def test_a_turn_is_counted_with_all_that_belongs_to_it(
