@@ -10,6 +10,7 @@ from headgate.cli import (
     agents,
     ask,
     budgets,
+    cost,
     dead_letters,
     demo,
     demo_workflow,
@@ -66,6 +67,7 @@ app.add_typer(redis.redis, name="redis")
 app.add_typer(schedules.schedules, name="schedules")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")
 app.add_typer(budgets.budgets, name="budgets")
+app.add_typer(cost.cost, name="cost")
 app.add_typer(job.job, name="job")
 
 

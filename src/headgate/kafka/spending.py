@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from headgate.core.budgets import Budgets, account_of, name_of
 from headgate.core.identity import split_address
-from headgate.core.prices import NANOS
+from headgate.core.prices import units
 from headgate.core.windows import end_of, window_of
 from headgate.kafka.compacted import newest
 from headgate.kafka.errors import UnknownTopicError
@@ -119,16 +118,6 @@ def amount_view(amount: Amount) -> dict[str, Any]:
         "window_ends": _moment(end_us) if end_us else None,
         "spent_before": units(account.previous_nanos) if account.previous_us else None,
     }
-
-
-def units(nanos: int) -> str:
-    """Return an amount in units of the currency, exact.
-
-    >>> units(1_500_000_000), units(0), units(25)
-    ('1.5', '0', '0.000000025')
-    """
-    text = f"{Decimal(nanos) / NANOS:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _moment(us: int) -> str:
