@@ -144,7 +144,7 @@ def prometheus(watched: tuple[HeadgateStack, Prometheus]) -> Prometheus:
 
 
 def test_nothing_fires_while_all_is_well(prometheus: Prometheus) -> None:
-    # On a busy machine the first scrapes may take longer than their second: an alert may have begun.
+    # On a busy machine the first scrapes may take longer than their second, and say otherwise.
     deadline = time.monotonic() + NAMED_SECONDS
     while firing := prometheus.firing():
         assert time.monotonic() < deadline, firing
