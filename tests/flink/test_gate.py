@@ -103,11 +103,12 @@ def name_of(address: str) -> str:
     return f"{len(address)}/{address}/"
 
 
-def fresh_gate(entries: Stored, due: Stored) -> Any:
+def fresh_gate(entries: Stored, due: Stored, parked: Stored | None = None) -> Any:
     """A Gate with nothing of Flink's around it, as it is after a start."""
     made: Any = Gate(GateSettings("127.0.0.1:9", "registry", TOPICS, KEYS))
     made._entries, made._due = entries, due
-    made._parked_counts, made._exposed = Stored(), Exposed(JavaGroup())
+    made._parked_counts = Stored() if parked is None else parked
+    made._exposed = Exposed(JavaGroup())
     made._begin_life(0, 1)
     spec = AgentSpec(type="order", endpoints=["127.0.0.1:9"])
     made._table = SimpleNamespace(shown=Shown({"order": spec}, position=7), is_complete=True)

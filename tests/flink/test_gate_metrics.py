@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from headgate.flink.exposed import Exposed
 from headgate.v1.turn_pb2 import Outcome
 from tests.flink.test_gate import (
     KEYS,
     Context,
-    JavaGroup,
     Stored,
     completed,
     event_for,
@@ -49,8 +47,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def life(entries: Stored, due: Stored, parked: Stored) -> Any:
     """Begin a life on this state; its Invoke is there."""
-    made = fresh_gate(entries, due)
-    made._parked_counts, made._exposed = parked, Exposed(JavaGroup())
+    made = fresh_gate(entries, due, parked)
     make_ready(made)
     return made
 
@@ -108,7 +105,7 @@ def test_the_next_life_knows_who_is_parked_and_learns_who_waits(clock: Clock) ->
     clock.ns -= 10 * 10**9
     second = life(entries, due, parked)
     second._shards.pop(1, None)
-    second._parked.pop(1, None)
+    second._metrics._parked.pop(1, None)
     assert clock.value(second, "parked_instances") == 1
     assert clock.value(second, "mailbox_events") == 1
     assert clock.value(second, "turns_in_flight") == 1

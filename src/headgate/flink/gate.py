@@ -39,17 +39,15 @@ from headgate.core.patience import Patience
 from headgate.core.pressure import Pressure
 from headgate.core.readiness import Readiness
 from headgate.core.report import report
-from headgate.core.tenancy import DEFAULT_TENANT, tenant_of
+from headgate.core.tenancy import tenant_of
 from headgate.flink.busy import count_busy
 from headgate.flink.exposed import Exposed
-from headgate.flink.figures import Heard, Names, figures_of
+from headgate.flink.gate_metrics import GateMetrics
 from headgate.flink.outputs import Journaled, Output, Outputs, Topics
-from headgate.flink.parked_count import ParkedCount
 from headgate.flink.refusal import letter_for_refused
 from headgate.flink.shard import Shard
 from headgate.flink.shards import shards_of
 from headgate.flink.storage import StoredEntries
-from headgate.flink.tally import Tally
 from headgate.kafka.shared_table import SharedTable
 from headgate.v1 import turn_pb2
 from headgate.v1.cost_pb2 import Tenancy
@@ -72,12 +70,6 @@ UNREADABLE_MS = 3_600_000
 ALARM_STEP_MS = 50
 """Wake-ups are gathered so far apart: instances that started within the same moment are woken by
 one timer. A re-send is due after a second and more, a retry's wait is jittered by more than this.
-"""
-
-
-SHOW_MS = 1_000
-"""How often metrics are brought up to date: as often as ticks come, and far more often than
-anybody reads them. It takes 0.1 ms per agent type.
 """
 
 _NO_TENANCY = Tenancy()
@@ -120,10 +112,10 @@ class Gate(KeyedCoProcessFunction):
             for number in shards_of(subtask, parallelism, len(keys))
         ]
         self._readiness = Readiness(nonce=os.urandom(8))
-        self._tally, self._heard, self._names = Tally(), Heard(), Names()
+        self._metrics = GateMetrics(self._exposed, self._parked_counts)
         self._billing = Billing(keys)
         self._outputs = Outputs(
-            self._settings.topics, self._readiness, own, self._billing, self._tally
+            self._settings.topics, self._readiness, own, self._billing, self._metrics.tally
         )
         self._subtask = subtask, parallelism
         self._ticked_at = time.monotonic()
@@ -131,8 +123,6 @@ class Gate(KeyedCoProcessFunction):
         self._pressure = Pressure()
         self._numbers = {key: number for number, key in enumerate(keys)}
         self._shards: dict[int, Shard] = {}
-        self._parked: dict[int, ParkedCount] = {}
-        self._show_at_ms = 0
         self._alarms: dict[int, int] = {}
         # How far intake had read the registry when it sent what came here.
         self._routed_position = 0
@@ -174,7 +164,7 @@ class Gate(KeyedCoProcessFunction):
             self._outputs.set_record_aside(value, problem)
             return self._outputs.give()
         shard = self._enter(partition)
-        self._tally.lag(self._now_ms - value[4])
+        self._metrics.tally.lag(self._now_ms - value[4])
         try:
             parts = records_in(bytes(payload or b""))
         except DecodeError as error:
@@ -208,7 +198,7 @@ class Gate(KeyedCoProcessFunction):
                 if not self._readiness.is_ready or record.tick.nonce == self._readiness.nonce:
                     # A dead life's worker may tick on for a while: no sign of this one's.
                     self._ticked_at = time.monotonic()
-                self._heard.take(record.tick, self._now_ms)
+                self._metrics.heard.take(record.tick, self._now_ms)
                 was_ready = self._readiness.is_ready
                 _, _, partition, _, appended_ms = journaled
                 self._billing.see(appended_ms)
@@ -259,7 +249,7 @@ class Gate(KeyedCoProcessFunction):
         if control is None:
             return
         # A restored Gate learns here of instances that it has not seen in this life.
-        self._tally.of(_type_of(address)).see(address, control, self._now_ms, moved=False)
+        self._metrics.see(address, control, self._now_ms)
         if not control.wake_ms:
             return
         around = self._around(address)
@@ -309,10 +299,9 @@ class Gate(KeyedCoProcessFunction):
             self._refuse(shard, address, given, str(error))
             return
         shard.keep(address, made.control, made.puts)
-        agent_type = _type_of(address)
-        self._tally.of(agent_type).count(address, given, made, self._now_ms)
+        self._metrics.stepped(address, given, made, self._now_ms)
         if made.control is not None and made.control.parked != was_parked:
-            self._parked[shard.number].change(agent_type, -1 if was_parked else 1)
+            self._metrics.parked(shard.number, address, is_parked=not was_parked)
         if made.set_timer_ms:
             # A timer that is to be deleted stays: woken in vain, the instance says so.
             shard.wake_at(address, made.set_timer_ms)
@@ -358,7 +347,7 @@ class Gate(KeyedCoProcessFunction):
 
     def _around(self, address: str) -> Surroundings:
         """What dispatching sees: the same for all instances of a type that one record is about."""
-        agent_type = _type_of(address)
+        agent_type = address.partition("/")[0]
         around = self._arounds.get(agent_type)
         if around is None:
             shown = self._table.shown
@@ -392,16 +381,13 @@ class Gate(KeyedCoProcessFunction):
         if shard is None:
             key = self._settings.shard_keys[number]
             shard = self._shards[number] = Shard(number, key, self._entries, self._due)
-            self._parked[number] = ParkedCount(self._parked_counts)
+            self._metrics.begin_shard(number)
         return shard
 
     def _finish(self, shard: Shard, ctx: Any) -> list[Output]:
         """Write what the record changed, see to the shard's alarm, hand over what came of it."""
         shard.write()
-        self._parked[shard.number].write()
-        if self._now_ms >= self._show_at_ms:
-            self._show_at_ms = self._now_ms + SHOW_MS
-            self._show()
+        self._metrics.finish(shard.number, self._table.shown, self._now_ms)
         wanted = shard.next_wake_ms()
         if wanted:
             # In the future: Flink fires what is past before it goes on to anything else.
@@ -412,21 +398,3 @@ class Gate(KeyedCoProcessFunction):
                 self._alarms[shard.number] = alarm
                 ctx.timer_service().register_processing_time_timer(alarm)
         return self._outputs.give()
-
-    def _show(self) -> None:
-        shown = self._table.shown
-        named = {rule.tenant for rule in shown.budgets.rules} | set(shown.terms.tenants)
-        made = figures_of(
-            self._tally,
-            [each.of_type for each in self._parked.values()],
-            self._heard,
-            self._names,
-            specs=shown.specs,
-            tenants=named | {DEFAULT_TENANT},
-            now_ms=self._now_ms,
-        )
-        self._exposed.show(made)
-
-
-def _type_of(address: str) -> str:
-    return address.partition("/")[0]
