@@ -30,7 +30,7 @@ BUSY_MS = 1_000
 
 def refusal_of(call: Call, spent: Spent, *, at_us: int, currency: str) -> Outcome:
     """Return the outcome of a turn that a budget refuses: it is deferred, or its head event given
-    up.
+    up. Where one event would fit, a batch is tried one by one.
 
     at_us: the protocol's time, microseconds since the epoch.
     """
@@ -39,7 +39,11 @@ def refusal_of(call: Call, spent: Spent, *, at_us: int, currency: str) -> Outcom
     outcome = _outcome(call, address)
     message = _message(spent, currency)
     failed = Failed(code=FAILURE_CODE_BUDGET, message=message)
-    if budget.when_spent == Budget.DEAD_LETTER:
+    if spent.fewer_fit:
+        failed.message += f"; its {len(request.events)} events are tried one by one"
+        failed.batch = len(request.events)
+        failed.retry_after_ms = 0
+    elif budget.when_spent == Budget.DEAD_LETTER:
         event = request.events[0]
         outcome.taken.append(reference_to(event))
         outcome.caused_at_us = event.at_us
