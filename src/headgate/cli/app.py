@@ -15,6 +15,7 @@ from headgate.cli import (
     demo,
     demo_workflow,
     dev,
+    doctor,
     door,
     explain,
     history,
@@ -28,6 +29,7 @@ from headgate.cli import (
     schedules,
     send,
     signal,
+    size,
     state,
     tail,
     workflows,
@@ -48,6 +50,8 @@ app.command()(demo.demo)
 app.command("demo-workflow")(demo_workflow.demo_workflow)
 app.command()(dev.down)
 app.command()(dev.status)
+app.command()(doctor.doctor)
+app.command()(size.size)
 app.command()(send.send)
 app.command()(ask.ask)
 app.command()(query.query)
