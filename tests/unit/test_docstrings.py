@@ -8,11 +8,19 @@ import pytest
 
 import headgate.cli
 import headgate.config
+import headgate.doctor
 import headgate.kafka
+import headgate.sizing
 
 MODULES = [
     module.name
-    for package in (headgate.cli, headgate.config, headgate.kafka)
+    for package in (
+        headgate.cli,
+        headgate.config,
+        headgate.doctor,
+        headgate.kafka,
+        headgate.sizing,
+    )
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
 ]
 

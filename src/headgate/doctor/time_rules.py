@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from headgate.config.durations import format_duration
-from headgate.doctor.facts import Facts, Finding, Severity
+from headgate.doctor.facts import Facts, Finding, Severity, Topic
 from headgate.repair.present import SKEW_MS
 
 # A TaskManager that is replaced by a cold one costs 10.6 s (docs/benchmarks.md, outages), and a
@@ -79,27 +79,28 @@ def retention_restore(facts: Facts) -> Iterator[Finding]:
     if facts.kafka is None:
         return
     names = facts.config.topic_names
-    logs = (facts.kafka.topics.get(name) for name in (names.journal, names.inbox))
-    for topic in logs:
-        kept = int(topic.settings.get("retention.ms", -1)) / 1_000 if topic is not None else -1
-        if topic is None or kept < 0:
-            continue
-        old = [point for point in facts.restore_points if point.age_seconds > kept]
-        if not old:
-            continue
-        is_all = len(old) == len(facts.restore_points)
-        oldest = max(old, key=lambda point: point.age_seconds)
-        shown = "every checkpoint and savepoint" if is_all else f"{len(old)} of them"
-        yield Finding(
-            Severity.ERROR if is_all else Severity.WARNING,
-            "retention-restore",
-            f"{topic.name} keeps {_shown(kept)}; {shown} is older, such as {oldest.path} "
-            f"({_shown(oldest.age_seconds)})",
-            "Kafka may have deleted what it has not read yet; then the job refuses to start from "
-            "it, for it would fork history.",
-            f"Lengthen retention.ms of {topic.name}, take a new savepoint, and delete those that "
-            "nobody will restore.",
-        )
+    logs = [facts.kafka.topics.get(name) for name in (names.journal, names.inbox)]
+    kept_of = {log.name: _kept(log) for log in logs if log is not None and _kept(log) >= 0}
+    shortest = min(kept_of, key=lambda name: kept_of[name], default=None)
+    if shortest is None:
+        return
+    kept = kept_of[shortest]
+    old = [point for point in facts.restore_points if point.age_seconds > kept]
+    if not old:
+        return
+    is_all = len(old) == len(facts.restore_points)
+    oldest = max(old, key=lambda point: point.age_seconds)
+    shown = "every checkpoint and savepoint is" if is_all else f"{len(old)} to restore are"
+    yield Finding(
+        Severity.ERROR if is_all else Severity.WARNING,
+        "retention-restore",
+        f"{shortest} keeps {_shown(kept)}; {shown} older, such as {oldest.path} "
+        f"({_shown(oldest.age_seconds)})",
+        "Kafka may have deleted what it has not read yet; then the job refuses to start from it, "
+        "for it would fork history.",
+        "Lengthen retention.ms of journal and inbox, take a new savepoint, and delete those that "
+        "nobody will restore.",
+    )
 
 
 def retention_short(facts: Facts) -> Iterator[Finding]:
@@ -109,7 +110,7 @@ def retention_short(facts: Facts) -> Iterator[Finding]:
     names = facts.config.topic_names
     for name in (names.journal, names.inbox, *(topic.name for topic in facts.config.topics)):
         topic = facts.kafka.topics.get(name)
-        kept = int(topic.settings.get("retention.ms", -1)) / 1_000 if topic is not None else -1
+        kept = _kept(topic) if topic is not None else -1
         if 0 <= kept < SHORTEST_RETENTION_SECONDS:
             yield Finding(
                 Severity.WARNING,
@@ -145,6 +146,11 @@ def clock_skew(facts: Facts) -> Iterator[Finding]:
                 "another moment; by more than a minute `headgate repair` looks in the wrong place.",
                 "Let NTP keep the clocks of all machines.",
             )
+
+
+def _kept(topic: Topic) -> float:
+    """Return a topic's retention in seconds; -1 where it keeps all."""
+    return int(topic.settings.get("retention.ms", -1)) / 1_000
 
 
 def _shown(seconds: float) -> str:

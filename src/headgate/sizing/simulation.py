@@ -53,6 +53,7 @@ class Simulated:
 
     events: int
     utilisation: float
+    wait_mean: float
     wait_p50: float
     wait_p99: float
     held_p99: float
@@ -162,6 +163,7 @@ def simulate(queue: Queue, *, seed: int = 0) -> Simulated:
     return Simulated(
         events=events,
         utilisation=run.busy_seconds / working,
+        wait_mean=sum(run.waits) / len(run.waits) if run.waits else 0.0,
         wait_p50=quantile(run.waits, 0.5),
         wait_p99=quantile(run.waits, 0.99),
         held_p99=quantile(run.held, 0.99),
