@@ -10,7 +10,7 @@ from headgate.doctor.facts import Clock
 from headgate.kafka.connect import open_consumer
 from headgate.v1.turn_pb2 import JournalRecord
 
-# Each partition has a tick a second: three are seen, and the one that was delayed least counts.
+# Each partition has a tick a second, by the one worker that has it: three are seen.
 LISTEN_SECONDS = 3.2
 POLL_MS = 200
 
@@ -26,8 +26,8 @@ def read_clocks(config: Config) -> Iterator[Clock]:
         TopicPartition(config.topic_names.journal, number)
         for number in range(config.kafka.partitions)
     ]
-    broker: list[float] = []
-    workers: list[float] = []
+    broker: dict[int, float] = {}
+    workers: dict[int, float] = {}
     consumer = open_consumer(config.kafka.bootstrap)
     try:
         consumer.assign(places)
@@ -40,23 +40,26 @@ def read_clocks(config: Config) -> Iterator[Clock]:
             for records in consumer.poll(timeout_ms=POLL_MS).values():
                 now = time.time()
                 for record in records:
-                    broker.append(record.timestamp / 1_000 - now)
+                    note(broker, record.partition, record.timestamp / 1_000 - now)
                     written = JournalRecord.FromString(record.value or b"").tick.written_us
                     if written:
-                        workers.append(written / 1e6 - now)
+                        note(workers, record.partition, written / 1e6 - now)
     finally:
         consumer.close()
-    if broker:
-        yield Clock("the Kafka broker", least_delayed(broker))
-    if workers:
-        yield Clock("Flink's Python worker", least_delayed(workers))
+    for whose, found in (("broker that leads", broker), ("Python worker that writes", workers)):
+        if found:
+            worst = max(found, key=lambda partition: abs(found[partition]))
+            yield Clock(f"the {whose} partition {worst} of the journal", found[worst])
 
 
-def least_delayed(ahead: list[float]) -> float:
-    """Return the best estimate of how far a clock is ahead: whatever delayed a record on its way
-    made it look behind.
+def note(ahead_of: dict[int, float], partition: int, ahead_seconds: float) -> None:
+    """Keep the best estimate of a partition's clock: what delays a record on its way makes the clock
+    look behind, so the one that looks most ahead was delayed least.
 
-    >>> least_delayed([-0.4, -0.02, -0.1])
-    -0.02
+    >>> ahead_of = {}
+    >>> for each in (-0.4, -0.02, -0.1):
+    ...     note(ahead_of, 0, each)
+    >>> ahead_of
+    {0: -0.02}
     """
-    return max(ahead)
+    ahead_of[partition] = max(ahead_seconds, ahead_of.get(partition, ahead_seconds))

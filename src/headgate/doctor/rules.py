@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from headgate.doctor import cluster_rules, job_rules, service_rules, time_rules, topic_rules
+from headgate.doctor import (
+    cluster_rules,
+    job_rules,
+    replica_rules,
+    service_rules,
+    time_rules,
+    topic_rules,
+)
 from headgate.doctor.facts import Facts, Finding, Severity
 
 Rule = Callable[[Facts], Iterator[Finding]]
@@ -18,8 +25,8 @@ RULES: tuple[Rule, ...] = (
     topic_rules.topic_missing,
     topic_rules.topic_settings,
     topic_rules.topic_narrow,
-    topic_rules.in_sync,
-    topic_rules.one_replica,
+    replica_rules.in_sync,
+    replica_rules.one_replica,
     topic_rules.topic_unread,
     topic_rules.events_wide,
     topic_rules.events_compacted,

@@ -1,20 +1,17 @@
-"""Rules about topics and brokers."""
+"""Rules about topics: what is set, and what is missing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from headgate.doctor.facts import Facts, Finding, Severity, Topic
+from headgate.doctor.facts import Facts, Finding, Severity
+from headgate.doctor.named import events_of, own_of, topic_of
 from headgate.kafka.topics import differences, message_bytes, plan_topics
-
-# Fewer are a network of one's own.
-ENOUGH_REPLICAS = 3
-
 
 def topic_settings(facts: Facts) -> Iterator[Finding]:
     """Own topics are as the protocol needs them."""
     for plan in plan_topics(facts.config):
-        topic = _topic(facts, plan.name)
+        topic = topic_of(facts, plan.name)
         if topic is not None and plan.is_own:
             for text in differences(plan, topic.partitions, topic.settings):
                 what, _, cure = text.partition("; ")
@@ -31,7 +28,7 @@ def topic_settings(facts: Facts) -> Iterator[Finding]:
 def topic_missing(facts: Facts) -> Iterator[Finding]:
     """No own topic is gone while others are there."""
     names = [plan.name for plan in plan_topics(facts.config) if plan.is_own]
-    missing = [name for name in names if _topic(facts, name) is None]
+    missing = [name for name in names if topic_of(facts, name) is None]
     if facts.kafka is not None and missing and len(missing) < len(names):
         yield Finding(
             Severity.ERROR,
@@ -47,7 +44,7 @@ def topic_missing(facts: Facts) -> Iterator[Finding]:
 def topic_narrow(facts: Facts) -> Iterator[Finding]:
     """Own topics take the largest record."""
     needed = message_bytes(facts.config)
-    for topic in _own(facts):
+    for topic in own_of(facts):
         found = int(topic.settings.get("max.message.bytes", needed))
         if found < needed:
             yield Finding(
@@ -62,7 +59,7 @@ def topic_narrow(facts: Facts) -> Iterator[Finding]:
 def events_wide(facts: Facts) -> Iterator[Finding]:
     """Topics of events take no record that is too large for a turn."""
     most = message_bytes(facts.config)
-    for topic in _events(facts):
+    for topic in events_of(facts):
         found = int(topic.settings.get("max.message.bytes", most))
         if found > most:
             yield Finding(
@@ -76,7 +73,7 @@ def events_wide(facts: Facts) -> Iterator[Finding]:
 
 def events_compacted(facts: Facts) -> Iterator[Finding]:
     """Topics of events keep each event."""
-    for topic in _events(facts):
+    for topic in events_of(facts):
         if "compact" in topic.settings.get("cleanup.policy", ""):
             yield Finding(
                 Severity.WARNING,
@@ -101,90 +98,3 @@ def topic_unread(facts: Facts) -> Iterator[Finding]:
             "fixed when it starts.",
             "Stop the job with a savepoint and start it from there with this headgate.toml.",
         )
-
-
-def one_replica(facts: Facts) -> Iterator[Finding]:
-    """A lost broker costs nothing."""
-    if facts.kafka is None or (facts.kafka.is_local and facts.kafka.brokers == 1):
-        return
-    single = [topic.name for topic in _own(facts) if topic.replicas == 1]
-    if single:
-        yield Finding(
-            Severity.WARNING,
-            "one-replica",
-            f"{_some(single)}: one replica",
-            "With its broker's disk goes the commit log of turns; while the broker is away, "
-            "nothing runs.",
-            "Set kafka.replication = 3 before topics are made; give these more replicas with "
-            "kafka-reassign-partitions.sh.",
-        )
-    found = facts.kafka.settings.get("transaction.state.log.replication.factor")
-    if facts.kafka.brokers > 1 and found == "1":
-        yield Finding(
-            Severity.WARNING,
-            "one-replica",
-            "transaction.state.log.replication.factor is 1",
-            "While the broker that has a transaction's state is away, no checkpoint completes.",
-            "Set it to 3, and give __transaction_state more replicas.",
-        )
-
-
-def in_sync(facts: Facts) -> Iterator[Finding]:
-    """Replicas and min.insync.replicas fit each other, and the replicas are there."""
-    for topic in (*_own(facts), *_events(facts)):
-        least = int(topic.settings.get("min.insync.replicas", 1))
-        state = f"{topic.name}: {topic.replicas} replicas, {topic.in_sync} in sync, "
-        state += f"min.insync.replicas={least}"
-        if topic.leaderless or topic.in_sync < least:
-            yield Finding(
-                Severity.ERROR,
-                "not-writable",
-                state
-                + (f", {topic.leaderless} partitions without leader" * bool(topic.leaderless)),
-                "The broker refuses what is written with acks=all: turns stand still.",
-                "Bring the missing brokers back; lower min.insync.replicas if it exceeds replicas.",
-            )
-        elif topic.in_sync < topic.replicas:
-            yield Finding(
-                Severity.WARNING,
-                "under-replicated",
-                state,
-                "The next broker that is lost may take records with it, or stop turns.",
-                "See which broker is away or behind: kafka-topics.sh --describe "
-                "--under-replicated-partitions.",
-            )
-        elif 1 < topic.replicas == least:
-            yield Finding(
-                Severity.WARNING,
-                "min-isr-all",
-                state,
-                "One broker that restarts stops all writing.",
-                f"Set min.insync.replicas to {least - 1}.",
-            )
-        elif topic.replicas >= ENOUGH_REPLICAS and least == 1 and topic in _own(facts):
-            yield Finding(
-                Severity.WARNING,
-                "min-isr-one",
-                state,
-                "A record may be acknowledged that one broker alone has: lost with its disk, "
-                "although a turn was told that it happened.",
-                f"Set min.insync.replicas to {topic.replicas - 1}.",
-            )
-
-
-def _topic(facts: Facts, name: str) -> Topic | None:
-    return facts.kafka.topics.get(name) if facts.kafka is not None else None
-
-
-def _own(facts: Facts) -> list[Topic]:
-    found = (_topic(facts, plan.name) for plan in plan_topics(facts.config) if plan.is_own)
-    return [topic for topic in found if topic is not None]
-
-
-def _events(facts: Facts) -> list[Topic]:
-    found = (_topic(facts, topic.name) for topic in facts.config.topics)
-    return [topic for topic in found if topic is not None]
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -44,8 +44,7 @@ TaskManagers; the only TaskManager)."""
 
 IN_FLIGHT = 1_000
 IN_FLIGHT_CORES = 0.011
-IN_FLIGHT_CHECKPOINT_MS = (19, 23, 31)
-"""`in-flight`, 1,000 calls of 30 s: the worker's cores, and checkpoints p50 / p90 / max."""
+"""`in-flight`, 1,000 calls of 30 s: the worker's cores."""
 
 WORKER_MB = 164
 KAFKA_MB = 490
@@ -80,21 +79,33 @@ class Rules:
 RULES = Rules()
 
 
-def cores_at(turns_per_second: float) -> Step:
-    """Return cores, not milliseconds per turn, that one TaskManager's load takes of each process:
-    between the ladder's rows by interpolation, beyond them at the nearest row's rate per turn.
+class Cores(NamedTuple):
+    """Cores that are busy, of each kind of process."""
 
-    >>> round(cores_at(501).task_manager_ms, 2)
+    kafka: float
+    task_managers: float
+    workers: float
+    agents: float
+
+    def times(self, factor: float) -> Cores:
+        """Return so many times as much."""
+        return Cores(*(each * factor for each in self))
+
+
+def cores_at(turns_per_second: float) -> Cores:
+    """Return the cores that one TaskManager's load takes: between the ladder's rows by
+    interpolation, beyond the last one at its cost per turn.
+
+    >>> round(cores_at(501).task_managers, 2)
     0.73
     """
-    rows = [Step(s[0], *(each * s[0] / 1_000 for each in s[1:])) for s in LADDER]
-    if turns_per_second <= rows[0].turns_per_second:
+    rows = [(s.turns_per_second, Cores(*s[1:]).times(s.turns_per_second / 1_000)) for s in LADDER]
+    first, last = rows[0], rows[-1]
+    if turns_per_second <= first[0]:
         # An idle cluster costs more per turn, and less in all: the first row is the upper bound.
-        return Step(turns_per_second, *rows[0][1:])
-    for low, high in itertools.pairwise(rows):
-        if turns_per_second <= high.turns_per_second:
-            part = (turns_per_second - low[0]) / (high[0] - low[0])
-            mixed = (a + (b - a) * part for a, b in zip(low[1:], high[1:], strict=True))
-            return Step(turns_per_second, *mixed)
-    factor = turns_per_second / rows[-1].turns_per_second
-    return Step(turns_per_second, *(each * factor for each in rows[-1][1:]))
+        return first[1]
+    for (low, cores), (high, more) in itertools.pairwise(rows):
+        if turns_per_second <= high:
+            part = (turns_per_second - low) / (high - low)
+            return Cores(*(a + (b - a) * part for a, b in zip(cores, more, strict=True)))
+    return last[1].times(turns_per_second / last[0])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from headgate.sizing import figures
-from headgate.sizing.figures import RULES, cores_at
+from headgate.sizing.figures import RULES, Cores, cores_at
 from headgate.sizing.load import Load
 from headgate.sizing.records import Weights
 
@@ -26,15 +26,6 @@ class Traffic(NamedTuple):
     topic: str
     bytes_per_second: float
     disk_bytes: float
-
-
-class Cores(NamedTuple):
-    """Cores that the load takes, of all processes of a kind together."""
-
-    kafka: float
-    task_managers: float
-    workers: float
-    agents: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +54,8 @@ def size_of(load: Load, weights: Weights) -> Size:
     """Return what a load needs; a burst is part of it, the loss of a TaskManager too."""
     parallelism = parallelism_of(load)
     partitions = partitions_of(parallelism)
-    each = cores_at(load.turns_per_second / parallelism)
+    # Brokers too: what gathers into a batch is what one TaskManager writes.
+    cores = cores_at(load.turns_per_second / parallelism).times(parallelism)
     in_flight = load.turns_per_second * load.call_seconds
     at_burst = in_flight * load.burst
     peak = math.ceil(at_burst + Z_99 * math.sqrt(at_burst))
@@ -74,13 +66,8 @@ def size_of(load: Load, weights: Weights) -> Size:
         parallelism=parallelism,
         partitions=partitions,
         utilisation=load.turns_per_second / parallelism / figures.TASK_MANAGER_TURNS,
-        cores=Cores(
-            # Brokers see all of the load, whatever the job's parallelism.
-            kafka=cores_at(load.turns_per_second).kafka_ms,
-            task_managers=each.task_manager_ms * parallelism,
-            workers=each.worker_ms * parallelism
-            + in_flight / figures.IN_FLIGHT * figures.IN_FLIGHT_CORES,
-            agents=each.agent_ms * parallelism,
+        cores=cores._replace(
+            workers=cores.workers + in_flight / figures.IN_FLIGHT * figures.IN_FLIGHT_CORES
         ),
         memory_mb={
             "JobManager": figures.JOB_MANAGER_MB,

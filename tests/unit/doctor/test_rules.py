@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 from headgate.config import Config, loads
-from headgate.doctor import cluster_rules, job_rules, service_rules, time_rules, topic_rules
+from headgate.doctor import (
+    cluster_rules,
+    job_rules,
+    replica_rules,
+    service_rules,
+    time_rules,
+    topic_rules,
+)
 from headgate.doctor.facts import (
     Clock,
     Endpoint,
@@ -30,7 +37,7 @@ from headgate.doctor.facts import (
 from headgate.doctor.rules import RULES, diagnose, exit_code
 from headgate.kafka.topics import plan_topics
 
-MODULES = (cluster_rules, job_rules, service_rules, time_rules, topic_rules)
+MODULES = (cluster_rules, job_rules, replica_rules, service_rules, time_rules, topic_rules)
 
 TOML = """
 [kafka]
