@@ -28,6 +28,7 @@ from headgate.cli import (
     signal,
     state,
     tail,
+    ui,
     workflows,
 )
 from headgate.cli.look import problems
@@ -55,6 +56,7 @@ app.command()(explain.explain)
 app.command()(record.record)
 app.command()(replay.replay)
 app.command()(door.door)
+app.command()(ui.ui)
 app.command()(repair.repair)
 app.add_typer(agents.agents, name="agents")
 app.add_typer(instances.instances, name="instances")

@@ -105,7 +105,7 @@ def pause(
       headgate agents pause order
     """
     broker = find_broker(config, bootstrap)
-    _set_paused(broker, find_agent(read(broker), name), True, output)
+    _pause(broker, find_agent(read(broker), name), True, output)
 
 
 def resume(
@@ -121,14 +121,20 @@ def resume(
       headgate agents resume order
     """
     broker = find_broker(config, bootstrap)
-    _set_paused(broker, find_agent(read(broker), name), False, output)
+    _pause(broker, find_agent(read(broker), name), False, output)
 
 
-def _set_paused(broker: Broker, spec: AgentSpec, is_paused: bool, output: Output) -> None:
+def set_paused(broker: Broker, spec: AgentSpec, is_paused: bool) -> bool:
+    """Pause an agent or let it go on; False if it was so already."""
     changed = spec.paused != is_paused
     if changed:
         spec.paused = is_paused
         write(broker, spec.type, spec)
+    return changed
+
+
+def _pause(broker: Broker, spec: AgentSpec, is_paused: bool, output: Output) -> None:
+    changed = set_paused(broker, spec, is_paused)
     if output is Output.JSON:
         as_json(registered(spec))
         return
