@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from headgate.local.rest import FlinkRest
 from headgate.ui.facts import FlinkFact, Vertex
 
+SILENT_MS, SILENT_BEATS = 4_000, 3
+"""A TaskManager that collects garbage misses a beat or two, on a busy machine for a second or two."""
 _SHARES = ("busyTimeMsPerSecond", "backPressuredTimeMsPerSecond", "numRecordsInPerSecond")
 
 
@@ -21,10 +24,15 @@ def read_flink(rest: FlinkRest, job_name: str, before: FlinkFact | None) -> Flin
     """
     cluster = rest.get("/overview")
     expected = max(cluster["taskmanagers"], before.expected_task_managers if before else 0)
+    silent = _silent_since(rest)
     jobs = rest.get("/jobs/overview")["jobs"]
     own = [job for job in jobs if job["name"] == job_name] or jobs
     if not own:
-        return FlinkFact(task_managers=cluster["taskmanagers"], expected_task_managers=expected)
+        return FlinkFact(
+            task_managers=cluster["taskmanagers"],
+            expected_task_managers=expected,
+            silent_since_ms=silent,
+        )
     newest = max(own, key=lambda job: job["start-time"])
     job = newest["jid"]
     found = rest.get(f"/jobs/{job}")
@@ -41,6 +49,7 @@ def read_flink(rest: FlinkRest, job_name: str, before: FlinkFact | None) -> Flin
         since_ms=_since(found),
         task_managers=cluster["taskmanagers"],
         expected_task_managers=expected,
+        silent_since_ms=silent,
         restarts=int(float(metrics.get("numRestarts", "0") or 0)),
         restarted_ms=failures[0]["timestamp"] if failures else 0,
         restart_cause=_cause(failures[0]["stacktrace"]) if failures else "",
@@ -55,6 +64,17 @@ def read_flink(rest: FlinkRest, job_name: str, before: FlinkFact | None) -> Flin
         lag_before=before.lag if before else None,
         vertices=tuple(_vertex(rest, job, each) for each in found["vertices"]),
     )
+
+
+def _silent_since(rest: FlinkRest) -> int:
+    beats = [each["timeSinceLastHeartbeat"] for each in rest.get("/taskmanagers")["taskmanagers"]]
+    settings = {each["key"]: each["value"] for each in rest.get("/jobmanager/config")}
+    # Flink's default is 10 s; a number alone is milliseconds.
+    interval = str(settings.get("heartbeat.interval", "10000")).removesuffix("ms").strip()
+    interval_ms = 1_000 * int(interval[:-1]) if interval.endswith("s") else int(_number(interval) or 10_000)
+    oldest = min(beats, default=0)
+    # The name is Flink's: it is the time of the last heartbeat.
+    return oldest if time.time() * 1_000 - oldest > max(SILENT_MS, SILENT_BEATS * interval_ms) else 0
 
 
 def _state(found: Any) -> str:

@@ -22,6 +22,7 @@ def agent_fact(
     revisions = sorted({a.revision_of(name) or "" for e in spec.endpoints if (a := answers.get(e))})
     latest = window.total(now_ms, name, RATE_STEPS)
     long = window.total(now_ms, name)
+    late_address, late_ms = window.late(name)
     return AgentFact(
         name=name,
         state="draining" if spec.draining else "paused" if spec.paused else "attached",
@@ -36,6 +37,8 @@ def agent_fact(
         completed=latest.completed,
         failed=latest.failed,
         codes=tuple(latest.codes.most_common()),
+        late_address=late_address,
+        late_ms=late_ms,
         p50_ms=long.latency_ms(0.5),
         p99_ms=long.latency_ms(0.99),
         revision=", ".join(each for each in revisions if each),

@@ -11,7 +11,8 @@ class AgentFact:
 
     health: the best of its endpoints': serving, not_serving, unreachable, ..., no_endpoint; "" before
         anybody has asked. busy: instances with work, None where the job has not told. busy_since_ms:
-        since when some have had work without a turn that ended. Latencies in milliseconds.
+        since when some have had work without an answer. late_address, late_ms: the instance whose deadline
+        passed last, and when. Latencies in milliseconds.
     """
 
     name: str
@@ -27,6 +28,8 @@ class AgentFact:
     completed: int = 0
     failed: int = 0
     codes: tuple[tuple[str, int], ...] = ()
+    late_address: str = ""
+    late_ms: int = 0
     p50_ms: float | None = None
     p99_ms: float | None = None
     revision: str = ""
@@ -71,7 +74,8 @@ class Vertex:
 class FlinkFact:
     """The job and its cluster.
 
-    expected_task_managers: the most that were seen at once since the console started. restarted_ms: when
+    expected_task_managers: the most that were seen at once since the console started. silent_since_ms: the
+        last heartbeat of a TaskManager that is registered and has stopped to answer; 0: all answer. restarted_ms: when
         the job failed last; 0: never. lag: records that wait in the topics, None where nobody says.
     """
 
@@ -80,6 +84,7 @@ class FlinkFact:
     since_ms: int = 0
     task_managers: int = 0
     expected_task_managers: int = 0
+    silent_since_ms: int = 0
     restarts: int = 0
     restarted_ms: int = 0
     restart_cause: str = ""

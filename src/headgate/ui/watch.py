@@ -37,6 +37,8 @@ FLINK_SECONDS = 2.0
 POSITION_SECONDS = 5.0
 ANSWER_SECONDS = 6.0
 """For Gate's answer: one that a failover has swallowed is asked for again after three."""
+QUESTIONS = 48
+"""To Gate in one round, one for each agent and shard: with more agents than fit, they take turns."""
 LOOKED_SECONDS = 60.0
 """So long after somebody looked, Gate is asked how many instances have work. Then it is left alone."""
 
@@ -57,6 +59,7 @@ class Watch:
         self._history = history
         self._rest = flink
         self._looked = time.monotonic()
+        self._next_asked = 0
         self._busy = BusyTable()
         self._refusals = Refusals()
         self._parked, self._letters = ParkedTable(), LetterTable()
@@ -150,7 +153,11 @@ class Watch:
     def _ask_busy(self, _: object) -> None:
         if self._inspector is None:
             self._inspector = Inspector(self._bootstrap, self._config)
-        for name in self.registry.specs():
+        names = sorted(self.registry.specs())
+        most = max(1, QUESTIONS // self._config.kafka.partitions)
+        first = self._next_asked % len(names) if len(names) > most else 0
+        self._next_asked = first + most
+        for name in (names + names)[first : first + min(most, len(names))]:
             count = self._inspector.count_busy(name, wait_seconds=ANSWER_SECONDS)
             self._busy.take_busy(name, count, _now_ms())
 

@@ -17,6 +17,7 @@ from typing import Any
 from headgate.core.identity import address_of
 from headgate.kafka.outcomes import code_name
 from headgate.ui.counts import Series, Spent, Step, cost_of, level_of, tenant_of
+from headgate.v1.agent_pb2 import FAILURE_CODE_DEADLINE_EXCEEDED
 from headgate.v1.turn_pb2 import HistoryRecord, Outcome
 
 STEP_SECONDS = 5
@@ -46,6 +47,7 @@ class Window:
         self._names: set[Series] = set()
         self._places: dict[int, _Place] = {}
         self._last_ms: dict[str, int] = {}
+        self._late: dict[str, tuple[str, int]] = {}
         self._recent: OrderedDict[str, int] = OrderedDict()
         self.newest_ms = 0
 
@@ -58,8 +60,11 @@ class Window:
         self.newest_ms = max(self.newest_ms, at_ms)
         self._count(outcome, at_ms)
         self._spend(outcome, at_ms)
-        self._last_ms[outcome.agent_type] = max(at_ms, self._last_ms.get(outcome.agent_type, 0))
         address = address_of(outcome.agent_type, outcome.key)
+        if outcome.failed.code == FAILURE_CODE_DEADLINE_EXCEEDED:
+            self._late[outcome.agent_type] = address, at_ms
+        else:
+            self._last_ms[outcome.agent_type] = max(at_ms, self._last_ms.get(outcome.agent_type, 0))
         self._recent[address] = at_ms
         self._recent.move_to_end(address)
         while len(self._recent) > RECENT:
@@ -71,12 +76,12 @@ class Window:
         return list(reversed(list(self._recent.items())))
 
     def last_ms(self, agent: str) -> int:
-        """Return when a turn of an agent ended last, 0 if none did."""
+        """Return when an agent answered last, 0 if it has not: a deadline that passed is no answer."""
         return self._last_ms.get(agent, 0)
 
-    def agents(self) -> list[str]:
-        """Return the agents that were seen."""
-        return sorted(self._last_ms)
+    def late(self, agent: str) -> tuple[str, int]:
+        """Return the instance whose deadline passed last, and when; ("", 0) if none did."""
+        return self._late.get(agent, ("", 0))
 
     def total(self, now_ms: int, agent: str = "", steps: int = STEPS) -> Step:
         """Return all that an agent did (all agents: "") in the newest so many steps."""

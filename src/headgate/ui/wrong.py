@@ -21,6 +21,8 @@ SILENT_MS = 8_000
 to take longer."""
 SLOW_TIMES = 3
 """... than a third of its silence."""
+LATE_MS = 60_000
+"""A deadline that passed is told for so long."""
 UNHEALTHY_MS = 2_500
 """A service that restarts misses a health check or two."""
 LETTERS_MS = 15 * 60_000
@@ -28,8 +30,8 @@ RESTARTED_MS = 5 * 60_000
 """A restart is told for so long: it is over, and its cause is worth a look."""
 FAILING_SHARE, FAILING_LEAST = 0.2, 3
 """Of the calls of half a minute: fewer failures than three are chance."""
-CHECKPOINT_LATE_TIMES, CHECKPOINT_LATE_MS = 10, 15_000
-"""A checkpoint every second is late after ten of them, but nobody minds within a quarter of a minute."""
+CHECKPOINT_LATE_TIMES, CHECKPOINT_LATE_MS = 5, 10_000
+"""A checkpoint every second is late after five of them, but nobody minds within ten seconds."""
 LAG_LEAST = 500
 HISTORY_BEHIND = 5_000
 BUDGET_NEAR = 0.9
@@ -100,11 +102,20 @@ def _agent(agent: AgentFact, facts: Facts) -> Iterator[Problem]:
         yield Problem(
             f"hangs:{name}",
             "bad",
-            f"Agent {name} hangs: {_instances(agent.busy)} with work, and no turn has ended "
+            f"Agent {name} hangs: {_instances(agent.busy)} with work, and it has answered nothing "
             f"for {silent_ms // 1_000} s.{deadline}",
             agent.busy_since_ms,
             "Look at the service's log, restart it, or pause the agent. Events wait; none is lost.",
             link,
+        )
+    elif agent.late_ms and facts.now_ms - agent.late_ms <= LATE_MS:
+        yield Problem(
+            f"late:{name}",
+            "warn",
+            f"Agent {name} hangs at {agent.late_address}: the deadline of {agent.deadline_ms / 1_000:g} s passed",
+            agent.late_ms,
+            "Its event is tried again. If calls may take that long, give the agent a longer deadline.",
+            f"/instances/{quote(agent.late_address)}",
         )
     calls = agent.completed + agent.failed
     if agent.failed >= FAILING_LEAST and agent.failed >= FAILING_SHARE * calls:
@@ -185,6 +196,15 @@ def _flink(facts: Facts) -> Iterator[Problem]:
             f"{_short(': ' + flink.restart_cause) if flink.restart_cause else ''}",
             flink.since_ms,
             "It restarts by itself while it is RESTARTING; else read the cause and submit it again.",
+            "/cluster",
+        )
+    if flink.silent_since_ms and flink.task_managers >= flink.expected_task_managers:
+        yield Problem(
+            "taskmanagers",
+            "bad",
+            f"A TaskManager has stopped: no heartbeat for {(facts.now_ms - flink.silent_since_ms) // 1_000} s",
+            flink.silent_since_ms,
+            "Flink gives it up after heartbeat.timeout and goes on elsewhere. End its process to be faster.",
             "/cluster",
         )
     if flink.task_managers < flink.expected_task_managers:
