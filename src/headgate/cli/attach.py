@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headgate.cli.agent_views import policy_summary, registered, routes_summary
-from headgate.cli.attaching import attach_agent
 from headgate.cli.attach_options import (
     Attempts,
     Batch,
@@ -31,6 +30,7 @@ from headgate.cli.attach_options import (
     Wire,
     table_of,
 )
+from headgate.cli.attaching import attach_agent
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
 from headgate.cli.canary import read_share
 from headgate.cli.look import Output, OutputOption, answers, as_json

@@ -1,4 +1,5 @@
-"""Attaching an agent: what was asked for is made a spec, its services are asked, the registry is written."""
+"""Attaching an agent: what was asked for is made a spec, its services are asked, the registry is
+written."""
 
 from __future__ import annotations
 
@@ -54,11 +55,12 @@ def attach_agent(
 ) -> Attached:
     """Attach an agent while the job runs, or change how one is attached.
 
-    given: keys of [agents.NAME]. route: TOPIC[:PATTERN]; None: as before. share: of a canary, of 10,000.
+    given: keys of [agents.NAME]. route: TOPIC[:PATTERN]; None: as before. share: of a canary, of
+    10,000.
 
     Raises:
-        NoEndpointError: nothing says where it is. UnfitServiceError: a service is not fit, and it was not
-        forced. ConfigError, TopicNotReadError: what was asked for cannot be.
+        NoEndpointError: nothing says where it is. UnfitServiceError: a service is not fit, and it
+        was not forced. ConfigError, TopicNotReadError: what was asked for cannot be.
     """
     if not given.get("endpoint") and file is None and share is None:
         message = f"where is {name}? Give --endpoint HOST:PORT, or --file"

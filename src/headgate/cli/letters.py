@@ -51,7 +51,9 @@ def open_ones(broker: Broker, wanted: LetterFilter, *, everything: bool) -> list
 def replay_letters(
     broker: Broker, letters: list[Filed], *, why: str, dry_run: bool = False
 ) -> tuple[list[str], dict[str, str]]:
-    """Hand records of letters to the job again; return the ids of those, and of the others why not."""
+    """Hand records of letters to the job again; return the ids of those, and of the others why
+    not.
+    """
     from headgate.kafka.letters import Settling
     from headgate.kafka.originals import Originals
     from headgate.kafka.span import Spans

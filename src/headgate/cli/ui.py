@@ -24,7 +24,11 @@ def ui(
     port: Annotated[
         int | None,
         typer.Option(
-            "--port", min=0, max=65_535, metavar="PORT", help="0: any that is free. Default: ui.port."
+            "--port",
+            min=0,
+            max=65_535,
+            metavar="PORT",
+            help="0: any that is free. Default: ui.port.",
         ),
     ] = None,
     read_only: Annotated[
@@ -35,7 +39,7 @@ def ui(
         typer.Option(
             "--flink",
             metavar="URL",
-            help="Of the JobManager's REST. Default: ui.flink, else that of the stack that runs here.",
+            help="Of the JobManager's REST. Default: ui.flink, else of the stack that runs here.",
             show_default=False,
         ),
     ] = None,

@@ -29,9 +29,10 @@ def _check_url(text: str) -> str:
 class UiConfig(Section):
     """Where the console listens, whom it lets in, and what it links to.
 
-    hosts: the names by which browsers know it, beside those of loopback. token_file, token_env: where the
-    token is that opens it. proxy_header: in which a reverse proxy names the user. read_only: it changes
-    nothing. flink: the JobManager's REST. trace_url: of one trace, with {trace_id} in it.
+    hosts: the names by which browsers know it, beside those of loopback. token_file, token_env:
+    where the token is that opens it. proxy_header: in which a reverse proxy names the user.
+    read_only: it changes nothing. flink: the JobManager's REST. trace_url: of one trace, with
+    {trace_id} in it.
     """
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"

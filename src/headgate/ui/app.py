@@ -13,8 +13,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from headgate.cli.registered import UnknownAgentError
 from headgate.cli.letters import NoLetterError
+from headgate.cli.registered import UnknownAgentError
 from headgate.errors import HeadgateError
 from headgate.history.errors import MomentError, NeverSeenError, NotClosedError, RemovedError
 from headgate.ui import live
@@ -70,8 +70,12 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _no_such(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     message = "There is no such page." if status == 404 else str(getattr(error, "detail", error))
-    return render(request, "error.html", status, message=message, title=_title(status), living=False)
+    return render(
+        request, "error.html", status, message=message, title=_title(status), living=False
+    )
 
 
 def _title(status: int) -> str:
-    return {400: "That cannot be asked", 404: "Not found", 503: "Not there now"}.get(status, "Not possible")
+    return {400: "That cannot be asked", 404: "Not found", 503: "Not there now"}.get(
+        status, "Not possible"
+    )

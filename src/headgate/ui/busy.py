@@ -69,8 +69,8 @@ def health_of(agent: str, answer: Answer | None) -> tuple[str, str]:
     """Return health and problem of an endpoint for an agent; ("", "") before anybody has asked."""
     if answer is None:
         return "", ""
-    if answer.health == "serving" and not (answer.problem or answer.is_a2a):
-        if answer.revision_of(agent) is None:
-            hosted = ", ".join(name for name, _ in answer.revisions) or "nothing"
-            return "not_hosted", f"hosts {hosted}"
+    is_told = answer.health == "serving" and not (answer.problem or answer.is_a2a)
+    if is_told and answer.revision_of(agent) is None:
+        hosted = ", ".join(name for name, _ in answer.revisions) or "nothing"
+        return "not_hosted", f"hosts {hosted}"
     return answer.health, answer.problem

@@ -1,4 +1,5 @@
-"""Charts as SVG, made here: shapes with classes, no scripts, no styles, nothing of other people's as markup."""
+"""Charts as SVG, made here: shapes with classes, no scripts, no styles, nothing of other people's
+as markup."""
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ def timeline(span: Span, *, label: str, width: int = 300, height: int = 12) -> M
     wide = max(3.0, (min(1.0, span.end) - max(0.0, span.begin)) * width)
     shapes = (
         f'<rect class="track" y="5" width="{width}" height="2"/>'
-        f'<rect class="{escape(span.kind)}" x="{min(begin, width - 3):.1f}" width="{wide:.1f}" height="{height}" rx="2"/>'
+        f'<rect class="{escape(span.kind)}" x="{min(begin, width - 3):.1f}" '
+        f'width="{wide:.1f}" height="{height}" rx="2"/>'
     )
     return _svg("timeline", shapes, label, width, height)
 

@@ -1,4 +1,5 @@
-"""Flink's REST as facts: the job's state, restarts, checkpoints, lag, and how busy its operators are."""
+"""Flink's REST as facts: the job's state, restarts, checkpoints, lag, and how busy its operators
+are."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from headgate.local.rest import FlinkRest
 from headgate.ui.facts import FlinkFact, Vertex
 
 SILENT_MS, SILENT_BEATS = 4_000, 3
-"""A TaskManager that collects garbage misses a beat or two, on a busy machine for a second or two."""
+"""A TaskManager that collects garbage misses a beat or two, on a busy machine for a second or
+two."""
 _SHARES = ("busyTimeMsPerSecond", "backPressuredTimeMsPerSecond", "numRecordsInPerSecond")
 
 
@@ -71,10 +73,14 @@ def _silent_since(rest: FlinkRest) -> int:
     settings = {each["key"]: each["value"] for each in rest.get("/jobmanager/config")}
     # Flink's default is 10 s; a number alone is milliseconds.
     interval = str(settings.get("heartbeat.interval", "10000")).removesuffix("ms").strip()
-    interval_ms = 1_000 * int(interval[:-1]) if interval.endswith("s") else int(_number(interval) or 10_000)
+    interval_ms = (
+        1_000 * int(interval[:-1]) if interval.endswith("s") else int(_number(interval) or 10_000)
+    )
     oldest = min(beats, default=0)
     # The name is Flink's: it is the time of the last heartbeat.
-    return oldest if time.time() * 1_000 - oldest > max(SILENT_MS, SILENT_BEATS * interval_ms) else 0
+    return (
+        oldest if time.time() * 1_000 - oldest > max(SILENT_MS, SILENT_BEATS * interval_ms) else 0
+    )
 
 
 def _state(found: Any) -> str:
@@ -90,7 +96,9 @@ def _since(found: Any) -> int:
 
 
 def _vertex(rest: FlinkRest, job: str, vertex: Any) -> Vertex:
-    path = f"/jobs/{job}/vertices/{vertex['id']}/subtasks/metrics?get={','.join(_SHARES)}&agg=max,sum"
+    path = (
+        f"/jobs/{job}/vertices/{vertex['id']}/subtasks/metrics?get={','.join(_SHARES)}&agg=max,sum"
+    )
     metrics = {each["id"]: each for each in rest.get(path)}
     busy, held = (_share(metrics.get(name, {}).get("max")) for name in _SHARES[:2])
     return Vertex(

@@ -68,8 +68,8 @@ class Step:
 
 
 def cost_of(outcome: Outcome) -> int:
-    """Return what a turn cost, in 1e-9 of the currency: by the prices that are configured, else as its
-    provider told.
+    """Return what a turn cost, in 1e-9 of the currency: by the prices that are configured, else as
+    its provider told.
     """
     priced = int(getattr(outcome, "cost_nanos", 0))
     return priced or 1_000 * sum(usage.cost_micros for usage in outcome.usage)
@@ -83,5 +83,3 @@ def tenant_of(outcome: Outcome) -> str:
 def level_of(ms: float) -> int:
     """Return the class of a latency: `Step.latencies` counts by it."""
     return max(0, round(math.log(max(ms, 1.0), _GROWTH)))
-
-

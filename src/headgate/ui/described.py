@@ -42,5 +42,6 @@ def agent_fact(
         p50_ms=long.latency_ms(0.5),
         p99_ms=long.latency_ms(0.99),
         revision=", ".join(each for each in revisions if each),
-        routes=", ".join(f"{r.topic}:{r.type}" if r.type else r.topic for r in spec.routes) or "none",
+        routes=", ".join(f"{r.topic}:{r.type}" if r.type else r.topic for r in spec.routes)
+        or "none",
     )

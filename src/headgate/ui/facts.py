@@ -1,4 +1,5 @@
-"""All that the console knows at one moment: what was read of topics, services and Flink. Plain data."""
+"""All that the console knows at one moment: what was read of topics, services and Flink. Plain
+data."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ from dataclasses import dataclass, field
 class AgentFact:
     """One agent type: what the registry says, what its services answer, what its turns did.
 
-    health: the best of its endpoints': serving, not_serving, unreachable, ..., no_endpoint; "" before
-        anybody has asked. busy: instances with work, None where the job has not told. busy_since_ms:
-        since when some have had work without an answer. late_address, late_ms: the instance whose deadline
-        passed last, and when. Latencies in milliseconds.
+    health: the best of its endpoints': serving, not_serving, unreachable, ..., no_endpoint; ""
+        before anybody has asked. busy: instances with work, None where the job has not told.
+        busy_since_ms: since when some have had work without an answer. late_address, late_ms: the
+        instance whose deadline passed last, and when. Latencies in milliseconds.
     """
 
     name: str
@@ -60,7 +61,9 @@ class LetterFact:
 
 @dataclass(frozen=True, slots=True)
 class Vertex:
-    """One operator of the job. Shares are 0 to 1, of the busiest subtask; None where Flink has none."""
+    """One operator of the job. Shares are 0 to 1, of the busiest subtask; None where Flink has
+    none.
+    """
 
     name: str
     status: str
@@ -74,9 +77,10 @@ class Vertex:
 class FlinkFact:
     """The job and its cluster.
 
-    expected_task_managers: the most that were seen at once since the console started. silent_since_ms: the
-        last heartbeat of a TaskManager that is registered and has stopped to answer; 0: all answer. restarted_ms: when
-        the job failed last; 0: never. lag: records that wait in the topics, None where nobody says.
+    expected_task_managers: the most that were seen at once since the console started.
+        silent_since_ms: the last heartbeat of a TaskManager that is registered and has stopped to
+        answer; 0: all answer. restarted_ms: when the job failed last; 0: never. lag: records that
+        wait in the topics, None where nobody says.
     """
 
     job: str = ""

@@ -26,7 +26,9 @@ OPEN_PATHS = ("/static/", "/login", "/health")
 
 
 class Gatekeeper:
-    """Lets through what may pass; puts the session and the form's fields into the request's state."""
+    """Lets through what may pass; puts the session and the form's fields into the request's
+    state.
+    """
 
     def __init__(self, app: ASGIApp, access: Access, sessions: Sessions) -> None:
         """app: the pages."""
@@ -66,7 +68,9 @@ class Gatekeeper:
     async def _refused(self, request: Request, *, is_known: bool) -> Response | None:
         access, path = self._access, request.url.path
         if not is_our_host(request.headers.get("host", ""), access):
-            message = "this console is not known by that name; ui.hosts in headgate.toml lists its names"
+            message = (
+                "this console is not known by that name; ui.hosts in headgate.toml lists its names"
+            )
             return PlainTextResponse(message, 421)
         is_open = path.startswith(OPEN_PATHS)
         if access.proxy_header and not request.state.user and path != "/health":
@@ -87,7 +91,9 @@ class Gatekeeper:
             body += part
             if len(body) > BODY_BYTES:
                 return PlainTextResponse(f"a form has at most {BODY_BYTES} bytes", 413)
-        form = parse_qs(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=10_000)
+        form = parse_qs(
+            body.decode(errors="replace"), keep_blank_values=True, max_num_fields=10_000
+        )
         request.state.form = form
         if request.url.path == "/login":
             return None

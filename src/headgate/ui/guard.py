@@ -1,17 +1,19 @@
-"""What stands before every page: who may ask, from where, and what a browser may do with the answer.
+"""What stands before every page: who may ask, from where, and what a browser may do with the
+answer.
 
 Rules:
-- `Host` must name the console: a page of another site that had its name point at loopback (DNS rebinding)
-  has a browser send its own.
-- With a token, only a session that was opened with it sees more than the login page. With a proxy header,
-  only requests that bear it: whoever can reach the console without the proxy can write it, so listen where
-  only the proxy is.
-- What changes something is a POST that carries the session's form token; a cookie alone, which a browser
-  sends by itself, is not enough. Read-only refuses all of them.
-- A session is a random name, the time when it ends and a signature; its key is derived from the token, so
-  that another token ends all sessions, and a restart none. Without a token the key lives as long as the
-  process.
-- No page runs a script of another site, or one that is written in the page: what agents say is data.
+- `Host` must name the console: a page of another site that had its name point at loopback (DNS
+  rebinding) has a browser send its own.
+- With a token, only a session that was opened with it sees more than the login page. With a proxy
+  header, only requests that bear it: whoever can reach the console without the proxy can write it,
+  so listen where only the proxy is.
+- What changes something is a POST that carries the session's form token; a cookie alone, which a
+  browser sends by itself, is not enough. Read-only refuses all of them.
+- A session is a random name, the time when it ends and a signature; its key is derived from the
+  token, so that another token ends all sessions, and a restart none. Without a token the key lives
+  as long as the process.
+- No page runs a script of another site, or one that is written in the page: what agents say is
+  data.
 """
 
 from __future__ import annotations
@@ -29,8 +31,8 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 HEADERS = {
     "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
@@ -59,7 +61,11 @@ class Sessions:
     def __init__(self, token: str = "") -> None:
         """token: what opens them; "" for none, and everybody has one."""
         self._token = token
-        self._key = hashlib.sha256(b"headgate-ui\0" + token.encode()).digest() if token else secrets.token_bytes(32)
+        self._key = (
+            hashlib.sha256(b"headgate-ui\0" + token.encode()).digest()
+            if token
+            else secrets.token_bytes(32)
+        )
 
     def open(self, given: str, now: float | None = None) -> str | None:
         """Return a session for a token, None if it is another one."""

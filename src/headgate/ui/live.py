@@ -1,4 +1,5 @@
-"""News for open pages: server-sent events that say "changed"; a page then asks for its living part again."""
+"""News for open pages: server-sent events that say "changed"; a page then asks for its living part
+again."""
 
 from __future__ import annotations
 

@@ -27,7 +27,11 @@ def pretty(value: Any, limit: int = CHARS) -> Shown:
     Shown(text='ab', is_cut=True, size=3)
     """
     text = value if isinstance(value, str) else _json(value)
-    return Shown(text[:limit], True, len(text)) if 0 < limit < len(text) else Shown(text, False, len(text))
+    return (
+        Shown(text[:limit], True, len(text))
+        if 0 < limit < len(text)
+        else Shown(text, False, len(text))
+    )
 
 
 def one_line(value: Any, limit: int = LINE_CHARS) -> str:
@@ -39,4 +43,6 @@ def one_line(value: Any, limit: int = LINE_CHARS) -> str:
 
 def _json(value: Any) -> str:
     short = json.dumps(value, ensure_ascii=False, default=str)
-    return short if len(short) <= 80 else json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return (
+        short if len(short) <= 80 else json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    )

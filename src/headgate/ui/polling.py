@@ -1,4 +1,5 @@
-"""Looking at something again and again, in a thread of its own; what cannot be read is told, not raised."""
+"""Looking at something again and again, in a thread of its own; what cannot be read is told, not
+raised."""
 
 from __future__ import annotations
 
@@ -58,7 +59,7 @@ class Polled(Generic[V]):
         try:
             self.value = self._look(self.value)
             self.problem = ""
-        except Exception as error:  # noqa: BLE001 - whatever it is, the others go on, and it is shown
+        except Exception as error:
             if not self.problem:
                 log.warning("%s cannot be read: %s", self._name, error)
             self.problem = str(error) or type(error).__name__

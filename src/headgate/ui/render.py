@@ -1,4 +1,5 @@
-"""Templates to pages: a whole page, or its living part alone where a page asks for news of itself."""
+"""Templates to pages: a whole page, or its living part alone where a page asks for news of
+itself."""
 
 from __future__ import annotations
 

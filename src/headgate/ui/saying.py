@@ -44,7 +44,11 @@ def done(request: Request, said: str, link: str, *, is_error: bool = False) -> R
     answer = RedirectResponse(back if is_ours else link, 303)
     kind = "e" if is_error else "i"
     answer.set_cookie(
-        COOKIE, quote(kind + said[:MOST_CHARS], safe=""), max_age=60, httponly=True, samesite="strict"
+        COOKIE,
+        quote(kind + said[:MOST_CHARS], safe=""),
+        max_age=60,
+        httponly=True,
+        samesite="strict",
     )
     return answer
 

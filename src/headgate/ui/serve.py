@@ -21,8 +21,8 @@ FLINK_PORT = 8081
 class UnguardedError(HeadgateError):
     """The console would listen where others reach it, and ask nobody who they are.
 
-    Operator action: give it a token (ui.token_file, ui.token_env) or a reverse proxy (ui.proxy_header),
-    or let it listen on 127.0.0.1.
+    Operator action: give it a token (ui.token_file, ui.token_env) or a reverse proxy
+    (ui.proxy_header), or let it listen on 127.0.0.1.
     """
 
 
@@ -35,7 +35,8 @@ def check_guarded(host: str, access: Access) -> None:
     if host.strip("[]") not in LOOPBACK and not (access.token or access.proxy_header):
         message = (
             f"the console would listen on {host} and ask nobody who they are: name a token "
-            "(ui.token_file or ui.token_env) or a proxy's header (ui.proxy_header), or listen on 127.0.0.1"
+            "(ui.token_file or ui.token_env) or a proxy's header (ui.proxy_header), or listen on "
+            "127.0.0.1"
         )
         raise UnguardedError(message)
 

@@ -12,7 +12,8 @@ from headgate.ui.facts import LetterFact, ParkedFact
 from headgate.v1.turn_pb2 import DeadLetter, ParkedInstance
 
 LETTERS = 2_000
-"""Newest open letters that are kept, without what they hold: a page shows some, a sentence counts them."""
+"""Newest open letters that are kept, without what they hold: a page shows some, a sentence counts
+them."""
 SETTLED = 20_000
 """Ids of settled letters that are kept: one may be read before its letter is."""
 
@@ -51,7 +52,9 @@ class LetterTable:
         self._settled: OrderedDict[str, None] = OrderedDict()
 
     def take(self, record: Any) -> None:
-        """Take a record of the dead letters; one that was seen before or is settled adds nothing."""
+        """Take a record of the dead letters; one that was seen before or is settled adds
+        nothing.
+        """
         try:
             letter = DeadLetter.FromString(record.value or b"")
         except DecodeError:

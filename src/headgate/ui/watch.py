@@ -1,6 +1,8 @@
-"""Reading all that the console shows: topics are followed, services and Flink are asked, all the time.
+"""Reading all that the console shows: topics are followed, services and Flink are asked, all the
+time.
 
-Nothing here matters to anybody else: killed and started anew, it reads the last quarter of an hour again.
+Nothing here matters to anybody else: killed and started anew, it reads the last quarter of an hour
+again.
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ from typing import Any, Self
 from google.protobuf.message import DecodeError
 
 from headgate.config import Config
+from headgate.core.service import endpoints_of
 from headgate.kafka.follow import Following
 from headgate.kafka.inspect import Inspector
 from headgate.kafka.registry import RegistryTable
 from headgate.local.rest import FlinkRest
 from headgate.rpc.health import Answer, ask_all
-from headgate.core.service import endpoints_of
 from headgate.ui.budgets import Refusals
 from headgate.ui.busy import BusyTable
 from headgate.ui.cluster import read_flink
@@ -30,17 +32,19 @@ from headgate.v1.history_pb2 import HistoryPosition
 from headgate.v1.turn_pb2 import HistoryRecord
 
 HEALTH_SECONDS = 2.0
-"""Between two looks at the agents' services: one that is gone is named within 15 s, and a look costs each
-of them a millisecond."""
+"""Between two looks at the agents' services: one that is gone is named within 15 s, and a look
+costs each of them a millisecond."""
 BUSY_SECONDS = 2.0
 FLINK_SECONDS = 2.0
 POSITION_SECONDS = 5.0
 ANSWER_SECONDS = 6.0
 """For Gate's answer: one that a failover has swallowed is asked for again after three."""
 QUESTIONS = 48
-"""To Gate in one round, one for each agent and shard: with more agents than fit, they take turns."""
+"""To Gate in one round, one for each agent and shard: with more agents than fit, they take
+turns."""
 LOOKED_SECONDS = 60.0
-"""So long after somebody looked, Gate is asked how many instances have work. Then it is left alone."""
+"""So long after somebody looked, Gate is asked how many instances have work. Then it is left
+alone."""
 
 
 class Watch:
@@ -69,14 +73,19 @@ class Watch:
         names = config.topic_names
         self.registry = self._open.enter_context(RegistryTable(bootstrap, names.registry))
         since_ms = self.started_ms - 1_000 * STEP_SECONDS * STEPS
-        tables = [(names.settled, self._letters.take_settled), (names.dead_letters, self._letters.take)]
+        tables = [
+            (names.settled, self._letters.take_settled),
+            (names.dead_letters, self._letters.take),
+        ]
         self._follow(names.history, self._take_turn, since_ms)
         for topic, take in [*tables, (names.parked, self._parked.take)]:
             self._follow(topic, take, "start")
         self._health = self._poll("agents", HEALTH_SECONDS, self._ask_health)
         self._asked = self._poll("Gate", BUSY_SECONDS, self._ask_busy, self._is_looked_at)
         self._flink = self._poll("Flink", FLINK_SECONDS, self._ask_flink) if flink else None
-        self._position = self._poll("history", POSITION_SECONDS, self._ask_history) if history else None
+        self._position = (
+            self._poll("history", POSITION_SECONDS, self._ask_history) if history else None
+        )
 
     def look(self) -> None:
         """Say that somebody looks."""
@@ -129,7 +138,9 @@ class Watch:
     def _follow(self, topic: str, take: Any, start: Any) -> None:
         self._open.enter_context(Following(self._bootstrap, [topic], take, start=start))
 
-    def _poll(self, name: str, seconds: float, look: Any, is_wanted: Any = lambda: True) -> Polled[Any]:
+    def _poll(
+        self, name: str, seconds: float, look: Any, is_wanted: Any = lambda: True
+    ) -> Polled[Any]:
         return Polled(name, seconds, look, is_wanted)
 
     def _take_turn(self, record: Any) -> None:

@@ -1,9 +1,12 @@
-"""What happened lately, of the history's records: rates, latencies, failures, usage. Pure and bounded.
+"""What happened lately, of the history's records: rates, latencies, failures, usage. Pure and
+bounded.
 
 Rules:
-- A turn counts once. The history may repeat turns (an older savepoint was restored): within a partition
-  they stand in the order of the journal, so what is at an earlier place there than the last was counted.
-- Turns count by their time in the journal, and what is older than the window is forgotten, whatever comes.
+- A turn counts once. The history may repeat turns (an older savepoint was restored): within a
+  partition they stand in the order of the journal, so what is at an earlier place there than the
+  last was counted.
+- Turns count by their time in the journal, and what is older than the window is forgotten,
+  whatever comes.
 - Usage is kept for longer and coarser; of series beyond a bound the rest is one, "others".
 """
 
@@ -31,6 +34,7 @@ SERIES = 200
 """Of usage. Tenants may be as many as users: what they cost together still is seen."""
 RECENT = 60
 """Instances that are remembered as active."""
+
 
 @dataclass(slots=True)
 class _Place:
@@ -76,7 +80,9 @@ class Window:
         return list(reversed(list(self._recent.items())))
 
     def last_ms(self, agent: str) -> int:
-        """Return when an agent answered last, 0 if it has not: a deadline that passed is no answer."""
+        """Return when an agent answered last, 0 if it has not: a deadline that passed is no
+        answer.
+        """
         return self._last_ms.get(agent, 0)
 
     def late(self, agent: str) -> tuple[str, int]:

@@ -60,7 +60,9 @@ class _Agents:
             routes=routes_summary(described["routes"]),
             long=window.total(facts.now_ms, name),
             chart=turns_chart(window, facts.now_ms, name),
-            problems=[each for each in find_problems(facts) if each.link.endswith(f"/{quote(name)}")],
+            problems=[
+                each for each in find_problems(facts) if each.link.endswith(f"/{quote(name)}")
+            ],
             recent=[each for each in window.recent() if each[0].startswith(f"{name}/")][:20],
         )
 

@@ -33,7 +33,11 @@ def routes(desk: Desk) -> list[Route]:
             first_minute = first_minute or minute
             minutes[minute].add(spent)
             total.add(spent)
-            for name, of in (("agent", series.agent), ("model", series.model), ("tenant", series.tenant)):
+            for name, of in (
+                ("agent", series.agent),
+                ("model", series.model),
+                ("tenant", series.tenant),
+            ):
                 tables[name][of].add(spent)
         if set(tables["tenant"]) <= {""}:
             del tables["tenant"]
@@ -63,8 +67,17 @@ def _chart(minutes: dict[int, Spent], newest: int, *, has_cost: bool) -> object:
         spent = minutes.get(minute, Spent())
         tokens = f"{spent.input_tokens:,} tokens in, {spent.output_tokens:,} out"
         if has_cost:
-            columns.append(Bar((spent.cost_nanos,), f"{clock(minute * 60_000)}: {money(spent.cost_nanos)}; {tokens}"))
+            columns.append(
+                Bar(
+                    (spent.cost_nanos,),
+                    f"{clock(minute * 60_000)}: {money(spent.cost_nanos)}; {tokens}",
+                )
+            )
         else:
-            columns.append(Bar((spent.input_tokens, spent.output_tokens), f"{clock(minute * 60_000)}: {tokens}"))
+            columns.append(
+                Bar(
+                    (spent.input_tokens, spent.output_tokens), f"{clock(minute * 60_000)}: {tokens}"
+                )
+            )
     what = "Cost" if has_cost else "Tokens in and out"
     return bars(columns, label=f"{what} of each of the last {MINUTES} minutes")

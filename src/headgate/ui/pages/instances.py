@@ -1,4 +1,5 @@
-"""Instances: one's turns, and a slider through time: its state after any of them, and what that turn did."""
+"""Instances: one's turns, and a slider through time: its state after any of them, and what that
+turn did."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ TURNS = 40
 """On one page; older ones are a link away."""
 ANSWER_SECONDS = 10.0
 APPLIED_SECONDS = 15.0
-"""A checkpoint shows it. During a failover it takes longer, and the page says that it is on its way."""
+"""A checkpoint shows it. During a failover it takes longer, and the page says that it is on its
+way."""
 
 _SAID = {
     "resume": "goes on",
@@ -90,7 +92,9 @@ class _Instances:
             return found
 
         found = await self._desk.past(ask)
-        link = f"/instances/{quote(request.path_params['type'])}/{quote(request.path_params['key'])}"
+        link = (
+            f"/instances/{quote(request.path_params['type'])}/{quote(request.path_params['key'])}"
+        )
         answer = render(
             request,
             "moment.html" if is_moment_only else "instance.html",

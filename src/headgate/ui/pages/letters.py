@@ -10,7 +10,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from headgate.cli.letter_filter import LetterFilter
-from headgate.cli.letters import NoLetterError, discard_letters, find, open_ones, replay_letters, view_of
+from headgate.cli.letters import (
+    NoLetterError,
+    discard_letters,
+    find,
+    open_ones,
+    replay_letters,
+    view_of,
+)
 from headgate.ui.desk import Desk
 from headgate.ui.payload import pretty
 from headgate.ui.render import render
@@ -52,7 +59,9 @@ class _Letters:
             parked_count=len(parked),
             agent=agent,
             reason=reason,
-            agents=sorted({each.address.partition("/")[0] for each in facts.letters if each.address}),
+            agents=sorted(
+                {each.address.partition("/")[0] for each in facts.letters if each.address}
+            ),
             reasons=sorted({each.reason for each in facts.letters}),
         )
 
@@ -79,7 +88,9 @@ class _Letters:
         why = field(request, "why") or "by the console"
 
         def run() -> str:
-            letters = open_ones(self._desk.broker, LetterFilter(ids=frozenset(ids)), everything=False)
+            letters = open_ones(
+                self._desk.broker, LetterFilter(ids=frozenset(ids)), everything=False
+            )
             match verb:
                 case "replay":
                     ready, refused = replay_letters(self._desk.broker, letters, why=why)

@@ -50,13 +50,19 @@ def turns_chart(window: Window, now_ms: int, agent: str = "") -> object:
     counts = window.chart(now_ms, agent)
     first = now_ms // (STEP_SECONDS * 1_000) - len(counts) + 1
     columns = [
-        Bar((good, bad), f"{clock((first + i) * STEP_SECONDS * 1_000)}: {good} completed, {bad} failed")
+        Bar(
+            (good, bad),
+            f"{clock((first + i) * STEP_SECONDS * 1_000)}: {good} completed, {bad} failed",
+        )
         for i, (good, bad) in enumerate(counts)
     ]
     total, failed = sum(g for g, _ in counts), sum(b for _, b in counts)
     minutes = STEPS * STEP_SECONDS // 60
     most = max((g + b for g, b in counts), default=0) / STEP_SECONDS
-    label = f"Turns of the last {minutes} minutes: {total} completed, {failed} failed; at most {most:.1f} a second"
+    label = (
+        f"Turns of the last {minutes} minutes: {total} completed, {failed} failed; "
+        f"at most {most:.1f} a second"
+    )
     return bars(columns, label=label)
 
 

@@ -17,8 +17,8 @@ from headgate.cli.control import read_address
 from headgate.core.identity import address_of
 from headgate.core.render import rfc3339
 from headgate.core.statuses import ENDED
-from headgate.history.client import HistoryClient
 from headgate.errors import HeadgateError
+from headgate.history.client import HistoryClient
 from headgate.kafka.signals import send_signal
 from headgate.kafka.workflow_views import ROW_VALUES, workflow_row, workflow_view
 from headgate.sdk.workflow.steps import CANCEL
@@ -54,14 +54,18 @@ class _Workflows:
             found = past.snapshot(only=ROW_VALUES)
             rows = [row for row in map(workflow_row, found) if row is not None]
             wanted = [row for row in rows if status in {"", row["status"]}]
-            wanted.sort(key=lambda row: (row["status"] in ENDED, row.get("started", "")), reverse=False)
+            wanted.sort(
+                key=lambda row: (row["status"] in ENDED, row.get("started", "")), reverse=False
+            )
             shown = wanted[:ROWS]
             for row in shown:
                 row["since"] = _since(past, row)
             return len(wanted), shown
 
         count, rows = await self._desk.past(ask)
-        return render(request, "workflows.html", rows=rows, count=count, wanted=status, statuses=STATUSES)
+        return render(
+            request, "workflows.html", rows=rows, count=count, wanted=status, statuses=STATUSES
+        )
 
     async def one(self, request: Request) -> Response:
         agent_type, key = request.path_params["type"], request.path_params["key"]
@@ -105,7 +109,9 @@ class _Workflows:
             send_signal(broker.bootstrap, broker.config, address, given)
 
         await asyncio.to_thread(run)
-        said = f"{address} is told to end" if name == CANCEL else f"signal {name} is sent to {address}"
+        said = (
+            f"{address} is told to end" if name == CANCEL else f"signal {name} is sent to {address}"
+        )
         return done(request, said, f"/workflows/{quote(agent_type)}/{quote(key)}")
 
 
