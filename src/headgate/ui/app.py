@@ -21,7 +21,17 @@ from headgate.ui import live
 from headgate.ui.desk import Desk
 from headgate.ui.gatekeeper import Gatekeeper
 from headgate.ui.guard import Access, Sessions
-from headgate.ui.pages import agents, cluster, cost, instances, letters, login, overview, workflows
+from headgate.ui.pages import (
+    agents,
+    cluster,
+    cost,
+    instances,
+    letters,
+    login,
+    overview,
+    records,
+    workflows,
+)
 from headgate.ui.render import render
 from headgate.ui.saying import FormError, done
 
@@ -32,6 +42,7 @@ _STATUS: tuple[tuple[type[HeadgateError], int], ...] = (
     (NeverSeenError, 404),
     (UnknownAgentError, 404),
     (NoLetterError, 404),
+    (records.NoRecordError, 404),
     (NotClosedError, 409),
     (RemovedError, 410),
     (HeadgateError, 503),
@@ -41,7 +52,7 @@ _STATUS: tuple[tuple[type[HeadgateError], int], ...] = (
 def make_app(desk: Desk, access: Access, stopping: asyncio.Event | None = None) -> ASGIApp:
     """Return the application. stopping: set, it ends the open streams of news."""
     sessions = Sessions(access.token)
-    pages = (overview, agents, instances, workflows, letters, cost, cluster)
+    pages = (overview, agents, instances, workflows, letters, cost, cluster, records)
     app = Starlette(
         routes=[
             *(route for page in pages for route in page.routes(desk)),

@@ -71,13 +71,13 @@ def cost_of(outcome: Outcome) -> int:
     """Return what a turn cost, in 1e-9 of the currency: by the prices that are configured, else as
     its provider told.
     """
-    priced = int(getattr(outcome, "cost_nanos", 0))
+    priced = outcome.cost_nanos
     return priced or 1_000 * sum(usage.cost_micros for usage in outcome.usage)
 
 
 def tenant_of(outcome: Outcome) -> str:
     """Return whose turn it was, "" where there are no tenants."""
-    return str(getattr(outcome, "tenant", ""))
+    return outcome.tenant
 
 
 def level_of(ms: float) -> int:

@@ -31,7 +31,10 @@ def agent_fact(
         endpoints=tuple(spec.endpoints),
         unhealthy_since_ms=busy.unhealthy_since_ms(name),
         busy=busy.busy(name),
-        busy_since_ms=busy.busy_since_ms(name, window.last_ms(name)),
+        # What waits for a budget does not wait for the agent.
+        busy_since_ms=0
+        if window.is_refused(name)
+        else busy.busy_since_ms(name, window.last_ms(name)),
         deadline_ms=spec.policy.deadline_ms,
         rate=window.rate(now_ms, name),
         completed=latest.completed,

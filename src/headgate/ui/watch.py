@@ -20,7 +20,7 @@ from headgate.kafka.inspect import Inspector
 from headgate.kafka.registry import RegistryTable
 from headgate.local.rest import FlinkRest
 from headgate.rpc.health import Answer, ask_all
-from headgate.ui.budgets import Refusals
+from headgate.ui.budgets import BudgetTable
 from headgate.ui.busy import BusyTable
 from headgate.ui.cluster import read_flink
 from headgate.ui.described import agent_fact
@@ -65,7 +65,7 @@ class Watch:
         self._looked = time.monotonic()
         self._next_asked = 0
         self._busy = BusyTable()
-        self._refusals = Refusals()
+        self._budgets = BudgetTable()
         self._parked, self._letters = ParkedTable(), LetterTable()
         self._inspector: Inspector | None = None
         self._bootstrap = bootstrap
@@ -77,6 +77,7 @@ class Watch:
             (names.settled, self._letters.take_settled),
             (names.dead_letters, self._letters.take),
         ]
+        tables.append((names.spending, self._budgets.take_account))
         self._follow(names.history, self._take_turn, since_ms)
         for topic, take in [*tables, (names.parked, self._parked.take)]:
             self._follow(topic, take, "start")
@@ -96,7 +97,7 @@ class Watch:
         now_ms = _now_ms()
         flink = self._flink.value if self._flink else None
         position = self._position.value if self._position else None
-        letters = self._letters.facts()
+        letters, money = self._letters.facts(), self.registry.shown
         healths: dict[str, Answer] = self._health.value or {}
         return Facts(
             now_ms=now_ms,
@@ -108,7 +109,7 @@ class Watch:
             letters=letters,
             letters_open=len(letters),
             flink=flink,
-            budgets=self._refusals.facts(),
+            budgets=self._budgets.facts(money.budgets.rules, money.terms.currency, now_ms),
             history_behind=_behind(position),
             history_problem=position.problem if position else "",
             unreadable=self._unreadable(),
@@ -149,7 +150,7 @@ class Watch:
         except DecodeError:
             return
         if self.window.take(read):
-            self._refusals.take(read)
+            self._budgets.take_turn(read)
 
     def _ask_health(self, _: object) -> dict[str, Answer]:
         specs = self.registry.specs()

@@ -20,7 +20,7 @@ from typing import Any
 from headgate.core.identity import address_of
 from headgate.kafka.outcomes import code_name
 from headgate.ui.counts import Series, Spent, Step, cost_of, level_of, tenant_of
-from headgate.v1.agent_pb2 import FAILURE_CODE_DEADLINE_EXCEEDED
+from headgate.v1.agent_pb2 import FAILURE_CODE_BUDGET, FAILURE_CODE_DEADLINE_EXCEEDED
 from headgate.v1.turn_pb2 import HistoryRecord, Outcome
 
 STEP_SECONDS = 5
@@ -51,6 +51,7 @@ class Window:
         self._names: set[Series] = set()
         self._places: dict[int, _Place] = {}
         self._last_ms: dict[str, int] = {}
+        self._refused: set[str] = set()
         self._late: dict[str, tuple[str, int]] = {}
         self._recent: OrderedDict[str, int] = OrderedDict()
         self.newest_ms = 0
@@ -68,7 +69,13 @@ class Window:
         if outcome.failed.code == FAILURE_CODE_DEADLINE_EXCEEDED:
             self._late[outcome.agent_type] = address, at_ms
         else:
-            self._last_ms[outcome.agent_type] = max(at_ms, self._last_ms.get(outcome.agent_type, 0))
+            is_refused = outcome.failed.code == FAILURE_CODE_BUDGET
+            # Until it is tried again nobody waits for an answer. A budget's refusal may hold for a
+            # month, and is told by itself.
+            until_ms = at_ms if is_refused else at_ms + outcome.failed.retry_after_ms
+            before_ms = self._last_ms.get(outcome.agent_type, 0)
+            self._last_ms[outcome.agent_type] = max(until_ms, before_ms)
+            (self._refused.add if is_refused else self._refused.discard)(outcome.agent_type)
         self._recent[address] = at_ms
         self._recent.move_to_end(address)
         while len(self._recent) > RECENT:
@@ -80,10 +87,14 @@ class Window:
         return list(reversed(list(self._recent.items())))
 
     def last_ms(self, agent: str) -> int:
-        """Return when an agent answered last, 0 if it has not: a deadline that passed is no
-        answer.
+        """Return until when an agent had answered, 0 if it has not: a deadline that passed is no
+        answer, and a failure is one until it is tried again.
         """
         return self._last_ms.get(agent, 0)
+
+    def is_refused(self, agent: str) -> bool:
+        """Tell whether the newest turn of an agent was refused by a budget."""
+        return agent in self._refused
 
     def late(self, agent: str) -> tuple[str, int]:
         """Return the instance whose deadline passed last, and when; ("", 0) if none did."""
@@ -142,7 +153,8 @@ class Window:
         step = self._steps.setdefault(number, {}).setdefault(outcome.agent_type, Step())
         _forget(self._steps, _step_of(self.newest_ms) - STEPS)
         if outcome.HasField("failed"):
-            step.failed += 1
+            # A refusal is the budget's, no fault of the agent's.
+            step.failed += outcome.failed.code != FAILURE_CODE_BUDGET
             step.codes[code_name(outcome.failed.code)] += 1
         elif outcome.HasField("completed"):
             step.completed += 1

@@ -80,23 +80,25 @@ def _letters(facts: Facts) -> Iterator[Problem]:
 
 def _budgets(facts: Facts) -> Iterator[Problem]:
     for budget in facts.budgets:
-        if budget.limit_nanos and budget.spent_nanos >= BUDGET_NEAR * budget.limit_nanos:
-            is_spent = budget.spent_nanos >= budget.limit_nanos
-            share = 100 * budget.spent_nanos // budget.limit_nanos
-            yield Problem(
-                f"budget:{budget.whose}",
-                "bad" if is_spent else "warn",
-                f"The budget of {budget.whose} is {'spent' if is_spent else f'spent to {share} %'}",
-                budget.refused_ms,
-                "Raise it, or wait for its next period. What is refused meanwhile is not lost.",
-                "/cost",
-            )
-        elif budget.refused_ms and facts.now_ms - budget.refused_ms <= REFUSED_MS:
+        is_refusing = 0 < budget.refused_ms and facts.now_ms - budget.refused_ms <= REFUSED_MS
+        is_near = budget.spent_nanos >= BUDGET_NEAR * budget.limit_nanos
+        if budget.spent_nanos >= budget.limit_nanos or (is_refusing and is_near):
+            refused = ": turns are refused" if is_refusing else ""
             yield Problem(
                 f"budget:{budget.whose}",
                 "bad",
-                f"The budget of {budget.whose} is spent: turns are refused (budget)",
+                f"The budget {budget.whose} is spent ({budget.period}){refused}",
                 budget.refused_ms,
-                "Raise it, or wait for its next period.",
+                "Raise its limit, or wait for its next window.",
+                "/cost",
+            )
+        elif is_near:
+            yield Problem(
+                f"budget:{budget.whose}",
+                "warn",
+                f"The budget {budget.whose} is spent to "
+                f"{100 * budget.spent_nanos // budget.limit_nanos} % ({budget.period})",
+                0,
+                "Once it is spent, turns are refused: raise its limit if they should not be.",
                 "/cost",
             )
