@@ -99,6 +99,9 @@ def read_token(given: UiConfig) -> str:
     Raises:
         ConfigError: it is named, and not there, or empty.
     """
+    from_env = os.environ.get(given.token_env or "", "").strip()
+    if from_env:
+        return from_env
     if given.token_file is not None:
         try:
             token = Path(given.token_file).read_text(encoding="utf-8").strip()
@@ -107,7 +110,7 @@ def read_token(given: UiConfig) -> str:
             raise ConfigError(message) from error
         named = f"ui.token_file: {given.token_file}"
     elif given.token_env is not None:
-        token = os.environ.get(given.token_env, "").strip()
+        token = ""
         named = f"ui.token_env: {given.token_env}"
     else:
         return ""

@@ -1,10 +1,10 @@
 """The web console, as headgate.toml says it. The token is named, never written."""
 
 import re
-from typing import Annotated, Self
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from headgate.config.connections import Path, Variable
 from headgate.config.fields import Section
@@ -29,10 +29,10 @@ def _check_url(text: str) -> str:
 class UiConfig(Section):
     """Where the console listens, whom it lets in, and what it links to.
 
-    hosts: the names by which browsers know it, beside those of loopback. token_file, token_env:
-    where the token is that opens it. proxy_header: in which a reverse proxy names the user.
-    read_only: it changes nothing. flink: the JobManager's REST. trace_url: of one trace, with
-    {trace_id} in it.
+    hosts: the names by which browsers know it, beside those of loopback. token_env, token_file:
+        where the token is that opens it; the variable counts where it is set. proxy_header: in
+        which a reverse proxy names the user. read_only: it changes nothing. flink: the
+        JobManager's REST. trace_url: of one trace, with {trace_id} in it.
     """
 
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
@@ -44,10 +44,3 @@ class UiConfig(Section):
     read_only: Annotated[bool, Field(strict=True)] = False
     flink: Annotated[str, AfterValidator(_check_url)] = ""
     trace_url: Annotated[str, AfterValidator(_check_url)] = ""
-
-    @model_validator(mode="after")
-    def _check_token(self) -> Self:
-        if self.token_file is not None and self.token_env is not None:
-            message = "token_file and token_env: name one of them"
-            raise ValueError(message)
-        return self

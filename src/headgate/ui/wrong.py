@@ -80,7 +80,7 @@ def _letters(facts: Facts) -> Iterator[Problem]:
 
 def _budgets(facts: Facts) -> Iterator[Problem]:
     for budget in facts.budgets:
-        is_refusing = 0 < budget.refused_ms and facts.now_ms - budget.refused_ms <= REFUSED_MS
+        is_refusing = budget.refused_ms > 0 and facts.now_ms - budget.refused_ms <= REFUSED_MS
         is_near = budget.spent_nanos >= BUDGET_NEAR * budget.limit_nanos
         if budget.spent_nanos >= budget.limit_nanos or (is_refusing and is_near):
             refused = ": turns are refused" if is_refusing else ""
