@@ -22,9 +22,12 @@ from typing import Any
 
 import pytest
 
+from headgate.kafka.money import BUDGET_PREFIX, TERMS_KEY
+from headgate.kafka.registry import write_own
 from headgate.sdk import Agent, Event, Log, Park, TerminalError, Turn, log
 from headgate.sdk.workflow import Context
 from headgate.testing.serving import Serving
+from headgate.v1.cost_pb2 import Budget, Price, Terms
 from tests.browser import Watched, chromium, needs_chromium
 from tests.flink.runtime import Runtime
 
@@ -112,6 +115,17 @@ def shop(name: str, hang: threading.Event) -> Agent[Any]:
         turn.state.notes.append(event.data["text"])
         turn.used(model="small-1", input_tokens=30, output_tokens=4)
         turn.emit("shop.reply", {"notes": len(turn.state.notes)})
+
+    return agent
+
+
+def silent(name: str) -> Agent[Any]:
+    """Make an agent that tells no usage: each of its calls has a price."""
+    agent: Agent[Any] = Agent(name)
+
+    @agent.on("*")
+    def message(turn: Turn[Any], event: Event) -> None:
+        turn.emit("shop.reply", event.data)
 
     return agent
 
@@ -306,6 +320,42 @@ def test_an_agent_that_hangs_is_named(runtime: Runtime, url: str, seen: Watched)
     tell(runtime, name, "h", "after")
     named(seen, url, f"Agent {name} is unreachable", begin)
     runtime.headgate("agents", "detach", name, "--now")
+
+
+def test_a_spent_budget_is_named(runtime: Runtime, url: str, seen: Watched, pictures: Path) -> None:
+    name, budget = runtime.fresh("shop"), runtime.fresh("budget")
+    names, bootstrap = runtime.config.topic_names, runtime.config.kafka.bootstrap
+    unit, now_us = 1_000_000_000, time.time_ns() // 1_000
+    terms = Terms(currency="EUR", prices=[Price(agent=name, call_nanos=unit)], schema_version=1)
+    rule = Budget(
+        name=budget,
+        per=Budget.AGENT,
+        agent=name,
+        window=Budget.DAY,
+        limit_nanos=2 * unit,
+        when_spent=Budget.DEFER,
+        since_us=now_us,
+        by_hand=True,
+        updated_ms=now_us // 1_000,
+        schema_version=1,
+    )
+    with Serving(silent(name)) as served:
+        write_own(bootstrap, names.registry, TERMS_KEY, terms.SerializeToString())
+        attach(runtime, name, served.endpoint)
+        write_own(bootstrap, names.registry, f"{BUDGET_PREFIX}{budget}", rule.SerializeToString())
+        try:
+            begin = time.monotonic()
+            for number in range(6):
+                tell(runtime, name, str(number), "hello")
+            named(seen, url, f"The budget {budget} ({name}) is spent", begin)
+            seen.page.get_by_role("row", name=budget).get_by_text("100 %").wait_for()
+            seen.page.goto(f"{url}/cost")
+            seen.page.get_by_role("row", name=budget).wait_for()
+            seen.shoot(pictures, "cost")
+        finally:
+            write_own(bootstrap, names.registry, f"{BUDGET_PREFIX}{budget}", None)
+            write_own(bootstrap, names.registry, TERMS_KEY, None)
+        runtime.headgate("agents", "detach", name, "--now")
 
 
 def test_a_poisoned_event_is_named(runtime: Runtime, url: str, seen: Watched) -> None:
