@@ -26,7 +26,7 @@ class Recorded(FlinkRest):
         super().__init__("127.0.0.1", 1)
         self.task_managers = 2
         self.heartbeat_ms = NOW
-        self.state = "RUNNING"
+        self.job_state = "RUNNING"
         self.tasks = "RUNNING"
 
     def request(
@@ -52,7 +52,7 @@ class Recorded(FlinkRest):
                 ]
             },
             job: {
-                "state": self.state,
+                "state": self.job_state,
                 "timestamps": {"RUNNING": 5},
                 "vertices": [
                     {"id": "v1", "name": "Source: x", "status": self.tasks, "parallelism": 2},
@@ -121,5 +121,5 @@ def test_a_job_whose_tasks_do_not_run_yet_is_starting() -> None:
     rest = Recorded()
     rest.tasks = "INITIALIZING"
     assert read_flink(rest, "headgate", None).state == "STARTING"
-    rest.state = "RESTARTING"
+    rest.job_state = "RESTARTING"
     assert read_flink(rest, "headgate", None).state == "RESTARTING"
