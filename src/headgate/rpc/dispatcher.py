@@ -21,7 +21,7 @@ from typing import Protocol
 
 from headgate.core.batch import pack_records
 from headgate.core.outcome import failed_reply, outcome_of
-from headgate.core.prices import cost_of
+from headgate.core.prices import NO_TERMS
 from headgate.rpc.endpoint import EndpointLimits
 from headgate.rpc.pending import Pending
 from headgate.rpc.pools import Pools
@@ -98,7 +98,7 @@ class Dispatcher:
         self._pools = Pools(
             limits.endpoint, on_reply=self._answered, on_dropped=self._dropped, now_us=now_us
         )
-        self._terms = Terms()
+        self._terms = NO_TERMS
         self._under_way: set[bytes] = set()
         self._journaled: OrderedDict[bytes, None] = OrderedDict()
         self._ticking: asyncio.Task[None] | None = None
@@ -181,25 +181,17 @@ class Dispatcher:
         self._write(name, record, call.partition)
 
     def _judge(self, call: Call, called_us: int, reply: TurnReply) -> JournalRecord:
-        record, answered_us = JournalRecord(), self._now_us()
+        record = JournalRecord()
         outcome_of(
             call,
             reply,
             outcome_id=self._random_id(),
             called_us=called_us,
-            answered_us=answered_us,
+            answered_us=self._now_us(),
             max_record_bytes=self._limits.record_bytes,
+            terms=self._terms,
             into=record.outcome,
         )
-        if called_us and self._terms.prices:
-            # Of what was answered, though the answer may have come to nothing: it was paid.
-            record.outcome.cost_nanos = cost_of(
-                self._terms,
-                call.request.stand_in or call.request.agent_type,
-                reply.usage,
-                called_us=called_us,
-                answered_us=answered_us,
-            )
         return record
 
     def _dropped(self, pending: Pending) -> None:

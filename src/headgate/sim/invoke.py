@@ -12,6 +12,7 @@ from headgate.v1.agent_pb2 import (
     FAILURE_CODE_DEADLINE_EXCEEDED,
     FAILURE_CODE_UNKNOWN_AGENT,
 )
+from headgate.v1.cost_pb2 import Terms
 from headgate.v1.turn_pb2 import Call, JournalRecord, Outcome, Tick
 
 DEFAULT_DEADLINE_MS = 30_000
@@ -46,6 +47,7 @@ class Invoke:
     journaled: set[Key] = field(default_factory=set)
     drops: int = 0
     nonce: bytes = b""
+    terms: Terms = field(default_factory=Terms)
 
     def hello(self, nonce: bytes) -> None:
         """Write the start tick that a Gate asked for into every partition of the journal."""
@@ -55,6 +57,10 @@ class Invoke:
     def drop(self) -> None:
         """Give a request up unanswered. The next tick tells Gate, which then sends again."""
         self.drops += 1
+        self.tick()
+
+    def tick(self) -> None:
+        """Say that time has gone by, once Gate has asked for ticks."""
         if self.nonce:
             self._tick(start=False)
 
@@ -81,7 +87,7 @@ class Invoke:
         if key in self.running or key in self.journaled:
             return
         now_ms = self.clock.now_ms
-        agent = self.agents.get(request.agent_type) if call.endpoint else None
+        agent = self.agents.get(request.stand_in or request.agent_type) if call.endpoint else None
         if agent is None:
             answer: Answer = failed_reply(
                 request, FAILURE_CODE_UNKNOWN_AGENT, f"no agent of type {request.agent_type!r}"
@@ -121,6 +127,7 @@ class Invoke:
             called_us=running.called_ms * 1000,
             answered_us=self.clock.now_ms * 1000,
             max_record_bytes=MAX_RECORD_BYTES,
+            terms=self.terms,
         )
         self.journaled.add(key)
         self._write(outcome)
