@@ -34,7 +34,7 @@ from tests.flink.runtime import Runtime
 pytestmark = [pytest.mark.flink, pytest.mark.slow, needs_chromium]
 
 NAMED_SECONDS = 15.0
-PAGE_MS = 60_000
+PAGE_MS = 30_000
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title="owned"</script>'
 
 
@@ -74,8 +74,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def context() -> Iterator[Any]:
-    with chromium() as made:
-        yield made
+    with chromium() as opened:
+        yield opened()
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_an_instance_from_its_first_turn_to_its_last(
         page.keyboard.press("Home")
         page.get_by_role("heading", name="After turn 1 of 4").wait_for()
         assert "first" in page.locator("#moment").inner_text()
-        assert page.url.endswith("?turn=1")
+        page.wait_for_url("**?turn=1")
         # What an agent says is text, wherever it stands.
         assert page.title() == f"{name}/a · Headgate"
         page.get_by_role("link", name=f"offers/{_place_of(page)}").click()

@@ -123,12 +123,15 @@ class World:
     past: PastOfOne
     specs: dict[str, AgentSpec]
 
-    def client(self, access: Access | None = None, host: str = "localhost:7060") -> TestClient:
-        """A browser at the console; forms are sent with `post`."""
+    def desk(self) -> Desk:
+        """What the pages work with."""
         broker = Broker("h:9092", Config())
         trace = "https://traces.example/trace/{trace_id}"
-        desk = PastDesk(broker, self.watched, "h:7091", "http://h:8081", trace, self.past)
-        app = make_app(desk, access or Access())
+        return PastDesk(broker, self.watched, "h:7091", "http://h:8081", trace, self.past)
+
+    def client(self, access: Access | None = None, host: str = "localhost:7060") -> TestClient:
+        """A browser at the console; forms are sent with `post`."""
+        app = make_app(self.desk(), access or Access())
         return TestClient(app, base_url=f"http://{host}", follow_redirects=False)
 
 

@@ -11,9 +11,28 @@ function isBeingUsed() {
   return isTyping || live.querySelector("input[type=checkbox]:checked") !== null;
 }
 
-// The slider has been moved: the page stands where it was put.
+// The slider has been moved: the page stands where it was put. It is asked for one moment at a time, and
+// then for the one where the slider has got to meanwhile: as smooth as answers are fast.
+let isAsking = false;
+let isMoved = false;
+
+function ask(slider) {
+  isMoved = isAsking;
+  if (isAsking) return;
+  isAsking = true;
+  htmx.trigger(slider, "moved");
+}
+
 live.addEventListener("input", (event) => {
-  if (event.target.type === "range") live.removeAttribute("data-living");
+  if (event.target.type !== "range") return;
+  live.removeAttribute("data-living");
+  ask(event.target);
+});
+
+live.addEventListener("htmx:afterRequest", (event) => {
+  if (event.target.type !== "range") return;
+  isAsking = false;
+  if (isMoved) ask(event.target);
 });
 
 if (window.Idiomorph) {
