@@ -59,9 +59,10 @@ def console(runtime: Runtime, *arguments: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def url(runtime: Runtime) -> Iterator[str]:
-    with console(runtime) as made:
-        yield made
+def url(runtime: Runtime) -> str:
+    """The console that `headgate dev` starts beside the rest."""
+    runtime.stack.start_history(runtime.path)
+    return runtime.stack.start_console(runtime.path).url
 
 
 @pytest.fixture(scope="module")
@@ -375,6 +376,30 @@ def test_a_stopped_task_manager_is_named(runtime: Runtime, url: str, seen: Watch
     problem = seen.page.locator(".problems", has_text="A TaskManager has stopped")
     problem.wait_for(state="detached")
     runtime.stack.flink.rest.await_running(runtime.job)
+
+
+def test_a_console_that_was_killed_knows_what_was(
+    runtime: Runtime, url: str, seen: Watched
+) -> None:
+    name = runtime.fresh("shop")
+    with Serving(shop(name, threading.Event())) as served:
+        attach(runtime, name, served.endpoint)
+        seen.page.goto(f"{url}/agents/{name}")
+        address = seen.page.get_by_role("link", name=f"{name}/probe").first
+        address.wait_for()
+        killed = runtime.stack.beside.pids()["console"]
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        seen.page.get_by_text("not live: trying again").wait_for()
+        # It is started again, and the page goes on by itself.
+        seen.page.get_by_text("not live: trying again").wait_for(state="hidden")
+        seen.page.reload()
+        address.wait_for()
+        assert runtime.stack.beside.pids()["console"] != killed
+        runtime.headgate("agents", "detach", name, "--now")
+    refused = [each for each in seen.complaints if "ERR_CONNECTION_REFUSED" in each]
+    lost = [each for each in seen.complaints if "ERR_INCOMPLETE_CHUNKED" in each]
+    seen.complaints = [each for each in seen.complaints if each not in refused + lost]
 
 
 def test_read_only_with_a_token(

@@ -3,7 +3,6 @@ are."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from headgate.local.rest import FlinkRest
@@ -15,7 +14,7 @@ two."""
 _SHARES = ("busyTimeMsPerSecond", "backPressuredTimeMsPerSecond", "numRecordsInPerSecond")
 
 
-def read_flink(rest: FlinkRest, job_name: str, before: FlinkFact | None) -> FlinkFact:
+def read_flink(rest: FlinkRest, job_name: str, before: FlinkFact | None, now_ms: int) -> FlinkFact:
     """Return how cluster and job are.
 
     job_name: the job that is meant where the cluster has several; of those the newest.
@@ -26,7 +25,7 @@ def read_flink(rest: FlinkRest, job_name: str, before: FlinkFact | None) -> Flin
     """
     cluster = rest.get("/overview")
     expected = max(cluster["taskmanagers"], before.expected_task_managers if before else 0)
-    silent = _silent_since(rest)
+    silent = _silent_since(rest, now_ms)
     jobs = rest.get("/jobs/overview")["jobs"]
     own = [job for job in jobs if job["name"] == job_name] or jobs
     if not own:
@@ -68,7 +67,7 @@ def read_flink(rest: FlinkRest, job_name: str, before: FlinkFact | None) -> Flin
     )
 
 
-def _silent_since(rest: FlinkRest) -> int:
+def _silent_since(rest: FlinkRest, now_ms: int) -> int:
     beats = [each["timeSinceLastHeartbeat"] for each in rest.get("/taskmanagers")["taskmanagers"]]
     settings = {each["key"]: each["value"] for each in rest.get("/jobmanager/config")}
     # Flink's default is 10 s; a number alone is milliseconds.
@@ -78,9 +77,7 @@ def _silent_since(rest: FlinkRest) -> int:
     )
     oldest = min(beats, default=0)
     # The name is Flink's: it is the time of the last heartbeat.
-    return (
-        oldest if time.time() * 1_000 - oldest > max(SILENT_MS, SILENT_BEATS * interval_ms) else 0
-    )
+    return oldest if now_ms - oldest > max(SILENT_MS, SILENT_BEATS * interval_ms) else 0
 
 
 def _state(found: Any) -> str:

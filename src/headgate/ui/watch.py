@@ -176,7 +176,7 @@ class Watch:
     def _ask_flink(self, before: FlinkFact | None) -> FlinkFact:
         if self._rest is None:
             raise AssertionError
-        return read_flink(self._rest, self._config.job.name, before)
+        return read_flink(self._rest, self._config.job.name, before, _now_ms())
 
     def _ask_history(self, _: object) -> HistoryPosition:
         from headgate.history.client import HistoryClient

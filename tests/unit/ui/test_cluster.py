@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
 from headgate.local.rest import FlinkRest
 from headgate.ui.cluster import read_flink
 
-NOW = time.time_ns() // 1_000_000
+NOW = 1_700_000_000_000
 TRACE = """org.apache.flink.runtime.JobException: Recovery is suppressed
 \tat org.apache.flink.Something.run(Something.java:1)
 Caused by: java.lang.RuntimeException: Error received from worker
@@ -91,7 +90,7 @@ class Recorded(FlinkRest):
 
 
 def test_the_newest_job_of_that_name_is_read() -> None:
-    found = read_flink(Recorded(), "headgate", None)
+    found = read_flink(Recorded(), "headgate", None, NOW)
     assert (found.job, found.state, found.since_ms, found.restarts) == ("abc", "RUNNING", 5, 3)
     assert (found.restarted_ms, found.restart_cause) == (50, "java.io.IOException: disk full")
     assert (found.checkpoint_ms, found.checkpoint_took_ms, found.checkpoint_bytes) == (70, 30, 9)
@@ -103,23 +102,23 @@ def test_the_newest_job_of_that_name_is_read() -> None:
 
 def test_what_only_a_comparison_tells() -> None:
     rest = Recorded()
-    before = replace(read_flink(rest, "headgate", None), lag=7)
+    before = replace(read_flink(rest, "headgate", None, NOW), lag=7)
     rest.task_managers = 1
-    found = read_flink(rest, "headgate", before)
+    found = read_flink(rest, "headgate", before, NOW)
     assert (found.task_managers, found.expected_task_managers) == (1, 2)
     assert found.lag_before == 7
 
 
 def test_a_task_manager_that_stopped_is_silent() -> None:
     rest = Recorded()
-    assert read_flink(rest, "headgate", None).silent_since_ms == 0
+    assert read_flink(rest, "headgate", None, NOW).silent_since_ms == 0
     rest.heartbeat_ms = NOW - 6_000
-    assert read_flink(rest, "headgate", None).silent_since_ms == NOW - 6_000
+    assert read_flink(rest, "headgate", None, NOW).silent_since_ms == NOW - 6_000
 
 
 def test_a_job_whose_tasks_do_not_run_yet_is_starting() -> None:
     rest = Recorded()
     rest.tasks = "INITIALIZING"
-    assert read_flink(rest, "headgate", None).state == "STARTING"
+    assert read_flink(rest, "headgate", None, NOW).state == "STARTING"
     rest.job_state = "RESTARTING"
-    assert read_flink(rest, "headgate", None).state == "RESTARTING"
+    assert read_flink(rest, "headgate", None, NOW).state == "RESTARTING"
