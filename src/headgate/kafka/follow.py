@@ -17,6 +17,8 @@ from headgate.kafka.errors import UnknownTopicError
 POLL_MS = 100
 # A broker that is being restarted refuses connections for seconds.
 RETRY_SECONDS = 0.2
+# A topic that nobody has made yet comes with a job: who waits for it is in no hurry.
+MISSING_SECONDS = 2.0
 
 
 class Following:
@@ -76,7 +78,8 @@ class Following:
                 self._follow()
             except (HeadgateError, KafkaError, OSError) as error:
                 self._problem = str(error)
-                self._stopping.wait(RETRY_SECONDS)
+                is_missing = isinstance(error, UnknownTopicError)
+                self._stopping.wait(MISSING_SECONDS if is_missing else RETRY_SECONDS)
 
     def _follow(self) -> None:
         consumer = open_consumer(

@@ -92,7 +92,8 @@ class Watched:
 
     known: Facts
     window: Window = field(default_factory=Window)
-    registry: Any = None
+    # A table that has read nothing yet.
+    registry: Any = field(default_factory=dict)
     started_ms: int = NOW
 
     def look(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -20,6 +21,9 @@ from headgate.ui.render import render
 from headgate.ui.saying import done, field, refuse
 from headgate.ui.wrong import find_problems
 
+TOPICS_SECONDS = 30.0
+"""What the job reads is fixed when it starts; each look is a connection to Kafka."""
+
 
 def routes(desk: Desk) -> list[Route]:
     """Return the pages' routes."""
@@ -35,19 +39,26 @@ def routes(desk: Desk) -> list[Route]:
 class _Agents:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._topics: list[str] = []
+        self._topics_read = -TOPICS_SECONDS
 
     async def all(self, request: Request) -> Response:
         self._desk.watch.look()
         facts = self._desk.watch.facts()
-        contents = await asyncio.to_thread(read, self._desk.broker)
-        topics = list(contents.job.topics) if contents.job else []
-        return render(request, "agents.html", facts=facts, topics=topics)
+        if time.monotonic() - self._topics_read >= TOPICS_SECONDS:
+            contents = await asyncio.to_thread(read, self._desk.broker)
+            self._topics = list(contents.job.topics) if contents.job else []
+            self._topics_read = time.monotonic()
+        return render(request, "agents.html", facts=facts, topics=self._topics)
 
     async def one(self, request: Request) -> Response:
         self._desk.watch.look()
         name = request.path_params["name"]
         facts, window = self._desk.watch.facts(), self._desk.watch.window
-        spec = find_agent(await asyncio.to_thread(read, self._desk.broker), name)
+        spec = self._desk.watch.registry.get(name)
+        if spec is None:
+            # Perhaps of a moment ago; if it is nowhere, that is said.
+            spec = find_agent(await asyncio.to_thread(read, self._desk.broker), name)
         known = self._desk.watch.answers()
         targets = [*spec.endpoints, *spec.canary.endpoints]
         described = describe(spec, {e: known.get(e) or Answer(e, "not asked yet") for e in targets})
