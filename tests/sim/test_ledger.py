@@ -131,14 +131,19 @@ def look(world: World, paid: PaidCall) -> None:
     than they are taken for.
     """
     now_us = world.clock.now_ms * 1_000
+    found = outcomes(world)
+    decided = {outcome.base for _, _, outcome, _, _ in found}
+    # What an operator cancelled was in flight, and nothing is held for it any more.
+    cancelled = {o.base for _, _, o, _, _ in found if o.HasField("controlled")}
     for rule in world.money.budgets.rules:
         if rule.when_spent == Budget.DEGRADE and paid.request.stand_in == rule.stand_in:
             continue
         window = window_of(rule.window, now_us)
         spent = 0
         mine = asked(paid.request)
-        for partition, place, outcome, at_us, life in outcomes(world):
+        for partition, place, outcome, at_us, life in found:
             is_known = life == paid.life or place < world.start_ticks[partition]
+            is_known = is_known and outcome.base not in cancelled
             if not is_known or not counts(rule, outcome) or window_of(rule.window, at_us) != window:
                 continue
             if account_name(rule, outcome) == account_name(rule, mine):
@@ -146,7 +151,9 @@ def look(world: World, paid: PaidCall) -> None:
         running = [
             each
             for each in world.invoke.running.values()
-            if account_name(rule, asked(each.call.request)) == account_name(rule, mine)
+            # An operator may have decided its turn: what is held for it is free again.
+            if each.call.request.base not in decided
+            and account_name(rule, asked(each.call.request)) == account_name(rule, mine)
             and counts(rule, asked(each.call.request))
         ]
         in_flight = (len(running) + 1) * DEAREST

@@ -60,8 +60,9 @@ class Till:
         self.ledger = Ledger(entries.get)
         stored = ((name, settled.get(name) or b"") for name in settled.names())
         self._once = Once(stored)
-        # By tenant and agent type, then by address, oldest first.
-        self._waiting: dict[tuple[str, str], dict[str, Ask]] = {}
+        # By queue, then by address, oldest first; and the queue of each address.
+        self._waiting: dict[tuple[str, ...], dict[str, Ask]] = {}
+        self._queues: dict[str, tuple[str, ...]] = {}
         self._waiting_bytes = 0
         self._ready: set[int] = set()
         self._subtasks = 0
@@ -87,7 +88,7 @@ class Till:
         out = [self._act(ask, verdict, rules) for ask, verdict in self._look_again(rules)]
         for ask in given.asks:
             # Behind what waits already: small calls must not starve a large one.
-            must_queue = _queue_of(ask) in self._waiting
+            must_queue = self._queue_of(ask) in self._waiting
             verdict = MustWait() if must_queue else self._judge(ask, rules)
             if not isinstance(verdict, MustWait):
                 out.append(self._act(ask, verdict, rules))
@@ -118,21 +119,26 @@ class Till:
     def _settle(self, settlement: Settlement, budgets: Budgets) -> None:
         if self._once.is_new(settlement.outcome_id, settlement.partition, settlement.at_us):
             self.ledger.settle(settlement, budgets)
-        waiting = self._waiting.get(_queue_of(settlement), {}).get(settlement.address)
+        waiting = self._find(settlement.address)
         if waiting is not None and waiting.base == settlement.base:
             # Cancelled, or answered by an earlier life.
             self._let_go(waiting)
 
     def _wait(self, ask: Ask) -> bool:
-        before = self._waiting.get(_queue_of(ask), {}).get(ask.address)
+        before = self._find(ask.address)
         if before is not None:
             self._let_go(before)
         size = len(ask.request)
         if self._waiting_bytes + size > WAITING_BYTES:
             return False
-        self._waiting.setdefault(_queue_of(ask), {})[ask.address] = ask
+        queue = self._queues[ask.address] = self._queue_of(ask)
+        self._waiting.setdefault(queue, {})[ask.address] = ask
         self._waiting_bytes += size
         return True
+
+    def _find(self, address: str) -> Ask | None:
+        queue = self._queues.get(address)
+        return None if queue is None else self._waiting[queue][address]
 
     def _look_again(self, rules: Rules) -> Iterator[tuple[Ask, Granted | Spent]]:
         """Yield calls that need not wait any more, oldest first, and what became of them."""
@@ -148,11 +154,20 @@ class Till:
                 yield ask, verdict
 
     def _let_go(self, ask: Ask) -> None:
-        queue = self._waiting[_queue_of(ask)]
+        name = self._queues.pop(ask.address)
+        queue = self._waiting[name]
         del queue[ask.address]
         self._waiting_bytes -= len(ask.request)
         if not queue:
-            del self._waiting[_queue_of(ask)]
+            del self._waiting[name]
+
+    def _queue_of(self, ask: Ask) -> tuple[str, ...]:
+        """Return where a call waits: with those of its tenant and agent type; alone, where what it
+        costs is held already, so that nothing else waits for what it waits behind.
+        """
+        if self.ledger.is_held(ask):
+            return (ask.address,)
+        return ask.tenant, ask.address.partition("/")[0]
 
     @property
     def has_news(self) -> bool:
@@ -185,10 +200,6 @@ class Till:
                 del self._quiet[name]
                 self._unsaid.put_all({name: None})
         return told
-
-
-def _queue_of(ask: Ask | Settlement) -> tuple[str, str]:
-    return ask.tenant, ask.address.partition("/")[0]
 
 
 def _call_of(ask: Ask) -> Call:

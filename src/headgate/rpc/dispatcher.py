@@ -141,8 +141,9 @@ class Dispatcher:
     # ----------------------------------------------------------------------------------- calls
 
     def _call(self, call: Call) -> None:
-        name = call.request.request_id
-        if name in self._under_way or name in self._journaled:
+        request, known = call.request, self._journaled
+        name = request.request_id
+        if name in self._under_way or name in known or request.base in known:
             self.counts.repeats += 1
             return
         if self._journal.is_full():
@@ -206,10 +207,16 @@ class Dispatcher:
             self.counts.repeats += 1
             return
         self._write(outcome.outcome_id, JournalRecord(outcome=outcome), decision.partition)
+        # Calls come by way of the ledger, decisions do not: one of this base may still be on its
+        # way, and would be paid in vain.
+        self._remember(outcome.base)
 
     def _write(self, name: bytes, record: JournalRecord, partition: int) -> None:
         self._gather(partition, record.SerializeToString())
         self.counts.outcomes += 1
+        self._remember(name)
+
+    def _remember(self, name: bytes) -> None:
         self._journaled[name] = None
         if len(self._journaled) > REMEMBERED_CALLS:
             self._journaled.popitem(last=False)

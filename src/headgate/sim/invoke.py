@@ -45,6 +45,7 @@ class Invoke:
     skew_ms: int = 0
     running: dict[Key, Running] = field(default_factory=dict)
     journaled: set[Key] = field(default_factory=set)
+    decided: set[bytes] = field(default_factory=set)
     drops: int = 0
     nonce: bytes = b""
     terms: Terms = field(default_factory=Terms)
@@ -84,7 +85,7 @@ class Invoke:
         """Take a request: make the call, unless it is running or journaled already."""
         request = call.request
         key = (f"{request.agent_type}/{request.key}", request.base, request.attempt)
-        if key in self.running or key in self.journaled:
+        if key in self.running or key in self.journaled or request.base in self.decided:
             return
         now_ms = self.clock.now_ms
         agent = self.agents.get(request.stand_in or request.agent_type) if call.endpoint else None
@@ -107,6 +108,7 @@ class Invoke:
         key = (f"{outcome.agent_type}/{outcome.key}", outcome.outcome_id, 0)
         if key not in self.journaled:
             self.journaled.add(key)
+            self.decided.add(outcome.base)
             self._write(outcome)
 
     def finish(self, key: Key) -> None:
