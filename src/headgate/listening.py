@@ -18,6 +18,9 @@ from starlette.types import ASGIApp
 
 from headgate.errors import HeadgateError
 
+BACKLOG = 2_048
+"""Connections that wait to be taken; uvicorn's own number."""
+
 GRACE_SECONDS = 5.0
 """Calls that wait are cut off then: whoever asks again waits on."""
 
@@ -152,6 +155,8 @@ def _bound(host: str, port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))
+        # Whoever is told of the port may come at once: it is let wait until there is somebody.
+        made.listen(BACKLOG)
     except OSError as error:
         made.close()
         message = f"{host}:{port} cannot be listened on: {error}"

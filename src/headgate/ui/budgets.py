@@ -7,12 +7,13 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from headgate.core.windows import window_of
+from headgate.kafka.spending import amounts
 from headgate.ui.facts import BudgetFact
 from headgate.v1.agent_pb2 import FAILURE_CODE_BUDGET
 from headgate.v1.cost_pb2 import Account, Budget
 from headgate.v1.turn_pb2 import HistoryRecord, Outcome
 
+DEFAULT_TENANT = "default"
 MOST = 2_000
 """Accounts that are kept, those that changed last: with a budget for each instance there are as
 many as instances."""
@@ -53,41 +54,35 @@ class BudgetTable:
 
         What was spent in a window that is over is not told of any more.
         """
-        by_name = {rule.name: rule for rule in rules}
-        found = []
-        for account in list(self._accounts.values()):
-            rule = by_name.get(account.budget)
-            if rule is None:
-                continue
-            is_now = account.window_us == window_of(rule.window, now_ms * 1_000)
-            found.append(_fact(account, rule, currency, self._refused(account), is_now=is_now))
+        now = list(amounts(rules, list(self._accounts.values()), now_ms * 1_000))
+        found = [
+            _fact(budget, account, currency, self._refused(account)) for budget, account in now
+        ]
         return tuple(sorted(found, key=_share, reverse=True))
 
     def _refused(self, account: Account) -> int:
         return self._refused_ms.get((account.tenant, account.agent, account.key), 0)
 
 
-def _fact(
-    account: Account, rule: Budget, currency: str, refused_ms: int, *, is_now: bool
-) -> BudgetFact:
-    window = Budget.Window.Name(rule.window).lower()
+def _fact(rule: Budget, account: Account, currency: str, refused_ms: int) -> BudgetFact:
     parts = [part for part in (account.agent, account.key) if part]
-    of = "/".join(parts) if parts else f"tenant {account.tenant}"
-    if parts and account.tenant != "default":
+    of = "/".join(parts) or f"tenant {account.tenant or rule.tenant or 'any'}"
+    if parts and account.tenant != DEFAULT_TENANT:
         of += f" of tenant {account.tenant}"
     return BudgetFact(
         whose=f"{rule.name} ({of})",
-        spent_nanos=account.spent_nanos + account.held_nanos if is_now else 0,
+        spent_nanos=account.spent_nanos + account.held_nanos,
         limit_nanos=rule.limit_nanos,
-        period=window,
+        period=Budget.Window.Name(rule.window).lower(),
         currency=currency,
-        refused_ms=refused_ms if is_now else 0,
+        # A refusal of the window before is over.
+        refused_ms=refused_ms if account.refused else 0,
     )
 
 
 def _refused_as(outcome: Outcome) -> list[tuple[str, str, str]]:
     """Accounts that may have refused a turn: of its tenant, its agent, or its instance."""
-    tenant = outcome.tenant or "default"
+    tenant = outcome.tenant or DEFAULT_TENANT
     return [
         (tenant, "", ""),
         (tenant, outcome.agent_type, ""),

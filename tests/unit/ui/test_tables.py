@@ -67,7 +67,7 @@ def test_a_budget_is_what_the_ledger_says_in_the_window_of_now() -> None:
     rule = Budget(name="daily", per=Budget.AGENT, window=Budget.DAY, limit_nanos=100)
     today_us = NOW * 1_000 - NOW * 1_000 % 86_400_000_000
     account = Account(budget="daily", tenant="acme", agent="order", window_us=today_us)
-    account.spent_nanos, account.held_nanos = 70, 25
+    account.spent_nanos, account.held_nanos, account.refused = 70, 25, 1
     table.take_account(record("x", account))
     table.take_account(record("y", Account(budget="gone", tenant="acme")))
     (found,) = table.facts([rule], "EUR", NOW)
