@@ -335,8 +335,8 @@ def test_a_spent_budget_is_named(runtime: Runtime, url: str, seen: Watched, pict
         write_own(bootstrap, names.registry, TERMS_KEY, terms.SerializeToString())
         attach(runtime, name, served.endpoint)
         runtime.headgate(
-            "budgets", "set", budget, "--limit", "2", "--window", "day", "--per", "agent", "--agent",
-            name,
+            "budgets", "set", budget, "--limit", "2", "--window", "day", "--per", "agent",
+            "--agent", name,
         )  # fmt: skip
         try:
             begin = time.monotonic()
