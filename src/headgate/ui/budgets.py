@@ -66,11 +66,12 @@ class BudgetTable:
 
 def _fact(rule: Budget, account: Account, currency: str, refused_ms: int) -> BudgetFact:
     parts = [part for part in (account.agent, account.key) if part]
-    of = "/".join(parts) or f"tenant {account.tenant or rule.tenant or 'any'}"
+    of = "/".join(parts) or f"tenant {account.tenant}"
     if parts and account.tenant != DEFAULT_TENANT:
         of += f" of tenant {account.tenant}"
     return BudgetFact(
-        whose=f"{rule.name} ({of})",
+        # Nobody's turn has counted in one without a tenant yet.
+        whose=f"{rule.name} ({of})" if account.tenant else rule.name,
         spent_nanos=account.spent_nanos + account.held_nanos,
         limit_nanos=rule.limit_nanos,
         period=Budget.Window.Name(rule.window).lower(),

@@ -81,7 +81,9 @@ def test_a_budget_is_what_the_ledger_says_in_the_window_of_now() -> None:
     (found,) = table.facts([rule], "EUR", NOW + 86_400_000)
     assert (found.spent_nanos, found.refused_ms) == (25, 0)
     table.take_account(record("x", None))
-    assert table.facts([rule], "EUR", NOW) == ()
+    (found,) = table.facts([rule], "EUR", NOW)
+    assert (found.whose, found.spent_nanos) == ("daily", 0)
+    assert table.facts([], "EUR", NOW) == ()
 
 
 def test_since_when_an_agent_has_work_and_does_not_answer() -> None:
