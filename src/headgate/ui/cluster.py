@@ -99,7 +99,7 @@ def _vertex(rest: FlinkRest, job: str, vertex: Any) -> Vertex:
     metrics = {each["id"]: each for each in rest.get(path)}
     busy, held = (_share(metrics.get(name, {}).get("max")) for name in _SHARES[:2])
     return Vertex(
-        name=vertex["name"],
+        name=_name(vertex["name"]),
         status=vertex["status"],
         parallelism=vertex["parallelism"],
         busy=busy,
@@ -120,6 +120,15 @@ def _lag(rest: FlinkRest, job: str, vertices: list[Any]) -> int | None:
             found = rest.get(f"{path}?get={','.join(names)}&agg=sum")
             told = (told or 0) + sum(int(_number(each.get("sum")) or 0) for each in found)
     return told
+
+
+def _name(chain: str) -> str:
+    """Return what people call an operator: the first of its chain, without the planner's catalogue.
+
+    >>> _name("Source: KafkaSource-default_catalog.default_database.headgate_journal -> Calc[8]")
+    'headgate_journal'
+    """
+    return chain.partition(" -> ")[0].rpartition(".")[2]
 
 
 def _share(ms_per_second: object) -> float | None:

@@ -54,7 +54,12 @@ class Recorded(FlinkRest):
                 "state": self.job_state,
                 "timestamps": {"RUNNING": 5},
                 "vertices": [
-                    {"id": "v1", "name": "Source: x", "status": self.tasks, "parallelism": 2},
+                    {
+                        "id": "v1",
+                        "name": "Source: KafkaSource-default_catalog.default_database.x -> Calc[1]",
+                        "status": self.tasks,
+                        "parallelism": 2,
+                    },
                     {"id": "v2", "name": "gate", "status": "RUNNING", "parallelism": 2},
                 ],
             },
@@ -96,6 +101,7 @@ def test_the_newest_job_of_that_name_is_read() -> None:
     assert (found.checkpoint_ms, found.checkpoint_took_ms, found.checkpoint_bytes) == (70, 30, 9)
     assert (found.failed_checkpoint_ms, found.failed_checkpoint_why) == (60, "slow")
     assert (found.lag, found.lag_before) == (12, None)
+    assert [each.name for each in found.vertices] == ["x", "gate"]
     assert [each.busy for each in found.vertices] == [None, 0.95]
     assert found.vertices[1].records_in == 40.5
 
