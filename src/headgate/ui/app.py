@@ -61,7 +61,11 @@ def make_app(desk: Desk, access: Access, stopping: asyncio.Event | None = None) 
             Route("/health", _health),
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],
-        exception_handlers={HeadgateError: _refused, HTTPException: _no_such},
+        exception_handlers={
+            HeadgateError: _refused,
+            HTTPException: _no_such,
+            Exception: _broken,
+        },
     )
     return Gatekeeper(app, access, sessions)
 
@@ -86,7 +90,13 @@ async def _no_such(request: Request, error: Exception) -> Response:
     )
 
 
+async def _broken(request: Request, error: Exception) -> Response:
+    """A defect of the console's: its log has the trace, a page has none."""
+    message = f"The console failed ({type(error).__name__}); its log says where."
+    return render(request, "error.html", 500, message=message, title=_title(500), living=False)
+
+
 def _title(status: int) -> str:
-    return {400: "That cannot be asked", 404: "Not found", 503: "Not there now"}.get(
+    return {400: "That cannot be asked", 404: "Not found", 500: "Broken", 503: "Not there now"}.get(
         status, "Not possible"
     )

@@ -67,7 +67,8 @@ class Gatekeeper:
 
     async def _refused(self, request: Request, *, is_known: bool) -> Response | None:
         access, path = self._access, request.url.path
-        if not is_our_host(request.headers.get("host", ""), access):
+        # Probes of an orchestrator know an address alone, and learn nothing.
+        if path != "/health" and not is_our_host(request.headers.get("host", ""), access):
             message = (
                 "this console is not known by that name; ui.hosts in headgate.toml lists its names"
             )

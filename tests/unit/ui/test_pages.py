@@ -7,8 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
+from headgate.errors import HeadgateError
+from headgate.kafka import registry
+from headgate.ui.app import make_app
 from headgate.ui.facts import BudgetFact, Facts, FlinkFact, LetterFact, ParkedFact, Vertex
+from headgate.ui.guard import Access
 from headgate.ui.payload import CHARS
 from headgate.v1.agent_pb2 import Usage
 from tests.unit.ui.conftest import HOSTILE, NOW
@@ -180,3 +185,25 @@ def test_letters_are_filtered(world: Any) -> None:
     text = world.client().get("/letters?agent=a1").text
     assert "/letters/a1/1/1" in text
     assert "/letters/a2/1/2" not in text
+
+
+def test_a_defect_is_a_page_without_a_trace(world: Any) -> None:
+    world.watched.window = None
+    app = make_app(world.desk(), Access())
+    browser = TestClient(app, "http://localhost", raise_server_exceptions=False)
+    answer = browser.get("/")
+    assert (answer.status_code, "AttributeError" in answer.text) == (500, True)
+    assert "Traceback" not in answer.text
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+
+
+def test_without_kafka_the_agents_are_those_that_are_known(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(bootstrap: str, topic: str) -> Any:
+        message = "no broker"
+        raise HeadgateError(message)
+
+    monkeypatch.setattr(registry, "read_contents", away)
+    answer = world.client().get("/agents")
+    assert (answer.status_code, "order" in answer.text) == (200, True)

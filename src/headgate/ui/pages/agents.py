@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from headgate.cli.agent_views import describe, policy_summary, routes_summary
 from headgate.cli.attaching import attach_agent
 from headgate.cli.detach import set_paused
 from headgate.cli.registered import find_agent, read, write
+from headgate.errors import HeadgateError
 from headgate.rpc.health import Answer
 from headgate.ui.desk import Desk
 from headgate.ui.pages.overview import turns_chart
@@ -46,9 +48,11 @@ class _Agents:
         self._desk.watch.look()
         facts = self._desk.watch.facts()
         if time.monotonic() - self._topics_read >= TOPICS_SECONDS:
-            contents = await asyncio.to_thread(read, self._desk.broker)
-            self._topics = list(contents.job.topics) if contents.job else []
-            self._topics_read = time.monotonic()
+            # The page is there without Kafka, too: it shows who is attached, as far as is known.
+            with contextlib.suppress(HeadgateError):
+                contents = await asyncio.to_thread(read, self._desk.broker)
+                self._topics = list(contents.job.topics) if contents.job else []
+                self._topics_read = time.monotonic()
         return render(request, "agents.html", facts=facts, topics=self._topics)
 
     async def one(self, request: Request) -> Response:
