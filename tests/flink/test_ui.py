@@ -343,7 +343,8 @@ def test_a_spent_budget_is_named(runtime: Runtime, url: str, seen: Watched, pict
             for number in range(6):
                 tell(runtime, name, str(number), "hello")
             named(seen, url, f"The budget {budget} ({name}) is spent", begin)
-            seen.page.get_by_role("row", name=budget).get_by_text("100 %").wait_for()
+            seen.page.get_by_role("row", name=budget).wait_for()
+            seen.shoot(pictures, "budgets")
             seen.page.goto(f"{url}/cost")
             seen.page.get_by_role("row", name=budget).wait_for()
             seen.shoot(pictures, "cost")
