@@ -49,6 +49,7 @@ class Gatekeeper:
         state = scope.setdefault("state", {})
         state["session"], state["form_token"] = session, self._sessions.form_token(session)
         state["form"] = {}
+        state["can_log_out"] = bool(self._access.token) and not is_new
         state["read_only"] = self._access.read_only
         state["user"] = request.headers.get(self._access.proxy_header or "-", "")
 

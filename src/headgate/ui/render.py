@@ -37,6 +37,7 @@ def render(request: Request, template: str, status: int = 200, **given: Any) -> 
         "url": path + (f"?{request.url.query}" if request.url.query else ""),
         "form_token": request.state.form_token,
         "read_only": request.state.read_only,
+        "can_log_out": request.state.can_log_out,
         "user": request.state.user,
         "living": True,
         "now_ms": time.time_ns() // 1_000_000,

@@ -114,6 +114,7 @@ def test_with_a_token_nothing_is_seen_before_the_login(world: Any) -> None:
     assert "SameSite=Strict" in cookie
     assert "secret" not in cookie
     assert client.get("/").status_code == 200
+    assert "Log out" in client.get("/").text
     # It is good at a console that was started anew, and not where the token is another.
     again = world.client(Access(token="secret"))
     again.cookies.update(client.cookies)
@@ -182,3 +183,13 @@ def test_a_form_that_is_too_large_is_not_read(world: Any) -> None:
     client = world.client()
     answer = client.post("/letters", data={"form_token": form_token(client), "x": "y" * 1_100_000})
     assert answer.status_code == 413
+
+
+def test_who_logs_out_sees_nothing_any_more(world: Any) -> None:
+    client = world.client(Access(token="secret"))
+    client.post("/login", data={"token": "secret"})
+    token = form_token(client)
+    assert client.post("/logout", data={}).status_code == 403
+    answer = client.post("/logout", data={"form_token": token})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert client.get("/").status_code == 303
