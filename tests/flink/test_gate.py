@@ -12,6 +12,7 @@ import pytest
 from headgate.core.batch import pack_records
 from headgate.core.codec import CONTROL_VERSION
 from headgate.core.identity import genesis_base, partition_of
+from headgate.flink.exposed import Exposed
 from headgate.flink.gate import Gate, GateSettings
 from headgate.flink.outputs import Output, Topics
 from headgate.kafka.inspect import shard_keys
@@ -61,6 +62,29 @@ class Stored(dict[str, bytes]):
         return iter(list(self))
 
 
+class JavaGroup:
+    """A metric group of Flink's: what was added, by name and labels."""
+
+    def __init__(self, values: dict[tuple[str, ...], int] | None = None) -> None:
+        self.values = {} if values is None else values
+        self._labels: tuple[str, ...] = ()
+
+    def addGroup(self, label: str, value: str) -> JavaGroup:  # noqa: N802 - Java's name
+        made = JavaGroup(self.values)
+        made._labels = (*self._labels, f"{label}={value}")
+        return made
+
+    def counter(self, name: str) -> Any:
+        key = name, *self._labels
+        assert key not in self.values, "Flink shows a second one of a name to nobody"
+        self.values[key] = 0
+
+        def inc(by: int) -> None:
+            self.values[key] += by
+
+        return SimpleNamespace(inc=inc)
+
+
 class Context:
     """Flink's context: keeps timers, and says which shard's key is the current one."""
 
@@ -79,10 +103,12 @@ def name_of(address: str) -> str:
     return f"{len(address)}/{address}/"
 
 
-def fresh_gate(entries: Stored, due: Stored) -> Any:
+def fresh_gate(entries: Stored, due: Stored, parked: Stored | None = None) -> Any:
     """A Gate with nothing of Flink's around it, as it is after a start."""
     made: Any = Gate(GateSettings("127.0.0.1:9", "registry", TOPICS, KEYS))
     made._entries, made._due = entries, due
+    made._parked_counts = Stored() if parked is None else parked
+    made._exposed = Exposed(JavaGroup())
     made._begin_life(0, 1)
     spec = AgentSpec(type="order", endpoints=["127.0.0.1:9"])
     made._table = SimpleNamespace(shown=Shown({"order": spec}, position=7), is_complete=True)

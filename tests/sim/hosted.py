@@ -12,6 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from headgate.core.batch import pack_records
+from headgate.core.billing import Billing
+from headgate.core.budgets import NO_BUDGETS, Budgets
 from headgate.core.codec import decode_control
 from headgate.core.identity import partition_of
 from headgate.core.model import (
@@ -24,6 +26,7 @@ from headgate.core.model import (
     SendRequest,
 )
 from headgate.core.readiness import Readiness
+from headgate.flink.exposed import Exposed
 from headgate.flink.gate import Gate, GateSettings
 from headgate.flink.outputs import Output, Topics
 from headgate.kafka.table import Shown
@@ -38,7 +41,7 @@ from headgate.v1.turn_pb2 import (
     StoredControl,
     Tick,
 )
-from tests.flink.test_gate import Stored
+from tests.flink.test_gate import JavaGroup, Stored
 
 KEYS = ("shard-a", "shard-b")
 TOPICS = Topics(
@@ -60,6 +63,7 @@ class HostedStore:
     def __init__(self) -> None:
         self.entries = [Stored() for _ in KEYS]
         self.due = [Stored() for _ in KEYS]
+        self.parked = [Stored() for _ in KEYS]
         self.timers: set[tuple[int, str]] = set()
 
     def copy(self) -> HostedStore:
@@ -67,6 +71,7 @@ class HostedStore:
         other = HostedStore()
         other.entries = [Stored(each) for each in self.entries]
         other.due = [Stored(each) for each in self.due]
+        other.parked = [Stored(each) for each in self.parked]
         other.timers = set(self.timers)
         return other
 
@@ -142,6 +147,10 @@ class HostedGate:
     readiness: Readiness
     send: Callable[[Request], None]
     post: Callable[[str, bytes], None]
+    # The real Gate has a billing of its own.
+    billing: Billing
+    send_billed: Callable[[list[Output]], None]
+    budgets: Budgets = NO_BUDGETS
     parallelism: int = 1
     is_batched: bool = False
     registry: Mapping[str, AgentSpec] = field(default_factory=dict)
@@ -153,10 +162,12 @@ class HostedGate:
 
     def __post_init__(self) -> None:
         """Begin the lives of all subtasks."""
-        self._states = [_Current(self.store.entries), _Current(self.store.due)]
+        stored = self.store.entries, self.store.due, self.store.parked
+        self._states = [_Current(states) for states in stored]
         for subtask in range(self.parallelism):
             gate: Any = Gate(GateSettings("", "", TOPICS, KEYS))
-            gate._entries, gate._due = self._states
+            gate._entries, gate._due, gate._parked_counts = self._states
+            gate._exposed = Exposed(JavaGroup())
             gate._begin_life(subtask, self.parallelism)
             # The world's one Invoke answers every subtask; it knows the world's nonce.
             gate._readiness.nonce = self.readiness.nonce
@@ -167,7 +178,8 @@ class HostedGate:
     def shown(self) -> Shown:
         """Be the registry table of the subtasks."""
         paused = frozenset(name for name, spec in self.registry.items() if spec.paused)
-        return Shown(self.registry, paused=paused)
+        budgets = self.budgets if self.registry_complete else NO_BUDGETS
+        return Shown(self.registry, paused=paused, budgets=budgets)
 
     @property
     def is_complete(self) -> bool:
@@ -218,6 +230,8 @@ class HostedGate:
             match topic:
                 case "":
                     self._pass_on(value)
+                case "@ledger":
+                    self.send_billed([(topic, key, value)])
                 case "inbox":
                     self.post(key.decode(), value)
                 case "outbox":

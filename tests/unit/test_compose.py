@@ -73,7 +73,7 @@ def test_docker_compose_accepts_the_file() -> None:
 
 def test_every_port_is_published_on_loopback_only() -> None:
     ports = [port for service in services().values() for port in service.get("ports", [])]
-    assert len(ports) == 6
+    assert len(ports) == 8
     assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port) for port in ports), ports
 
 
@@ -172,6 +172,31 @@ def test_redis_loses_nothing_that_it_acknowledged() -> None:
     flags = services()["redis"]["command"]
     assert "--appendonly yes" in flags
     assert "--appendfsync always" in flags
+
+
+def test_prometheus_scrapes_flink_where_its_reporter_listens_and_grafana_asks_prometheus() -> None:
+    monitoring = ROOT / "monitoring"
+    scraped = yaml.safe_load((monitoring / "prometheus.yml").read_text(encoding="utf-8"))
+    (job,) = scraped["scrape_configs"]
+    targets = {target for each in job["static_configs"] for target in each["targets"]}
+    lowest, _, _ = str(flink_settings()["metrics.reporter.prom.port"]).partition("-")
+    assert targets == {f"{name}:{lowest}" for name in ("jobmanager", "taskmanager")}
+    provisioned = monitoring / "grafana" / "provisioning" / "datasources" / "prometheus.yml"
+    (source,) = yaml.safe_load(provisioned.read_text(encoding="utf-8"))["datasources"]
+    host, _, port = source["url"].removeprefix("http://").partition(":")
+    assert services()[host]["ports"] == [f"127.0.0.1:{port}:{port}"]
+
+
+def test_what_is_mounted_is_in_the_repository() -> None:
+    mounted = [
+        volume.partition(":")[0]
+        for service in services().values()
+        for volume in service.get("volumes", [])
+        if volume.startswith("./")
+    ]
+    assert mounted
+    for path in mounted:
+        assert (ROOT / path).exists(), path
 
 
 @pytest.mark.xfail(

@@ -97,5 +97,5 @@ def attach_agent(
             )
         message = "\n".join([f"{name} is not attached:", *problems, advice])
         raise UnfitServiceError(message)
-    write(broker, name, spec)
+    write(broker, contents, name, spec)
     return Attached(spec, is_new=known is None, problems=problems)

@@ -57,15 +57,16 @@ def detach(
         message = "--now waits for nothing: first --wait, then --now"
         raise typer.BadParameter(message)
     broker = find_broker(config, bootstrap)
-    spec = find_agent(read(broker), name)
+    contents = read(broker)
+    spec = find_agent(contents, name)
     if now:
-        write(broker, name, None)
+        write(broker, contents, name, None)
         said = f"{name} is detached"
     elif spec.draining:
         said = f"{name} drains already; --now takes it out"
     else:
         spec.draining = True
-        write(broker, name, spec)
+        write(broker, contents, name, spec)
         said = f"{name} drains: it gets no new events; once nothing waits, --now takes it out"
     state = "detached" if now else "draining"
     if wait is not None:
@@ -104,8 +105,7 @@ def pause(
 
       headgate agents pause order
     """
-    broker = find_broker(config, bootstrap)
-    _pause(broker, find_agent(read(broker), name), True, output)
+    _pause(find_broker(config, bootstrap), name, True, output)
 
 
 def resume(
@@ -120,21 +120,22 @@ def resume(
 
       headgate agents resume order
     """
-    broker = find_broker(config, bootstrap)
-    _pause(broker, find_agent(read(broker), name), False, output)
+    _pause(find_broker(config, bootstrap), name, False, output)
 
 
-def set_paused(broker: Broker, spec: AgentSpec, is_paused: bool) -> bool:
-    """Pause an agent or let it go on; False if it was so already."""
+def set_paused(broker: Broker, name: str, is_paused: bool) -> tuple[AgentSpec, bool]:
+    """Pause an agent or let it go on; return it, and False if it was so already."""
+    contents = read(broker)
+    spec = find_agent(contents, name)
     changed = spec.paused != is_paused
     if changed:
         spec.paused = is_paused
-        write(broker, spec.type, spec)
-    return changed
+        write(broker, contents, name, spec)
+    return spec, changed
 
 
-def _pause(broker: Broker, spec: AgentSpec, is_paused: bool, output: Output) -> None:
-    changed = set_paused(broker, spec, is_paused)
+def _pause(broker: Broker, name: str, is_paused: bool, output: Output) -> None:
+    spec, changed = set_paused(broker, name, is_paused)
     if output is Output.JSON:
         as_json(registered(spec))
         return

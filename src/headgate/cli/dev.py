@@ -250,6 +250,7 @@ def _show(state: StackState) -> None:
     rows += [("Redis", state.redis)] if state.redis else []
     rows += [("Temporal", state.temporal)] if state.temporal else []
     rows += [(f"agent {name}", endpoint) for name, endpoint in state.agents.items()]
+    rows += [(f"metrics of {name}", url) for name, url in state.metrics.items()]
     if state.phase != "running":
         rows.append(("stack", state.phase))
     if state.job is not None:

@@ -41,6 +41,8 @@ from headgate.core.readiness import Readiness
 from headgate.core.report import report
 from headgate.core.tenancy import tenant_of
 from headgate.flink.busy import count_busy
+from headgate.flink.exposed import Exposed
+from headgate.flink.gate_metrics import GateMetrics
 from headgate.flink.outputs import Journaled, Output, Outputs, Topics
 from headgate.flink.refusal import letter_for_refused
 from headgate.flink.shard import Shard
@@ -70,7 +72,6 @@ ALARM_STEP_MS = 50
 one timer. A re-send is due after a second and more, a retry's wait is jittered by more than this.
 """
 
-
 _NO_TENANCY = Tenancy()
 
 
@@ -94,8 +95,11 @@ class Gate(KeyedCoProcessFunction):
         """Open state and follow the registry."""
         self._entries = StoredEntries(runtime_context, "items")
         self._due = StoredEntries(runtime_context, "due")
+        self._parked_counts = StoredEntries(runtime_context, "parked")
         # PyFlink's own getters are broken in thread mode; the Java object behind them is not.
-        info = runtime_context._runtime_context.getTaskInfo()
+        java = runtime_context._runtime_context
+        info = java.getTaskInfo()
+        self._exposed = Exposed(java.getMetricGroup())
         self._begin_life(info.getIndexOfThisSubtask(), info.getNumberOfParallelSubtasks())
         self._registry = SharedTable(self._settings.bootstrap, self._settings.registry)
         self._table = self._registry.table
@@ -108,8 +112,11 @@ class Gate(KeyedCoProcessFunction):
             for number in shards_of(subtask, parallelism, len(keys))
         ]
         self._readiness = Readiness(nonce=os.urandom(8))
+        self._metrics = GateMetrics(self._exposed, self._parked_counts)
         self._billing = Billing(keys)
-        self._outputs = Outputs(self._settings.topics, self._readiness, own, self._billing)
+        self._outputs = Outputs(
+            self._settings.topics, self._readiness, own, self._billing, self._metrics.tally
+        )
         self._subtask = subtask, parallelism
         self._ticked_at = time.monotonic()
         self._patience = Patience()
@@ -157,6 +164,7 @@ class Gate(KeyedCoProcessFunction):
             self._outputs.set_record_aside(value, problem)
             return self._outputs.give()
         shard = self._enter(partition)
+        self._metrics.tally.lag(self._now_ms - value[4])
         try:
             parts = records_in(bytes(payload or b""))
         except DecodeError as error:
@@ -190,6 +198,7 @@ class Gate(KeyedCoProcessFunction):
                 if not self._readiness.is_ready or record.tick.nonce == self._readiness.nonce:
                     # A dead life's worker may tick on for a while: no sign of this one's.
                     self._ticked_at = time.monotonic()
+                self._metrics.heard.take(record.tick, self._now_ms)
                 was_ready = self._readiness.is_ready
                 _, _, partition, _, appended_ms = journaled
                 self._billing.see(appended_ms)
@@ -237,7 +246,11 @@ class Gate(KeyedCoProcessFunction):
             # Its name stays in `due` for a version that can read it, and wakes it.
             shard.wake_at(address, self._now_ms + UNREADABLE_MS)
             return
-        if control is None or not control.wake_ms:
+        if control is None:
+            return
+        # A restored Gate learns here of instances that it has not seen in this life.
+        self._metrics.see(address, control, self._now_ms)
+        if not control.wake_ms:
             return
         around = self._around(address)
         if control.wake_ms <= self._now_ms or may_be_paid_now(control, around):
@@ -279,12 +292,16 @@ class Gate(KeyedCoProcessFunction):
             control = shard.control_of(address)
             if type(given) is OutcomeRead and control is not None and control.HasField("in_flight"):
                 self._patience.learn(self._now_ms - control.in_flight.sent_ms)
+            was_parked = control is not None and control.parked
             snapshot = Snapshot(address, control, shard.items_of(address))
             made = step(snapshot, given, self._around(address))
         except StateVersionError as error:
             self._refuse(shard, address, given, str(error))
             return
         shard.keep(address, made.control, made.puts)
+        self._metrics.stepped(address, given, made, self._now_ms)
+        if made.control is not None and made.control.parked != was_parked:
+            self._metrics.parked(shard.number, address, is_parked=not was_parked)
         if made.set_timer_ms:
             # A timer that is to be deleted stays: woken in vain, the instance says so.
             shard.wake_at(address, made.set_timer_ms)
@@ -364,11 +381,13 @@ class Gate(KeyedCoProcessFunction):
         if shard is None:
             key = self._settings.shard_keys[number]
             shard = self._shards[number] = Shard(number, key, self._entries, self._due)
+            self._metrics.begin_shard(number)
         return shard
 
     def _finish(self, shard: Shard, ctx: Any) -> list[Output]:
         """Write what the record changed, see to the shard's alarm, hand over what came of it."""
         shard.write()
+        self._metrics.finish(shard.number, self._table.shown, self._now_ms)
         wanted = shard.next_wake_ms()
         if wanted:
             # In the future: Flink fires what is past before it goes on to anything else.

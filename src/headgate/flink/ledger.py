@@ -23,6 +23,8 @@ from pyflink.datastream.functions import KeyedProcessFunction
 from headgate.core.batch import pack_requests
 from headgate.core.prices import NO_TERMS
 from headgate.core.till import Rules, Till
+from headgate.flink.budget_figures import BudgetFigures
+from headgate.flink.exposed import Exposed
 from headgate.flink.storage import StoredEntries
 from headgate.kafka.shared_table import SharedTable
 from headgate.kafka.table import Shown
@@ -57,12 +59,16 @@ class LedgerHost(KeyedProcessFunction):
 
     def __init__(self, settings: LedgerSettings) -> None:
         self._settings = settings
+        # None where no Flink is around it.
+        self._exposed: Exposed | None = None
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Open state and follow the registry."""
         self._entries = StoredEntries(runtime_context, "ledger")
         self._settled = StoredEntries(runtime_context, "settled")
         self._unsaid = StoredEntries(runtime_context, "unsaid")
+        # PyFlink's own getter is broken in thread mode; the Java object behind it is not.
+        self._exposed = Exposed(runtime_context._runtime_context.getMetricGroup())
         self._registry = SharedTable(self._settings.bootstrap, self._settings.registry)
         self._table = self._registry.table
         # Whatever was journaled comes next, and which budgets it counts in must be known by then.
@@ -83,6 +89,7 @@ class LedgerHost(KeyedProcessFunction):
         self._rounds: set[int] = set()
         self._shown = Shown()
         self._rules = Rules()
+        self._figures = BudgetFigures()
         # What each shard of instances was last told of prices: Invoke has them before a call.
         self._terms: dict[int, Terms] = {}
         self._requests: defaultdict[int, list[bytes]] = defaultdict(list)
@@ -98,6 +105,8 @@ class LedgerHost(KeyedProcessFunction):
         shown = self._table.shown
         if shown is not self._shown:
             self._shown, self._rules = shown, Rules.of(shown.specs, shown.budgets, shown.terms)
+            self._figures.know(shown.budgets)
+            self._show()
         for partition, request in till.take(given, self._rules):
             self._send(partition, request)
         return self._finish(till, ctx)
@@ -127,7 +136,10 @@ class LedgerHost(KeyedProcessFunction):
     def _finish(self, till: Till, ctx: Any, *, is_round: bool = False) -> list[Output]:
         till.write()
         if is_round:
-            for name, account in till.tell().items():
+            told = till.tell()
+            self._figures.take(told.values())
+            self._show()
+            for name, account in told.items():
                 note = Note(topic=self._settings.spending, key=name.encode())
                 note.value = account.SerializeToString()
                 self._requests[till.number].append(InvokeRequest(note=note).SerializeToString())
@@ -143,3 +155,7 @@ class LedgerHost(KeyedProcessFunction):
         ]
         requests.clear()
         return out
+
+    def _show(self) -> None:
+        if self._exposed is not None:
+            self._exposed.show(self._figures)

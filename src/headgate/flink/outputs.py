@@ -29,6 +29,7 @@ from headgate.core.model import (
 )
 from headgate.core.prices import NO_TERMS
 from headgate.core.readiness import Readiness
+from headgate.flink.tally import Tally
 from headgate.v1.cost_pb2 import Terms
 from headgate.v1.turn_pb2 import (
     Call,
@@ -83,13 +84,20 @@ class Outputs:
     """Gathers outputs; requests are held back until the journal has been read (rule 7)."""
 
     def __init__(
-        self, topics: Topics, readiness: Readiness, shards: Sequence[Shard], billing: Billing
+        self,
+        topics: Topics,
+        readiness: Readiness,
+        shards: Sequence[Shard],
+        billing: Billing,
+        tally: Tally,
     ) -> None:
         """``shards`` are those of this Gate subtask: Invoke is greeted with them.
 
-        Requests for agents with budgets go to the ledger, by ``billing``.
+        Requests for agents with budgets go to the ledger, by ``billing``; ``tally`` counts what is
+        given up.
         """
         self._topics = topics
+        self._tally = tally
         self._billing = billing
         self._terms = NO_TERMS
         self._readiness = readiness
@@ -144,6 +152,7 @@ class Outputs:
 
     def set_aside(self, key: bytes, letter: DeadLetter) -> None:
         """Write a dead letter."""
+        self._tally.gave_up(letter.address.partition("/")[0], letter.reason)
         self._records.append((self._topics.dead_letters, key, letter.SerializeToString()))
 
     def set_record_aside(self, record: Journaled, problem: str, part: int = 0) -> None:

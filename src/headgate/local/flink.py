@@ -2,7 +2,8 @@
 
 All servers of ours listen on loopback. Six of a TaskManager's do not: Apache Beam opens gRPC
 servers for each process-mode Python worker on every interface, at random ports, and neither Beam
-nor Flink has a setting for it. On a network that is not trusted, a firewall has to close them.
+nor Flink has a setting for it. Nor has Flink's Prometheus reporter, one server per process, which
+shows numbers and names. On a network that is not trusted, a firewall has to close them.
 """
 
 import hashlib
@@ -52,6 +53,8 @@ class Flink:
         self._supervisor = supervisor
         self._count = task_managers
         self.port, rpc_port = remembered_ports(home / "ports", 2)
+        # Apart, for their number follows that of TaskManagers, and the others are to stay.
+        self._metrics_ports = remembered_ports(home / "metrics-ports", 1 + task_managers)
         self.rest = FlinkRest(LOOPBACK, self.port)
         self.checkpoints = home / "checkpoints"
         self.savepoints = home / "savepoints"
@@ -78,6 +81,15 @@ class Flink:
         return f"http://{LOOPBACK}:{self.port}"
 
     @property
+    def metrics_urls(self) -> dict[str, str]:
+        """Where Prometheus finds each process's metrics."""
+        names = ["jobmanager", *self._names()]
+        return {
+            name: f"http://{LOOPBACK}:{port}/metrics"
+            for name, port in zip(names, self._metrics_ports, strict=True)
+        }
+
+    @property
     def job_manager_pid(self) -> int | None:
         """The JobManager's process id, None while it is down."""
         child = self._job_manager
@@ -87,6 +99,7 @@ class Flink:
         """Start all processes without waiting for them."""
         (self._configuration.parent / "tmp").mkdir(parents=True, exist_ok=True)
         command = self.java("jobmanager", JOB_MANAGER, "GET_JM_RESOURCE_PARAMS", *LIGHT)
+        command += _metrics_port(self._metrics_ports[0])
         self._job_manager = self._spawn("jobmanager", command)
         for index in range(self._count):
             name = f"taskmanager-{index}"
@@ -156,6 +169,7 @@ class Flink:
 
     def _start_task_manager(self, name: str) -> Child:
         command = self.java(name, TASK_MANAGER, "GET_TM_RESOURCE_PARAMS", "-XX:+UseG1GC")
+        command += _metrics_port(self._metrics_ports[1 + self._names().index(name)])
         return self._spawn(name, command)
 
     def _spawn(self, name: str, command: list[str]) -> Child:
@@ -183,6 +197,11 @@ class Flink:
             raise HeadgateError(message)
         cache.write_text(json.dumps(results), encoding="utf-8")
         return results[0], results[1]
+
+
+def _metrics_port(port: int) -> list[str]:
+    # A TaskManager that is replaced is found where the lost one was.
+    return ["-D", f"metrics.reporter.prom.port={port}"]
 
 
 def _is_worker(process: psutil.Process) -> bool:

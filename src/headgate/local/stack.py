@@ -238,6 +238,7 @@ class LocalStack:
             flink_rest_url=self.flink.rest_url,
             pids={name: pid for name, pid in pids.items() if pid is not None},
             agents={name: self.agents.endpoint(name) for name in self.agents.names()},
+            metrics=self.flink.metrics_urls,
             job=self.job,
             **self.beside.addresses(),
         )

@@ -41,6 +41,7 @@ class StackState:
     history_url: str = ""  # and its HTTP
     console: str = ""  # the web console's URL
     redis: str = ""  # its URL; empty where it was not asked for
+    metrics: dict[str, str] = field(default_factory=dict)  # process -> where Prometheus scrapes
     job: str | None = None  # the id of the job that `headgate dev` submitted
 
     def write(self, home: Path) -> None:

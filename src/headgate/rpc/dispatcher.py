@@ -25,9 +25,18 @@ from headgate.core.prices import NO_TERMS
 from headgate.rpc.endpoint import EndpointLimits
 from headgate.rpc.pending import Pending
 from headgate.rpc.pools import Pools
+from headgate.rpc.shares import shares_of
 from headgate.v1.agent_pb2 import FAILURE_CODE_BAD_REPLY, FAILURE_CODE_UNKNOWN_AGENT, TurnReply
 from headgate.v1.cost_pb2 import Terms
-from headgate.v1.turn_pb2 import Call, Decision, Hello, InvokeRequest, JournalRecord, Tick
+from headgate.v1.turn_pb2 import (
+    Call,
+    CallsTold,
+    Decision,
+    Hello,
+    InvokeRequest,
+    JournalRecord,
+    Tick,
+)
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +168,7 @@ class Dispatcher:
         # Gate and ledger both tell them, each before the first call that they count for.
         if terms.updated_ms >= self._terms.updated_ms:
             self._terms = terms
+            self._pools.share(shares_of(terms))
 
     def _answered(self, pending: Pending, reply: TurnReply) -> None:
         if pending.name not in self._under_way:
@@ -261,6 +271,9 @@ class Dispatcher:
     def _tick(self, nonce: bytes, *, start: bool) -> None:
         # A tick says that all before it is written.
         self.flush()
+        calls: CallsTold | None = CallsTold(
+            endpoints=self._pools.stand(), repeats=self.counts.repeats
+        )
         for partition, key in self._keys.items():
             tick = Tick(
                 nonce=nonce,
@@ -269,7 +282,10 @@ class Dispatcher:
                 partition=partition,
                 partitions=len(self._keys),
                 drops=self.counts.dropped,
+                calls=calls,
             )
+            # Once is enough: it is one Gate that reads all of them.
+            calls = None
             self._journal.write(partition, key, JournalRecord(tick=tick).SerializeToString())
 
 

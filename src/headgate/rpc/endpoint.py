@@ -20,7 +20,7 @@ from headgate.core.outcome import failed_reply
 from headgate.rpc.breaker import Breaker
 from headgate.rpc.channel import MESSAGE_BYTES
 from headgate.rpc.link import Link
-from headgate.rpc.pending import Pending
+from headgate.rpc.pending import Owner, Pending
 from headgate.v1.agent_pb2 import (
     FAILURE_CODE_DEADLINE_EXCEEDED,
     FAILURE_CODE_RPC_ERROR,
@@ -29,6 +29,7 @@ from headgate.v1.agent_pb2 import (
     TurnReply,
 )
 from headgate.v1.connection_pb2 import Connection
+from headgate.v1.turn_pb2 import EndpointCalls
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +113,18 @@ class Endpoint:
     def is_up(self) -> bool:
         """Tell whether it is connected and trusted; a busy one is up as well."""
         return self._link.is_up and self.breaker.is_closed
+
+    def stand(self, owner: Owner, agent_type: str) -> EndpointCalls:
+        """Return how the calls of one of its pools stand."""
+        began = [pending.began for pending in self._called.values() if pending.owner is owner]
+        return EndpointCalls(
+            agent_type=agent_type,
+            endpoint=self.target,
+            in_flight=len(began),
+            oldest_ms=int((self._loop.time() - min(began)) * 1_000) if began else 0,
+            left_out=not self.breaker.is_closed,
+            down=not self._link.is_up,
+        )
 
     def can_take(self) -> bool:
         """Tell whether a call may be put to it now."""

@@ -8,14 +8,15 @@ spec is another name, and makes another pool.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from headgate.rpc.endpoint import Endpoint, EndpointLimits
 from headgate.rpc.pending import Pending
 from headgate.rpc.pool import Pool
+from headgate.rpc.shares import NO_SHARES, ShareOf
 from headgate.v1.agent_pb2 import TurnReply
 from headgate.v1.connection_pb2 import Service
-from headgate.v1.turn_pb2 import Call
+from headgate.v1.turn_pb2 import Call, EndpointCalls
 
 IDLE_SECONDS = 600.0
 """A pool that is not used for so long is closed when the next one is made. Revisions of an agent
@@ -25,6 +26,14 @@ ALONE_AT_MOST_MS = 2_000
 """Longest pause of the only endpoint. Leaving one out spares calls where others can take them;
 where none can they wait for this one, and an event that breaks it needs a dozen tries to be known.
 """
+
+STANDS_SECONDS = 60.0
+"""How long a pool that nobody uses is told of: an endpoint that is down, and that a changed spec no
+longer names, is no trouble of anybody's.
+"""
+
+TOLD_AT_MOST = 200
+"""Endpoints told of in one tick, some 50 bytes each."""
 
 PoolKey = tuple[str, str, bytes]
 EndpointKey = tuple[str, bytes]
@@ -45,6 +54,7 @@ class Pools:
         self._on_reply = on_reply
         self._on_dropped = on_dropped
         self._now_us = now_us
+        self._shares: Mapping[str, ShareOf] = NO_SHARES
         self._pools: dict[PoolKey, Pool] = {}
         self._endpoints: dict[EndpointKey, Endpoint] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -54,6 +64,25 @@ class Pools:
         agent_type = call.request.stand_in or call.request.agent_type
         key = (agent_type, call.endpoint, call.service)
         return self._pools.get(key) or self._make(key)
+
+    def share(self, shares: Mapping[str, ShareOf]) -> None:
+        """Tenants have these shares of every agent type from now on."""
+        if shares == self._shares:
+            return
+        self._shares = shares
+        for pool in self._pools.values():
+            pool.share(shares)
+
+    def stand(self) -> list[EndpointCalls]:
+        """Return how the calls of each pool in use stand at its endpoints."""
+        now = asyncio.get_running_loop().time()
+        told = [
+            endpoint.stand(pool, agent_type)
+            for (agent_type, _, _), pool in self._pools.items()
+            if not pool.is_idle or pool.last_used > now - STANDS_SECONDS
+            for endpoint in pool.endpoints
+        ]
+        return told[:TOLD_AT_MOST]
 
     async def close(self) -> None:
         """Close all connections. Calls under way are left unanswered."""
@@ -80,6 +109,7 @@ class Pools:
             [self._endpoint(each, service) for each in dict.fromkeys(service.endpoints)],
             service.limits,
             self._limits.queue_bytes,
+            shares=self._shares,
             on_reply=self._on_reply,
             on_dropped=self._on_dropped,
         )

@@ -156,20 +156,46 @@ class JournalBatch(_message.Message):
     def __init__(self, records: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Tick(_message.Message):
-    __slots__ = ("nonce", "start", "written_us", "partition", "partitions", "drops")
+    __slots__ = ("nonce", "start", "written_us", "partition", "partitions", "drops", "calls")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     WRITTEN_US_FIELD_NUMBER: _ClassVar[int]
     PARTITION_FIELD_NUMBER: _ClassVar[int]
     PARTITIONS_FIELD_NUMBER: _ClassVar[int]
     DROPS_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
     nonce: bytes
     start: bool
     written_us: int
     partition: int
     partitions: int
     drops: int
-    def __init__(self, nonce: _Optional[bytes] = ..., start: bool = ..., written_us: _Optional[int] = ..., partition: _Optional[int] = ..., partitions: _Optional[int] = ..., drops: _Optional[int] = ...) -> None: ...
+    calls: CallsTold
+    def __init__(self, nonce: _Optional[bytes] = ..., start: bool = ..., written_us: _Optional[int] = ..., partition: _Optional[int] = ..., partitions: _Optional[int] = ..., drops: _Optional[int] = ..., calls: _Optional[_Union[CallsTold, _Mapping]] = ...) -> None: ...
+
+class CallsTold(_message.Message):
+    __slots__ = ("endpoints", "repeats")
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    REPEATS_FIELD_NUMBER: _ClassVar[int]
+    endpoints: _containers.RepeatedCompositeFieldContainer[EndpointCalls]
+    repeats: int
+    def __init__(self, endpoints: _Optional[_Iterable[_Union[EndpointCalls, _Mapping]]] = ..., repeats: _Optional[int] = ...) -> None: ...
+
+class EndpointCalls(_message.Message):
+    __slots__ = ("agent_type", "endpoint", "in_flight", "oldest_ms", "left_out", "down")
+    AGENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_MS_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    DOWN_FIELD_NUMBER: _ClassVar[int]
+    agent_type: str
+    endpoint: str
+    in_flight: int
+    oldest_ms: int
+    left_out: bool
+    down: bool
+    def __init__(self, agent_type: _Optional[str] = ..., endpoint: _Optional[str] = ..., in_flight: _Optional[int] = ..., oldest_ms: _Optional[int] = ..., left_out: bool = ..., down: bool = ...) -> None: ...
 
 class Outcome(_message.Message):
     __slots__ = ("agent_type", "key", "base", "turn", "attempt", "outcome_id", "taken", "completed", "failed", "controlled", "mutations", "outputs", "messages", "timers", "usage", "revision", "called_us", "answered_us", "traceparent", "caused_at_us", "asked_us", "tenant", "stand_in", "cost_nanos")

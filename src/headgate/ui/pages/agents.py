@@ -86,15 +86,16 @@ class _Agents:
         broker = self._desk.broker
 
         def run() -> str:
-            spec = find_agent(read(broker), name)
             match verb:
                 case "pause" | "resume":
-                    changed = set_paused(broker, spec, verb == "pause")
+                    _, changed = set_paused(broker, name, verb == "pause")
                     state = "is paused: its events wait" if verb == "pause" else "takes turns"
                     return f"{name} {state}{'' if changed else ' already'}"
                 case "drain":
+                    contents = read(broker)
+                    spec = find_agent(contents, name)
                     spec.draining = True
-                    write(broker, name, spec)
+                    write(broker, contents, name, spec)
                     return f"{name} drains: it gets no new events, and finishes what waits"
                 case _:
                     refuse(f"there is no {verb!r} of agents")

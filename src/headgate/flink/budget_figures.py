@@ -1,0 +1,62 @@
+"""What is left of each budget: the lowest of its amounts, from what the spending topic is told.
+
+A budget may have an amount for each of a million instances, and a series for each would be too
+many. Within a window an amount only gets less, so the lowest of all is found as they change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from headgate.core.budgets import NO_BUDGETS, Budgets
+from headgate.flink.figures import Figure
+from headgate.v1.cost_pb2 import Account, Budget
+
+BUDGETS_AT_MOST = 500
+"""Budgets with a series of their own; those that were removed keep theirs."""
+
+
+_Lowest = tuple[int, int]
+"""Begin of the window, and what is left in it."""
+
+
+class BudgetFigures:
+    """What one ledger knows of its budgets in this life."""
+
+    def __init__(self) -> None:
+        self._budgets = NO_BUDGETS
+        self._rules: dict[str, Budget] = {}
+        self._lowest: dict[str, _Lowest] = {}
+        # Of every budget that there ever was, for a series cannot be taken away again.
+        self._limits: dict[str, int] = {}
+
+    def know(self, budgets: Budgets) -> None:
+        """Take in which budgets there are."""
+        if budgets is self._budgets:
+            return
+        self._budgets = budgets
+        self._rules = {rule.name: rule for rule in budgets.rules}
+        # A limit may have been raised: each amount is heard of again when it changes or refuses.
+        self._lowest.clear()
+        for name, rule in self._rules.items():
+            if name in self._limits or len(self._limits) < BUDGETS_AT_MOST:
+                self._limits[name] = rule.limit_nanos
+
+    def take(self, accounts: Iterable[Account]) -> None:
+        """Take in accounts that changed."""
+        for account in accounts:
+            rule = self._rules.get(account.budget)
+            if rule is None:
+                continue
+            # What no call fits into any more is nothing, whatever the amount is.
+            left = 0 if account.refused else rule.limit_nanos - account.spent_nanos
+            window_us = account.window_us
+            known_us, lowest = self._lowest.get(account.budget, (-1, 0))
+            if window_us > known_us or (window_us == known_us and left < lowest):
+                self._lowest[account.budget] = window_us, left
+
+    def __iter__(self) -> Iterator[Figure]:
+        for name, limit in self._limits.items():
+            _, left = self._lowest.get(name, (0, limit))
+            yield "headgate_budget_left_nanos", (("budget", name),), left
+            yield "headgate_budget_limit_nanos", (("budget", name),), limit

@@ -1,0 +1,219 @@
+"""What a Gate has done and what stands before it, in plain numbers of one life.
+
+Counting is part of every turn, so it is additions to slots of one object per agent type. Names,
+labels and sums are made once a second (`headgate.flink.figures`), from the numbers here.
+
+Nothing here is state of Flink's: a new life begins at nought, as counters of Prometheus may, and
+learns what waits while it wakes it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from headgate.core.model import Input, OutcomeRead, SendRequest, Transition
+from headgate.v1.agent_pb2 import Usage
+from headgate.v1.turn_pb2 import Outcome, StoredControl
+
+OK = -1
+CONTROLLED = -2
+"""Beside the numbers of FailureCode: a turn that completed, an operator's decision."""
+
+CALL_BOUNDS_MS = (10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000)
+"""Upper bounds of the buckets of calls' latency: from a rule that computes to a model that thinks.
+Each is one series per agent type."""
+
+MODELS_AT_MOST = 20
+"""Models that an agent type's usage is told apart by: their names come from the agent's answers,
+and one that puts a request's id there would make a series a turn. The others are "other"."""
+
+TENANTS_AT_MOST = 1_000
+"""Tenants that an agent type's cost is told apart by in memory. Which of them have series is what
+headgate.toml and the budgets name."""
+
+TYPES_AT_MOST = 1_000
+"""Agent types that are counted apart, more than are attached: a message may name one that is none.
+"""
+
+OTHER = "other"
+
+_SINCE = 33
+_STANDING = (1 << _SINCE) - 1
+
+
+class AgentTally:
+    """One agent type's numbers."""
+
+    __slots__ = (
+        "buckets",
+        "call_ms",
+        "costs",
+        "depth",
+        "duplicates",
+        "in_flight",
+        "joined",
+        "outcomes",
+        "refused",
+        "resends",
+        "tokens",
+        "too_late",
+        "waiting",
+    )
+
+    def __init__(self) -> None:
+        self.joined = self.duplicates = self.refused = self.resends = self.too_late = 0
+        self.outcomes: dict[int, int] = {}
+        self.buckets = [0] * (len(CALL_BOUNDS_MS) + 1)
+        self.call_ms = 0
+        # By (model, kind).
+        self.tokens: dict[tuple[str, str], int] = {}
+        # By tenant, 1e-9 of the currency.
+        self.costs: dict[str, int] = {}
+        # Of instances that are not parked: events in mailboxes, turns in flight.
+        self.depth = self.in_flight = 0
+        # By address, the longest without progress first: since when, how many events, and whether
+        # a turn is in flight, in one number. A restored Gate may have a million that wait.
+        self.waiting: dict[str, int] = {}
+
+    def count(self, address: str, given: Input, made: Transition, now_ms: int) -> None:
+        """Take in what a step made of an input; ``now_ms`` is the host's clock."""
+        moved = False
+        match made.note:
+            case "joined":
+                self.joined += 1
+            case "applied" if type(given) is OutcomeRead:
+                moved = bool(given.outcome.taken)
+                self._apply(given.outcome)
+            case "duplicate":
+                self.duplicates += 1
+            case "too_late" if type(given) is OutcomeRead:
+                self.too_late += 1
+                # It was paid all the same.
+                self._pay(given.outcome)
+            case "refused":
+                self.refused += 1
+            case "woken" if made.control is not None and made.control.in_flight.sends > 1:
+                self.resends += any(type(effect) is SendRequest for effect in made.effects)
+        if made.control is not None:
+            self.see(address, made.control, now_ms, moved=moved)
+
+    def see(self, address: str, control: StoredControl, now_ms: int, *, moved: bool) -> None:
+        """Note how an instance stands. ``moved``: it has just taken events."""
+        # A parked one waits for a person, not for its turn; and a restored Gate does not know of
+        # it, for nothing wakes it.
+        standing = 0
+        if not control.parked:
+            events = control.mailbox_tail - control.mailbox_head
+            standing = events << 1 | control.HasField("in_flight")
+        before = self.waiting.get(address, 0)
+        if before:
+            stood = before & _STANDING
+            if stood == standing and not moved:
+                return
+            self.depth -= stood >> 1
+            self.in_flight -= stood & 1
+            if moved or not standing:
+                # To the end: the first is the one without progress for longest.
+                del self.waiting[address]
+        if standing:
+            since_ms = before >> _SINCE if before and not moved else now_ms
+            self.waiting[address] = since_ms << _SINCE | standing
+            self.depth += standing >> 1
+            self.in_flight += standing & 1
+
+    def oldest_ms(self, now_ms: int) -> int:
+        """Return for how long the instance has made no progress that has waited for longest."""
+        for first in self.waiting.values():
+            return max(0, now_ms - (first >> _SINCE))
+        return 0
+
+    def add(self, other: AgentTally) -> None:
+        """Add another type's numbers, but for instances and costs, which are told apart further."""
+        self.joined += other.joined
+        self.duplicates += other.duplicates
+        self.refused += other.refused
+        self.resends += other.resends
+        self.too_late += other.too_late
+        self.call_ms += other.call_ms
+        self.depth += other.depth
+        self.in_flight += other.in_flight
+        for code, count in other.outcomes.items():
+            self.outcomes[code] = self.outcomes.get(code, 0) + count
+        for used, count in other.tokens.items():
+            self.tokens[used] = self.tokens.get(used, 0) + count
+        for index, count in enumerate(other.buckets):
+            self.buckets[index] += count
+
+    def _apply(self, outcome: Outcome) -> None:
+        verdict = outcome.WhichOneof("verdict")
+        if verdict == "completed":
+            code = OK
+        elif verdict == "failed":
+            code = outcome.failed.code
+        else:
+            code = CONTROLLED
+        self.outcomes[code] = self.outcomes.get(code, 0) + 1
+        called_us = outcome.called_us
+        if called_us:
+            # The clock may have been set back between the two.
+            took_ms = max(0, (outcome.answered_us - called_us) // 1_000)
+            self.buckets[bisect_left(CALL_BOUNDS_MS, took_ms)] += 1
+            self.call_ms += took_ms
+        for usage in outcome.usage:
+            self._use(usage)
+        self._pay(outcome)
+
+    def _pay(self, outcome: Outcome) -> None:
+        nanos = outcome.cost_nanos
+        if nanos:
+            tenant = outcome.tenant
+            if tenant not in self.costs and len(self.costs) >= TENANTS_AT_MOST:
+                tenant = OTHER
+            self.costs[tenant] = self.costs.get(tenant, 0) + nanos
+
+    def _use(self, usage: Usage) -> None:
+        tokens, model = self.tokens, usage.model
+        if (model, "input") not in tokens and len(tokens) >= 2 * MODELS_AT_MOST:
+            model = OTHER
+        for kind, count in (("input", usage.input_tokens), ("output", usage.output_tokens)):
+            tokens[model, kind] = tokens.get((model, kind), 0) + count
+
+
+class Tally:
+    """One Gate's numbers, by agent type."""
+
+    def __init__(self) -> None:
+        self.of_type: dict[str, AgentTally] = {}
+        # By (agent type or "", reason).
+        self.letters: dict[tuple[str, str], int] = {}
+        # Largest since it was last asked for.
+        self._lag_ms = 0
+
+    def of(self, agent_type: str) -> AgentTally:
+        """Return an agent type's numbers, whether anybody has heard of it or not."""
+        found = self.of_type.get(agent_type)
+        if found is None:
+            if len(self.of_type) >= TYPES_AT_MOST:
+                agent_type = OTHER
+            found = self.of_type.setdefault(agent_type, AgentTally())
+        return found
+
+    def lag(self, lag_ms: int) -> None:
+        """Take in how old a record of the journal was when it was read."""
+        self._lag_ms = max(self._lag_ms, lag_ms)
+
+    def take_lag(self) -> int:
+        """Return the largest lag since the last time, milliseconds."""
+        lag_ms, self._lag_ms = self._lag_ms, 0
+        return lag_ms
+
+    def gave_up(self, agent_type: str, reason: str) -> None:
+        """Count a dead letter; the agent type is empty where none could be told."""
+        if len(self.letters) >= TYPES_AT_MOST:
+            agent_type = OTHER
+        key = agent_type, reason
+        self.letters[key] = self.letters.get(key, 0) + 1
+
+    def __iter__(self) -> Iterator[tuple[str, AgentTally]]:
+        return iter(self.of_type.items())

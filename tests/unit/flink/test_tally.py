@@ -1,0 +1,245 @@
+"""What Gate counts: what waits, what became of it, and how that is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from headgate.core.model import EventArrived, OutcomeRead, TimerFired, Transition
+from headgate.flink import figures as figures_module
+from headgate.flink import tally as tally_module
+from headgate.flink.exposed import Exposed
+from headgate.flink.figures import Figure, Heard, Names, figures_of
+from headgate.flink.parked_count import ParkedCount
+from headgate.flink.tally import OTHER, AgentTally, Tally
+from headgate.v1.agent_pb2 import FAILURE_CODE_DEADLINE_EXCEEDED, Event, Usage
+from headgate.v1.turn_pb2 import (
+    AgentSpec,
+    EndpointCalls,
+    EventRef,
+    Outcome,
+    StoredControl,
+    Tick,
+)
+from tests.flink.test_gate import JavaGroup, Stored
+
+SPECS = {"order": AgentSpec(type="order"), "chat": AgentSpec(type="chat")}
+
+
+def standing(events: int, *, in_flight: bool = False, parked: bool = False) -> StoredControl:
+    control = StoredControl(mailbox_head=7, mailbox_tail=7 + events, parked=parked)
+    if in_flight:
+        control.in_flight.sends = 1
+    return control
+
+
+def joined(events: int) -> Transition:
+    return Transition(standing(events, in_flight=True), note="joined")
+
+
+def completed(*, took_ms: int = 0, taken: int = 1, usage: Iterable[Usage] = ()) -> OutcomeRead:
+    made = Outcome(called_us=1, answered_us=1 + took_ms * 1_000, usage=usage)
+    made.completed.SetInParent()
+    made.taken.extend(EventRef() for _ in range(taken))
+    return OutcomeRead(made, b"", 0, 0, 0)
+
+
+def failed() -> OutcomeRead:
+    made = Outcome()
+    made.failed.code = FAILURE_CODE_DEADLINE_EXCEEDED
+    return OutcomeRead(made, b"", 0, 0, 0)
+
+
+def shown(tally: Tally, heard: Heard | None = None, now_ms: int = 0) -> dict[str, int]:
+    made = figures_of(
+        tally, [], heard or Heard(), Names(), specs=SPECS, tenants={"acme"}, now_ms=now_ms
+    )
+    return {_written(figure): figure[2] for figure in made}
+
+
+def _written(figure: Figure) -> str:
+    name, labels, _ = figure
+    inside = ",".join(f"{label}={value}" for label, value in labels)
+    return f"{name.removeprefix('headgate_')}{{{inside}}}"
+
+
+def test_depth_and_flight_follow_what_each_instance_says_of_itself() -> None:
+    tally = AgentTally()
+    arrived = EventArrived(Event())
+    tally.count("order/1", arrived, joined(1), 1_000)
+    tally.count("order/2", arrived, joined(1), 2_000)
+    tally.count("order/1", arrived, joined(2), 3_000)
+    assert (tally.joined, tally.depth, tally.in_flight) == (3, 3, 2)
+    tally.count("order/1", completed(), Transition(standing(1), note="applied"), 4_000)
+    assert (tally.depth, tally.in_flight) == (2, 1)
+    tally.see("order/1", standing(0), 5_000, moved=True)
+    tally.see("order/2", standing(0), 5_000, moved=True)
+    assert (tally.depth, tally.in_flight, tally.waiting) == (0, 0, {})
+
+
+def test_a_restored_gate_that_sees_an_instance_twice_counts_it_once() -> None:
+    tally = AgentTally()
+    tally.see("order/1", standing(5), 1_000, moved=False)
+    tally.see("order/1", standing(5), 9_000, moved=False)
+    assert tally.depth == 5
+    assert tally.oldest_ms(10_000) == 9_000
+
+
+def test_only_taking_events_is_progress() -> None:
+    tally = AgentTally()
+    tally.count("order/1", EventArrived(Event()), joined(2), 1_000)
+    tally.count("order/2", EventArrived(Event()), joined(1), 2_000)
+    # A failed attempt leaves the event where it was.
+    tally.count("order/1", failed(), Transition(standing(2), note="applied"), 5_000)
+    assert tally.oldest_ms(11_000) == 10_000
+    tally.count("order/1", completed(), Transition(standing(1), note="applied"), 6_000)
+    assert tally.oldest_ms(11_000) == 9_000, "now the other one has waited for longest"
+
+
+def test_a_parked_instance_waits_for_a_person_and_not_for_its_turn() -> None:
+    tally = AgentTally()
+    tally.see("order/1", standing(3), 1_000, moved=False)
+    tally.see("order/1", standing(3, parked=True), 2_000, moved=False)
+    assert (tally.depth, tally.oldest_ms(9_000)) == (0, 0)
+
+
+def test_a_request_counts_as_sent_again_when_one_leaves() -> None:
+    tally = AgentTally()
+    woken = Transition(standing(1, in_flight=True), note="woken")
+    assert woken.control is not None
+    woken.control.in_flight.sends = 2
+    tally.count("order/1", TimerFired(), woken, 1_000)
+    assert tally.resends == 0, "it was looked at, and rests on"
+
+
+def test_outcomes_by_code_and_calls_by_their_time() -> None:
+    tally = Tally()
+    order = tally.of("order")
+    for took_ms in (10, 11, 400_000):
+        order.count("order/1", completed(took_ms=took_ms), Transition(note="applied"), 0)
+    order.count("order/1", failed(), Transition(note="applied"), 0)
+    order.count("order/1", failed(), Transition(note="too_late"), 0)
+    values = shown(tally)
+    assert values["turns_total{agent=order}"] == 3
+    assert values["outcomes_total{agent=order,code=OK}"] == 3
+    assert values["outcomes_total{agent=order,code=DEADLINE_EXCEEDED}"] == 1
+    assert values["outcomes_total{agent=order,code=TERMINAL}"] == 0
+    assert values["outcomes_late_total{agent=order}"] == 1
+    assert values["call_milliseconds_bucket{agent=order,le=10}"] == 1
+    assert values["call_milliseconds_bucket{agent=order,le=25}"] == 2
+    assert values["call_milliseconds_bucket{agent=order,le=300000}"] == 2
+    assert values["call_milliseconds_bucket{agent=order,le=+Inf}"] == 3
+    assert values["call_milliseconds_sum{agent=order}"] == 400_021
+    assert values["call_milliseconds_count{agent=order}"] == 3
+
+
+def test_an_attached_agent_has_series_before_it_has_events() -> None:
+    values = shown(Tally())
+    assert values["turns_total{agent=chat}"] == 0
+    assert values["parked_instances{agent=chat}"] == 0
+    assert values["dead_letters_total{agent=chat}"] == 0
+    assert values["dead_letters_total{agent=none}"] == 0
+
+
+def test_types_that_nobody_attached_are_one_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally_module, "TYPES_AT_MOST", 50)
+    tally = Tally()
+    for number in range(500):
+        tally.of(f"garbage-{number}").joined += 1
+        tally.gave_up(f"garbage-{number}", "no_route")
+    tally.of("order").joined += 1
+    values = shown(tally)
+    assert len(tally.of_type) <= 51
+    assert not [name for name in values if "garbage" in name]
+    assert values["events_joined_total{agent=other}"] == 501, "what came after the bound is there"
+    assert values["dead_letters_total{agent=other}"] == 500
+
+
+def test_a_detached_type_keeps_its_series() -> None:
+    tally, names = Tally(), Names()
+    tally.of("order").joined = 4
+    for specs in (SPECS, {}):
+        made = figures_of(tally, [], Heard(), names, specs=specs, tenants=(), now_ms=0)
+        joined_by = {labels: value for name, labels, value in made if "joined" in name}
+        assert joined_by[(("agent", "order"),)] == 4
+
+
+def test_models_are_bounded() -> None:
+    tally = Tally()
+    for number in range(100):
+        usage = [Usage(model=f"m{number}", input_tokens=2, output_tokens=1)]
+        tally.of("order").count("order/1", completed(usage=usage), Transition(note="applied"), 0)
+    values = {name: count for name, count in shown(tally).items() if name.startswith("tokens")}
+    assert sum(values.values()) == 300
+    assert len(values) == 2 * tally_module.MODELS_AT_MOST + 2
+    assert values[f"tokens_total{{agent=order,model={OTHER},kind=input}}"] == 160
+
+
+def test_what_turns_cost_is_told_apart_by_tenants_that_somebody_named() -> None:
+    tally = Tally()
+    for tenant, nanos in (("acme", 5), ("acme", 7), ("stranger", 2), ("another", 1)):
+        given = completed()
+        given.outcome.tenant, given.outcome.cost_nanos = tenant, nanos
+        tally.of("order").count("order/1", given, Transition(note="applied"), 0)
+    # One that lost a race was paid as well.
+    late = completed()
+    late.outcome.tenant, late.outcome.cost_nanos = "acme", 100
+    tally.of("order").count("order/1", late, Transition(note="too_late"), 0)
+    values = shown(tally)
+    assert values["cost_nanos_total{agent=order,tenant=acme}"] == 112
+    assert values["cost_nanos_total{agent=order,tenant=other}"] == 3
+
+
+def test_endpoints_come_with_the_tick_that_has_them_and_go() -> None:
+    heard = Heard()
+    tick = Tick(drops=3)
+    tick.calls.repeats = 2
+    tick.calls.endpoints.append(
+        EndpointCalls(
+            agent_type="order", endpoint="a:1", in_flight=4, oldest_ms=70, left_out=True, down=True
+        )
+    )
+    heard.take(tick, 5_000)
+    heard.take(Tick(drops=9), 6_000)
+    values = shown(Tally(), heard)
+    assert values["calls_in_flight{agent=order,endpoint=a:1}"] == 4
+    assert values["oldest_call_milliseconds{agent=order,endpoint=a:1}"] == 70
+    assert values["breaker_open{agent=order,endpoint=a:1}"] == 1
+    assert values["endpoint_down{agent=order,endpoint=a:1}"] == 1
+    assert values["requests_dropped_total{}"] == 3
+    assert values["requests_repeated_total{}"] == 2
+    assert values["invoke_heard_timestamp_seconds{}"] == 6
+
+
+def test_endpoints_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures_module, "ENDPOINTS_AT_MOST", 2)
+    heard = Heard()
+    heard.calls = [
+        EndpointCalls(agent_type="order", endpoint=f"a:{number}", in_flight=1)
+        for number in range(5)
+    ]
+    values = shown(Tally(), heard)
+    assert values["calls_in_flight{agent=order,endpoint=a:0}"] == 1
+    assert values["calls_in_flight{agent=order,endpoint=other}"] == 3
+
+
+def test_java_is_told_what_changed_and_what_is_gone_is_nought() -> None:
+    group = JavaGroup()
+    exposed = Exposed(group)
+    exposed.show([("a", (("agent", "order"),), 5), ("b", (), 7)])
+    exposed.show([("a", (("agent", "order"),), 3)])
+    assert group.values == {("a", "agent=order"): 3, ("b",): 0}
+
+
+def test_parked_instances_are_counted_where_their_state_is() -> None:
+    entries = Stored()
+    count = ParkedCount(entries)
+    count.change("order", 1)
+    count.change("order", 1)
+    count.change("chat", 1)
+    count.change("chat", -1)
+    # It was parked by a release that did not count.
+    count.change("old", -1)
+    count.write()
+    assert ParkedCount(entries).of_type == {"order": 2}
