@@ -65,12 +65,15 @@ one timer. A re-send is due after a second and more, a retry's wait is jittered 
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
-    """What Gate needs to know. ``shard_keys[n]`` is the key of shard n."""
+    """What Gate needs to know. ``shard_keys[n]`` is the key of shard n. ``sampled_below``: see
+    `Surroundings`.
+    """
 
     bootstrap: str
     registry: str
     topics: Topics
     shard_keys: tuple[str, ...]
+    sampled_below: int
 
 
 class Gate(KeyedCoProcessFunction):
@@ -303,6 +306,7 @@ class Gate(KeyedCoProcessFunction):
                 and shown.position >= self._routed_position,
                 promise=self._promise(),
                 patience_ms=self._patience.milliseconds,
+                sampled_below=self._settings.sampled_below,
             )
         return around
 

@@ -15,6 +15,7 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
 from headgate.config import Config
+from headgate.core.trace import bound_of
 from headgate.flink import settings, sinks, sources
 from headgate.flink.arrivals import Arrivals, ArrivalSettings
 from headgate.flink.gate import Gate, GateSettings
@@ -73,10 +74,13 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         pressure=names.pressure,
         replies=names.replies,
     )
+    settings_of_gate = GateSettings(
+        bootstrap, names.registry, topics, keys, bound_of(config.tracing.ratio)
+    )
     gate = (
         _by_shard(arrivals)
         .connect(_by_shard(journal))
-        .process(Gate(GateSettings(bootstrap, names.registry, topics, keys)), output_type=OUTPUT)
+        .process(Gate(settings_of_gate), output_type=OUTPUT)
         .name("gate")
         .uid("gate")
     )
