@@ -28,6 +28,7 @@ from headgate.cli import (
     signal,
     state,
     tail,
+    trace,
     workflows,
 )
 from headgate.cli.look import problems
@@ -65,6 +66,7 @@ app.add_typer(redis.redis, name="redis")
 app.add_typer(schedules.schedules, name="schedules")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")
 app.add_typer(job.job, name="job")
+app.add_typer(trace.trace, name="trace")
 
 
 def _say_version(*, is_asked: bool) -> None:

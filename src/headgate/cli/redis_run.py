@@ -39,7 +39,7 @@ def feed(
     settings = find_redis(broker, url)
     feeder = Feeder(broker.bootstrap, broker.config.topic_names.history, settings)
     where = f"{broker.config.topic_names.history} into {shown(settings.url)}"
-    _run([feeder], f"feeding {where}. Ctrl-C ends it.")
+    run_until_ended([feeder], f"feeding {where}. Ctrl-C ends it.")
 
 
 def intake(
@@ -82,16 +82,16 @@ def intake(
     name = consumer or socket.gethostname()
     intakes = [Intake(broker.bootstrap, settings, stream, name) for stream in streams]
     listed = ", ".join(stream.name for stream in streams)
-    _run(intakes, f"reading {listed} of {shown(settings.redis.url)}. Ctrl-C ends it.")
+    run_until_ended(intakes, f"reading {listed} of {shown(settings.redis.url)}. Ctrl-C ends it.")
 
 
-class _Work(Protocol):
+class Work(Protocol):
     def run(self, on_working: Callable[[], None]) -> None: ...
 
     def stop(self) -> None: ...
 
 
-def _run(works: Sequence[_Work], said: str) -> None:
+def run_until_ended(works: Sequence[Work], said: str) -> None:
     """Run all until Ctrl-C, or until one cannot go on; `said` is told once all are at work."""
     at_work: set[int] = set()
 

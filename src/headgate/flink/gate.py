@@ -38,6 +38,7 @@ from headgate.core.patience import Patience
 from headgate.core.pressure import Pressure
 from headgate.core.readiness import Readiness
 from headgate.core.report import report
+from headgate.core.trace import ALWAYS
 from headgate.flink.busy import count_busy
 from headgate.flink.outputs import Journaled, Output, Outputs, Topics
 from headgate.flink.refusal import letter_for_refused
@@ -73,7 +74,7 @@ class GateSettings:
     registry: str
     topics: Topics
     shard_keys: tuple[str, ...]
-    sampled_below: int
+    sampled_below: int = ALWAYS
 
 
 class Gate(KeyedCoProcessFunction):

@@ -74,13 +74,12 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         pressure=names.pressure,
         replies=names.replies,
     )
-    settings_of_gate = GateSettings(
-        bootstrap, names.registry, topics, keys, bound_of(config.tracing.ratio)
-    )
+    sampled_below = bound_of(config.tracing.ratio)
+    gate_settings = GateSettings(bootstrap, names.registry, topics, keys, sampled_below)
     gate = (
         _by_shard(arrivals)
         .connect(_by_shard(journal))
-        .process(Gate(settings_of_gate), output_type=OUTPUT)
+        .process(Gate(gate_settings), output_type=OUTPUT)
         .name("gate")
         .uid("gate")
     )

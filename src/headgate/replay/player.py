@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Collection, Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from headgate.core import trace
 from headgate.core.dispatch import DEFAULT_LOG_WINDOW
 from headgate.core.identity import digest, idempotency_key
 from headgate.replay.came import Came, came_of
