@@ -1,6 +1,7 @@
 """`headgate`: the command line; each noun has its module and is registered here."""
 
 import sys
+from enum import Enum
 from importlib import metadata
 from typing import Annotated, Any
 
@@ -32,7 +33,15 @@ from headgate.cli import (
     workflows,
 )
 from headgate.cli.look import problems
+from headgate import logs
 from headgate.errors import HeadgateError
+
+class LogFormat(Enum):
+    """What logs look like."""
+
+    TEXT = logs.TEXT
+    JSON = logs.JSON
+
 
 app = typer.Typer(
     name="headgate",
@@ -87,8 +96,19 @@ def _root(
             is_eager=True,
         ),
     ] = False,
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option(
+            "--log-format",
+            help="How this command and what it starts log. Default: headgate.toml's, else text.",
+            envvar=logs.VARIABLE,
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Take what stands before the command."""
+    if log_format is not None:
+        logs.configure(log_format.value)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from headgate.core.bounds import LONGEST_MS
+from headgate.logs import about
 from headgate.sdk.agent import Agent, Handler
 from headgate.sdk.calls import NO_REPLY, REPLY
 from headgate.sdk.calls import reply as send_reply
@@ -207,6 +208,13 @@ def _failure(error: Exception, request: pb.TurnRequest, index: int) -> pb.Failur
         event.id,
         text or type(error).__name__,
         frames,
+        extra=about(
+            f"{request.agent_type}/{request.key}",
+            request.turn,
+            request.attempt,
+            request.traceparent,
+            event_id=event.id,
+        ),
     )
     return failure
 
