@@ -65,7 +65,7 @@ class Took:
         return Counter(span.span_id.hex() for span in [*self.spans])
 
 
-class _Service(trace_service_pb2_grpc.TraceServiceServicer):  # type: ignore[misc]
+class _Service(trace_service_pb2_grpc.TraceServiceServicer):
     def __init__(self, took: Took) -> None:
         self._took = took
 
@@ -83,7 +83,8 @@ def grpc_collector(port: int = 0) -> Iterator[tuple[Took, str]]:
     """Serve OTLP over gRPC; yields what came, and the URL."""
     took = Took()
     server = grpc.server(ThreadPoolExecutor(4))
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Service(took), server)
+    add: Any = trace_service_pb2_grpc.add_TraceServiceServicer_to_server
+    add(_Service(took), server)
     port = server.add_insecure_port(f"{LOOPBACK}:{port}")
     server.start()
     try:
@@ -98,7 +99,7 @@ def http_collector() -> Iterator[tuple[Took, str]]:
     took = Took()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the library's name
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             is_ours = self.path == "/v1/traces"
             request = pb.ExportTraceServiceRequest.FromString(body)

@@ -50,7 +50,9 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": _message(record),
         }
-        told |= {name: value for name in CONTEXT if (value := getattr(record, name, None)) is not None}
+        told |= {
+            name: value for name in CONTEXT if (value := getattr(record, name, None)) is not None
+        }
         if record.exc_info and record.exc_info[0] is not None:
             told["error"] = record.exc_info[0].__name__
             told["stack"] = self.formatException(record.exc_info)
@@ -89,6 +91,6 @@ def configure(log_format: str) -> None:
 
 
 def configure_by_environment() -> None:
-    """Log as `HEADGATE_LOG_FORMAT` says, if it says json: for programs that ask for nothing else."""
+    """Log as `HEADGATE_LOG_FORMAT` says, if it says json: for programs without an option."""
     if chosen() == JSON:
         configure(JSON)

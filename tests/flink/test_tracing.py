@@ -128,7 +128,7 @@ def test_each_turn_has_one_span_whoever_is_killed(killed_stack: HeadgateStack) -
         assert_is_span_of(spans[name], turn)
     assert_messages_are_children(turns)
     for output in (o for key in range(KEYS) for o in stack.outputs(f"teller/{key}")):
-        assert output.extensions["traceparent"] in {t.outcome.traceparent for t in turns}
+        assert output.attributes["traceparent"] in {t.outcome.traceparent for t in turns}
 
 
 def is_sampled(turn: HistoryRecord) -> bool:

@@ -263,7 +263,7 @@ def _check_parked(world: World, chains: dict[str, Chain]) -> None:
 
 
 def _check_traces(schedule: Schedule, chains: dict[str, Chain]) -> None:
-    """Each turn has one span, a child of its first event's and in its trace; messages pass it on."""
+    """Each turn has one span, a child of its first event's, in its trace; messages pass it on."""
     spans: dict[str, str] = {}
     for address, chain in chains.items():
         for number, outcome in enumerate(chain.outcomes, start=1):

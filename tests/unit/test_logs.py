@@ -1,4 +1,4 @@
-"""Logs as JSON lines: what a line says of its turn, whatever a record holds; and who says the format."""
+"""Logs as JSON lines: what a line says, whatever a record holds; and who chooses the format."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def record(message: str, *arguments: object, error: Any = None) -> logging.LogRe
     return logging.LogRecord("headgate.x", logging.WARNING, "", 1, message, arguments, error)
 
 
-def test_a_failed_turn_is_told_with_address_turn_and_trace(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_turn_is_told_with_address_turn_and_trace(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     agent = Agent("order")
 
     @agent.on("*")
@@ -64,13 +66,13 @@ def test_whatever_a_record_holds_is_one_line() -> None:
     assert line_of(record("two\nlines"))["message"] == "two\nlines"
     assert line_of(record("%d of %s", "one"))["message"] == "%d of %s ('one',)"
     try:
-        raise ValueError
+        int("x")
     except ValueError:
         told = line_of(record("failed", error=sys.exc_info()))
     assert told["error"] == "ValueError"
     assert told["stack"].startswith("Traceback")
     made = record("x")
-    made.turn = object()  # type: ignore[attr-defined]
+    made.turn = object()
     assert "object" in line_of(made)["turn"]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from headgate import logs
 from headgate.cli import (
     agents,
     ask,
@@ -33,8 +34,8 @@ from headgate.cli import (
     workflows,
 )
 from headgate.cli.look import problems
-from headgate import logs
 from headgate.errors import HeadgateError
+
 
 class LogFormat(Enum):
     """What logs look like."""

@@ -1,11 +1,11 @@
 """The trace context of turns, by W3C Trace Context: which trace a turn is in, and what its span is
-called. Rule 15 of the protocol.
+called. Rule 17 of the protocol.
 
 Both are functions of what the journal and the event say, so that a re-send, another attempt's
 repeat and every replay name the same span:
 
 - The trace is that of the turn's first event. An event that came with none, or with one that is not
-  valid, begins a trace that its fingerprint names: the same event, sent again, is in the same trace.
+  valid, begins a trace that its fingerprint names: the same event, sent again, is in the same one.
 - The span is the first half of the base that the turn builds on. No base is used twice, and each is
   a hash over the instance's address and all its turns; a failed attempt makes a new one.
 """
@@ -26,7 +26,9 @@ TRACESTATE_CHARS = 512
 """Longest tracestate that is passed on; W3C asks for that much. A longer one is dropped, whole."""
 
 _VALID = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_NEWER = re.compile(r"(?!00|ff)[0-9a-f]{2}(-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?")
+_NEWER = re.compile(
+    r"(?!00|ff)[0-9a-f]{2}(-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?"
+)
 
 
 def valid(traceparent: str) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 from headgate import logs
 from headgate.errors import ConfigError, HeadgateError
 
-# The fields of `headgate.logs.JsonLines`, in the terms of log4j's JsonTemplateLayout, whose jar is in
-# Flink's wheel.
+# The fields of `headgate.logs.JsonLines`, in the terms of log4j's JsonTemplateLayout, whose jar is
+# in Flink's wheel.
 _JSON_LINE = {
     "time": {
         "$resolver": "timestamp",

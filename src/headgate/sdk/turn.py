@@ -82,11 +82,11 @@ class Turn(Generic[S]):
     def trace_headers(self) -> dict[str, str]:
         """Headers that put a request of a handler's into the turn's trace; {} if it has none.
 
-        The parent is the handler's span where the service records one (`headgate.sdk.tracing`), else
-        the turn's.
+        The parent is the handler's span where the service records one (`headgate.sdk.tracing`),
+        else the turn's.
 
-        >>> parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-        >>> Turn(pb.TurnRequest(traceparent=parent), None).trace_headers() == {"traceparent": parent}
+        >>> request = pb.TurnRequest(traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
+        >>> Turn(request, None).trace_headers()["traceparent"] == request.traceparent
         True
         """
         return headers_of(self._request)

@@ -84,9 +84,7 @@ class SpanExport:
         finally:
             positions.close()
 
-    def _follow(
-        self, topic: Resumed, positions: Positions, on_working: Callable[[], None]
-    ) -> None:
+    def _follow(self, topic: Resumed, positions: Positions, on_working: Callable[[], None]) -> None:
         marks = positions.read(topic, is_from_start=self._is_from_start)
         for number, mark in marks.items():
             topic.seek(number, mark.next_offset)

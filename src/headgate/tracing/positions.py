@@ -1,7 +1,7 @@
 """Where the export stands in the history: the committed offsets of a consumer group.
 
-Kafka keeps them, with a line of text each, in which the mark's place in the journal is. Nothing else
-is needed beside the collector, and the group's lag is a number that every tool shows.
+Kafka keeps them, with a line of text each, in which the mark's place in the journal is. Nothing
+else is needed beside the collector, and the group's lag is a number that every tool shows.
 """
 
 from __future__ import annotations

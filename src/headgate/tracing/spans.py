@@ -115,8 +115,7 @@ def _attributes(record: HistoryRecord, fault: str) -> Mapping[str, Value]:
 
 
 def _waits(record: HistoryRecord) -> dict[str, Value]:
-    """Return how long the turn waited, and for what, seconds. Two clocks may differ: never below 0.
-    """
+    """Return how long the turn waited, and for what, seconds; 0 where two clocks differ."""
     outcome = record.outcome
     arrived = [ref.origin.timestamp_ms for ref in outcome.taken if ref.HasField("origin")]
     moments: dict[str, tuple[int, int]] = {

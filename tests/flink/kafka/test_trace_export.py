@@ -1,5 +1,5 @@
-"""`headgate trace export` on a real broker and a real collector, both of which come and go, while it
-is killed at the worst moments.
+"""`headgate trace export` on a real broker and a real collector, which come and go, while it is
+killed at the worst moments.
 """
 
 from __future__ import annotations
@@ -142,7 +142,9 @@ def test_killed_after_the_collector_took_spans_it_sends_that_batch_again_and_no_
 ) -> None:
     path = tmp_path / "headgate.toml"
     with grpc_collector() as (took, url):
-        text = f'[kafka]\nbootstrap = "{config.kafka.bootstrap}"\nprefix = "{config.kafka.prefix}"\n'
+        text = (
+            f'[kafka]\nbootstrap = "{config.kafka.bootstrap}"\nprefix = "{config.kafka.prefix}"\n'
+        )
         path.write_text(f'{text}[tracing]\nendpoint = "{url}"\n', encoding="utf-8")
         command = [sys.executable, "-m", "headgate.cli.app", "trace", "export", "--from-start"]
         command += ["--config", str(path)]

@@ -1,4 +1,4 @@
-"""Spans of handlers: children of the turn's, around whatever they do, and none where nobody asked."""
+"""Spans of handlers: children of the turn's, around whatever they do; none where nobody asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The span of a turn: names of the GenAI conventions, times, parents, links, failures; and marks."""
+"""The span of a turn: names of the GenAI conventions, times, parents, links, failures; marks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from headgate.config import loads
 from headgate.config.tracing import TracingConfig
-from headgate.core.trace import bound_of, span_of as traceparent_of
+from headgate.core.trace import bound_of
+from headgate.core.trace import span_of as traceparent_of
 from headgate.errors import ConfigError
 from headgate.tracing.collector import OtlpCollector, resource_of
 from headgate.tracing.errors import ExportError
@@ -35,7 +36,7 @@ RESOURCE = Resource({"service.name": "headgate"})
 
 
 def turn(traceparent: str = GIVEN, **fields: Any) -> HistoryRecord:
-    """Return the record of a turn: asked for 1 s after its event, called at 3 s, answered at 6 s."""
+    """Return the record of a turn: its event came at 1 s, it was called at 3 s, answered at 6 s."""
     record = HistoryRecord(at_us=10 * SECOND, journal_ms=10_000, journal_offset=5)
     outcome = record.outcome
     outcome.agent_type, outcome.key, outcome.turn, outcome.attempt = "order", "17", 4, 1
