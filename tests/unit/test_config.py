@@ -49,7 +49,7 @@ def keys_of(model: type[BaseModel], path: str = "") -> Iterator[str]:
 def written_keys(value: Any, path: str = "") -> Iterator[str]:
     """Every key that a parsed document has, in the same notation."""
     for name, child in value.items():
-        here = path + ("*" if path == "agents." else name)
+        here = path + ("*" if path in {"agents.", "tenants."} else name)
         yield here
         for inner in child if isinstance(child, list) else [child]:
             if isinstance(inner, dict):
@@ -96,7 +96,7 @@ def test_own_topics_are_named_after_the_prefix() -> None:
     names = loads('[kafka]\nprefix = "team.a"').topic_names
     assert names.journal == "team.a.journal"
     assert names.dead_letters == "team.a.dead-letters"
-    assert len(set(names)) == len(names) == 11
+    assert len(set(names)) == len(names) == 12
 
 
 @pytest.mark.parametrize(("profile", "ms"), [("low-latency", 1), ("balanced", 5), ("frugal", 20)])

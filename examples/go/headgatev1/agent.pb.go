@@ -55,6 +55,8 @@ const (
 	FailureCode_FAILURE_CODE_RPC_ERROR FailureCode = 7
 	// An operator's control.
 	FailureCode_FAILURE_CODE_CONTROLLED FailureCode = 8
+	// No call was made: a budget is spent.
+	FailureCode_FAILURE_CODE_BUDGET FailureCode = 9
 )
 
 // Enum value maps for FailureCode.
@@ -69,6 +71,7 @@ var (
 		6: "FAILURE_CODE_UNKNOWN_AGENT",
 		7: "FAILURE_CODE_RPC_ERROR",
 		8: "FAILURE_CODE_CONTROLLED",
+		9: "FAILURE_CODE_BUDGET",
 	}
 	FailureCode_value = map[string]int32{
 		"FAILURE_CODE_UNSPECIFIED":       0,
@@ -80,6 +83,7 @@ var (
 		"FAILURE_CODE_UNKNOWN_AGENT":     6,
 		"FAILURE_CODE_RPC_ERROR":         7,
 		"FAILURE_CODE_CONTROLLED":        8,
+		"FAILURE_CODE_BUDGET":            9,
 	}
 )
 
@@ -726,7 +730,10 @@ type TurnRequest struct {
 	// W3C trace context of the turn, may be empty.
 	Traceparent string `protobuf:"bytes,12,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	// Headgate's clock when it first asked, microseconds: what an agent may take for now.
-	AskedUs       int64 `protobuf:"varint,13,opt,name=asked_us,json=askedUs,proto3" json:"asked_us,omitempty"`
+	AskedUs int64 `protobuf:"varint,13,opt,name=asked_us,json=askedUs,proto3" json:"asked_us,omitempty"`
+	// Agent type that takes this turn in agent_type's stead, for a budget of the latter is spent; empty:
+	// agent_type itself. State, base and address stay those of agent_type.
+	StandIn       string `protobuf:"bytes,14,opt,name=stand_in,json=standIn,proto3" json:"stand_in,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -850,6 +857,13 @@ func (x *TurnRequest) GetAskedUs() int64 {
 		return x.AskedUs
 	}
 	return 0
+}
+
+func (x *TurnRequest) GetStandIn() string {
+	if x != nil {
+		return x.StandIn
+	}
+	return ""
 }
 
 type TurnRequestBatch struct {
@@ -1814,7 +1828,7 @@ const file_headgate_v1_agent_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x16.headgate.v1.LogWindowR\x05value:\x028\x01\"9\n" +
 	"\tLogWindow\x12\x16\n" +
 	"\x06length\x18\x01 \x01(\x04R\x06length\x12\x14\n" +
-	"\x05items\x18\x02 \x03(\fR\x05items\"\x9f\x03\n" +
+	"\x05items\x18\x02 \x03(\fR\x05items\"\xba\x03\n" +
 	"\vTurnRequest\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\fR\trequestId\x12\x1d\n" +
@@ -1832,7 +1846,8 @@ const file_headgate_v1_agent_proto_rawDesc = "" +
 	"deadlineMs\x12!\n" +
 	"\frevision_pin\x18\v \x01(\tR\vrevisionPin\x12 \n" +
 	"\vtraceparent\x18\f \x01(\tR\vtraceparent\x12\x19\n" +
-	"\basked_us\x18\r \x01(\x03R\aaskedUs\"H\n" +
+	"\basked_us\x18\r \x01(\x03R\aaskedUs\x12\x19\n" +
+	"\bstand_in\x18\x0e \x01(\tR\astandIn\"H\n" +
 	"\x10TurnRequestBatch\x124\n" +
 	"\brequests\x18\x01 \x03(\v2\x18.headgate.v1.TurnRequestR\brequests\"B\n" +
 	"\x0eTurnReplyBatch\x120\n" +
@@ -1909,7 +1924,7 @@ const file_headgate_v1_agent_proto_rawDesc = "" +
 	"durationMs\x12\x1f\n" +
 	"\vcost_micros\x18\x05 \x01(\x03R\n" +
 	"costMicros\x12\x1a\n" +
-	"\bcurrency\x18\x06 \x01(\tR\bcurrency*\x99\x02\n" +
+	"\bcurrency\x18\x06 \x01(\tR\bcurrency*\xb2\x02\n" +
 	"\vFailureCode\x12\x1c\n" +
 	"\x18FAILURE_CODE_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18FAILURE_CODE_AGENT_ERROR\x10\x01\x12\x19\n" +
@@ -1919,7 +1934,8 @@ const file_headgate_v1_agent_proto_rawDesc = "" +
 	"\x16FAILURE_CODE_TOO_LARGE\x10\x05\x12\x1e\n" +
 	"\x1aFAILURE_CODE_UNKNOWN_AGENT\x10\x06\x12\x1a\n" +
 	"\x16FAILURE_CODE_RPC_ERROR\x10\a\x12\x1b\n" +
-	"\x17FAILURE_CODE_CONTROLLED\x10\b*[\n" +
+	"\x17FAILURE_CODE_CONTROLLED\x10\b\x12\x17\n" +
+	"\x13FAILURE_CODE_BUDGET\x10\t*[\n" +
 	"\x06Advice\x12\x16\n" +
 	"\x12ADVICE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fADVICE_RETRY\x10\x01\x12\x0f\n" +

@@ -16,6 +16,7 @@ from headgate.config.connections import (
 )
 from headgate.config.durations import format_duration
 from headgate.config.fields import Count, Duration, Section, Size
+from headgate.config.money import Amount, TenantName
 
 _HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 _HIGHEST_PORT = 65_535
@@ -116,6 +117,8 @@ class AgentConfig(Section):
 
     replicas: further endpoints of the same service; calls go to the least busy.
     wire: what they speak.
+    tenant: whose its instances are. tenant_before: instead, what stands before this text in an
+        instance's key. estimate: what a call is taken to cost before it was made.
     """
 
     endpoint: Endpoint
@@ -124,3 +127,13 @@ class AgentConfig(Section):
     tls: TlsConfig | None = None
     token: TokenConfig | None = None
     policy: PolicyConfig = PolicyConfig()
+    tenant: TenantName | None = None
+    tenant_before: Annotated[str, Field(min_length=1, max_length=10)] | None = None
+    estimate: Amount | None = None
+
+    @model_validator(mode="after")
+    def _check_tenant(self) -> Self:
+        if self.tenant is not None and self.tenant_before is not None:
+            message = "name either tenant or tenant_before"
+            raise ValueError(message)
+        return self

@@ -24,7 +24,7 @@ class Contradiction(NamedTuple):
 
 def find_contradictions(config: Config) -> list[Contradiction]:
     """Everything in `config` that cannot hold together; empty if all is well."""
-    checks = (_job, _sizes, _topics, _routes, _agents, _streams)
+    checks = (_job, _sizes, _topics, _routes, _agents, _streams, _budgets)
     return [found for check in checks for found in check(config)]
 
 
@@ -134,3 +134,18 @@ def _streams(config: Config) -> Iterator[Contradiction]:
         if stream.key_field == stream.value_field:
             text = f"{stream.key_field!r} cannot be the key and the value"
             yield Contradiction((*here, "value_field"), text)
+
+
+def _budgets(config: Config) -> Iterator[Contradiction]:
+    agents = list(config.agents)
+    seen: set[str] = set()
+    for index, budget in enumerate(config.budgets):
+        here: KeyPath = ("budgets", index)
+        if budget.name in seen:
+            yield Contradiction((*here, "name"), f"budget {budget.name!r} is declared twice")
+        seen.add(budget.name)
+        if budget.stand_in is not None and budget.stand_in not in config.agents:
+            # Who counts may be attached later; who is to take turns had better be there.
+            near = did_you_mean(budget.stand_in, agents)
+            text = f"no agent {budget.stand_in!r}{near}; {listed(agents)}"
+            yield Contradiction((*here, "stand_in"), text)

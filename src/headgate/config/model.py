@@ -9,8 +9,10 @@ from pydantic_core import PydanticCustomError
 
 from headgate.config.agents import AgentConfig, AgentName, is_host_port
 from headgate.config.checks import find_contradictions
+from headgate.config.cost import BudgetConfig, CostConfig, TenantConfig
 from headgate.config.fields import Count, Duration, Section, Size, between
 from headgate.config.keys import KeySource, parse_key_source
+from headgate.config.money import TenantName
 from headgate.config.redis import RedisConfig
 from headgate.config.tracing import LoggingConfig, TracingConfig
 from headgate.core.patterns import compile_pattern
@@ -73,6 +75,7 @@ class TopicNames(NamedTuple):
     answers: str
     pressure: str
     replies: str
+    spending: str
 
 
 class KafkaConfig(Section):
@@ -171,6 +174,9 @@ class Config(Section):
     topics: tuple[TopicConfig, ...] = ()
     routes: tuple[RouteConfig, ...] = ()
     agents: dict[AgentName, AgentConfig] = Field(default_factory=dict)
+    cost: CostConfig = CostConfig()
+    tenants: dict[TenantName, TenantConfig] = Field(default_factory=dict)
+    budgets: tuple[BudgetConfig, ...] = ()
 
     @model_validator(mode="after")
     def _check_contradictions(self) -> Self:

@@ -12,7 +12,7 @@ from headgate.core.identity import next_base
 from headgate.core.instance import Instance
 from headgate.core.model import DeadLettered, Emit, OutcomeRead, Parking, RecordHistory
 from headgate.core.parking import parking_of
-from headgate.v1.agent_pb2 import FAILURE_CODE_UNSPECIFIED
+from headgate.v1.agent_pb2 import FAILURE_CODE_BUDGET, FAILURE_CODE_UNSPECIFIED
 from headgate.v1.turn_pb2 import Controlled, DeadLetter, EventRef, Failed, HistoryRecord, Outcome
 
 KEPT_CONTROLS = 64
@@ -132,7 +132,9 @@ def _failed(instance: Instance, failed: Failed) -> None:
         case _:
             if failed.retry_after_ms:
                 control.not_before_us = control.at_us + failed.retry_after_ms * 1000
-            _blame(instance, failed)
+            if failed.code != FAILURE_CODE_BUDGET:
+                # No call was made: nobody is to blame that money is spent.
+                _blame(instance, failed)
 
 
 def _blame(instance: Instance, failed: Failed) -> None:

@@ -18,7 +18,9 @@ from headgate.core.model import Decide, SendRequest, Surroundings
 from headgate.core.patience import LEAST_MS
 from headgate.core.reference import reference_to
 from headgate.core.service import service_bytes
-from headgate.v1.agent_pb2 import Event, TurnRequest
+from headgate.core.tenancy import tenant_of
+from headgate.v1.agent_pb2 import FAILURE_CODE_BUDGET, Event, TurnRequest
+from headgate.v1.cost_pb2 import Tenancy
 from headgate.v1.turn_pb2 import (
     Control,
     Controlled,
@@ -46,6 +48,7 @@ UNKNOWN_AGENT_WAIT_MS = 250
 
 DEFAULT_LOG_WINDOW = 100
 
+_NO_TENANCY = Tenancy()
 _NO_POLICY = Policy()
 """What an unknown agent's instances go by: the defaults, until somebody attaches it."""
 
@@ -81,7 +84,7 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
                 wishes.append(wish)
                 _decide(instance, wish, around)
         return
-    if control.not_before_us > around.now_ms * 1000:
+    if control.not_before_us > around.now_ms * 1000 and not may_be_paid_now(control, around):
         instance.transition.wake_ms = -(-control.not_before_us // 1000)
         return
     if spec is None and not around.registry_complete:
@@ -102,6 +105,12 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
     in_flight.sends = 1
     in_flight.promise = around.promise
     instance.transition.effects.append(sent)
+
+
+def may_be_paid_now(control: StoredControl, around: Surroundings) -> bool:
+    """Tell whether what an instance waits for, a budget, was changed since it was refused."""
+    is_refused = control.failure_code == FAILURE_CODE_BUDGET
+    return is_refused and around.budgets_changed_us > control.at_us
 
 
 def rests_until(control: StoredControl, around: Surroundings) -> int:
@@ -173,6 +182,7 @@ def _request(
     # The agent echoes it; a late answer to an earlier attempt cannot pass for this one's.
     request.request_id = base + attempt.to_bytes(4, "big")
     request.agent_type, request.key = split_address(address)
+    call.tenant = tenant_of(spec.tenancy if spec is not None else _NO_TENANCY, request.key)
     request.base = base
     request.turn = control.turn + 1
     request.attempt = attempt
@@ -186,7 +196,8 @@ def _request(
         call.whole_lists = True
         window = max((log.length for log in control.logs.values()), default=0)
     call.state_bytes = _add_state(instance, request, window)
-    return SendRequest(call, raw_request), fingerprints
+    estimate = spec.estimate_nanos if spec is not None else 0
+    return SendRequest(call, raw_request, estimate), fingerprints
 
 
 def _add_head_events(instance: Instance, count: int, request: TurnRequest) -> list[Event]:

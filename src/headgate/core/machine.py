@@ -16,8 +16,6 @@ The rules it keeps, in prose (numbers are those of the protocol in ``docs/protoc
   Nothing is in flight and nothing pending only for an empty mailbox or a parked instance.
 - Turn numbers and times only grow, and no base is ever used twice: reset keeps all three (3, 10).
 - An input that changes nothing leaves nothing to store: ``Transition.control`` is None.
-
-Left to later features: `closed` marks of the history, budgets.
 """
 
 from __future__ import annotations

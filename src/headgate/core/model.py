@@ -100,6 +100,7 @@ class Surroundings:
     the same promise is still held and is not sent again. Empty: Invoke has promised nothing.
     ``patience_ms`` is how long to wait before a request is first sent again. ``sampled_below``
     bounds which traces are recorded of those that begin here (``trace.bound_of``).
+    ``budgets_changed_us`` is when somebody last changed a budget, microseconds since the epoch.
     """
 
     now_ms: int
@@ -108,6 +109,7 @@ class Surroundings:
     promise: bytes = b""
     patience_ms: int = LEAST_MS
     sampled_below: int = ALWAYS
+    budgets_changed_us: int = 0
 
 
 # ----------------------------------------------------------------------------------------- effects
@@ -119,10 +121,12 @@ class SendRequest:
 
     ``raw_request`` is the message that ``call`` is a part of, where it was built in one: a host
     that sends InvokeRequests sends it as it is instead of copying the call into another.
+    ``estimate_nanos`` is what its agent's spec says that a call costs, 0 where it says nothing.
     """
 
     call: Call
     raw_request: InvokeRequest | None = None
+    estimate_nanos: int = 0
 
 
 @dataclass(frozen=True, slots=True)

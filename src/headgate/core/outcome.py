@@ -30,10 +30,14 @@ from headgate.v1.agent_pb2 import (
     TimerChange,
     TurnReply,
     TurnRequest,
+    Usage,
 )
 from headgate.v1.turn_pb2 import Call, Failed, Outcome
 
 MESSAGE_CHARS = 4_096
+USAGES, USAGE_BYTES = 16, 256
+"""What is kept of the usage of a reply that is no good: so many, so large."""
+
 ATTRIBUTE_GROWTH = 6
 """JSON writes one control character of an attribute as six."""
 
@@ -69,16 +73,18 @@ def outcome_of(
     later is copied.
     """
     request = call.request
+    usage: Sequence[Usage] = reply.usage
     wrong, large = fault_of(request, reply), ""
     if not wrong and not _fits_easily(call, reply, max_record_bytes):
         large = _too_large(call, reply, max_record_bytes)
     if not wrong and not large:
         # Last: parsing 50 MB that are too large anyway would hold up every other turn.
         wrong = _fault_of_data(reply)
-    if wrong:
-        reply = failed_reply(request, FAILURE_CODE_BAD_REPLY, wrong)
-    elif large:
-        reply = failed_reply(request, FAILURE_CODE_TOO_LARGE, large)
+    if wrong or large:
+        # What it used was paid all the same. Of a reply that is no good, no more than fits anyway.
+        usage = [each for each in usage[:USAGES] if each.ByteSize() <= USAGE_BYTES]
+        code = FAILURE_CODE_BAD_REPLY if wrong else FAILURE_CODE_TOO_LARGE
+        reply = failed_reply(request, code, wrong or large)
     outcome = Outcome() if into is None else into
     outcome.agent_type = request.agent_type
     outcome.key = request.key
@@ -91,6 +97,8 @@ def outcome_of(
     outcome.answered_us = answered_us
     trace.carry(request, outcome)
     outcome.asked_us = request.asked_us
+    outcome.tenant = call.tenant
+    outcome.stand_in = request.stand_in
     prefix = len(reply.taken_event_ids)
     taken = outcome.taken
     for event in request.events[:prefix]:
@@ -102,8 +110,8 @@ def outcome_of(
         outcome.messages.MergeFrom(reply.messages)
     if reply.timers:
         outcome.timers.MergeFrom(reply.timers)
-    if reply.usage:
-        outcome.usage.MergeFrom(reply.usage)
+    if usage:
+        outcome.usage.extend(usage)
     if reply.HasField("failed"):
         _fail(outcome, call, reply.failed, prefix=prefix)
     else:

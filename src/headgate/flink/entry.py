@@ -15,7 +15,7 @@ from pyflink.util.java_utils import get_j_env_configuration
 
 from headgate.config import Config, load
 from headgate.flink.restore import check_restore
-from headgate.kafka.registry import publish_agents, publish_job
+from headgate.kafka.registry import publish_agents, publish_costs, publish_job
 from headgate.kafka.topics import ensure_topics
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ def configure(arguments: list[str]) -> Config:
             after_long_outage=given.after_long_outage,
         )
     publish_agents(config)
+    publish_costs(config)
     publish_job(config)
     return config
 

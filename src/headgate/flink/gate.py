@@ -19,7 +19,7 @@ from pyflink.datastream.functions import KeyedCoProcessFunction
 from headgate.core.batch import records_in
 from headgate.core.bounds import fault_of_outcome
 from headgate.core.codec import StateVersionError
-from headgate.core.dispatch import rests_until
+from headgate.core.dispatch import may_be_paid_now, rests_until
 from headgate.core.full import holds_back
 from headgate.core.letters import part_id
 from headgate.core.machine import step
@@ -38,7 +38,9 @@ from headgate.core.patience import Patience
 from headgate.core.pressure import Pressure
 from headgate.core.readiness import Readiness
 from headgate.core.report import report
+from headgate.core.tenancy import tenant_of
 from headgate.core.trace import ALWAYS
+from headgate.flink.billing import Billing
 from headgate.flink.busy import count_busy
 from headgate.flink.outputs import Journaled, Output, Outputs, Topics
 from headgate.flink.refusal import letter_for_refused
@@ -47,7 +49,14 @@ from headgate.flink.shards import shards_of
 from headgate.flink.storage import StoredEntries
 from headgate.kafka.shared_table import SharedTable
 from headgate.v1 import turn_pb2
-from headgate.v1.turn_pb2 import GateInput, InstanceReport, JournalRecord, StoredControl
+from headgate.v1.cost_pb2 import Tenancy
+from headgate.v1.turn_pb2 import (
+    GateInput,
+    InstanceReport,
+    JournalRecord,
+    Outcome,
+    StoredControl,
+)
 
 SILENCE_SECONDS = 5.0
 """After this long without a tick Invoke, or the journal between, may be gone: requests are sent
@@ -62,6 +71,9 @@ ALARM_STEP_MS = 50
 """Wake-ups are gathered so far apart: instances that started within the same moment are woken by
 one timer. A re-send is due after a second and more, a retry's wait is jittered by more than this.
 """
+
+
+_NO_TENANCY = Tenancy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +113,9 @@ class Gate(KeyedCoProcessFunction):
             for number in shards_of(subtask, parallelism, len(keys))
         ]
         self._readiness = Readiness(nonce=os.urandom(8))
-        self._outputs = Outputs(self._settings.topics, self._readiness, own)
+        self._billing = Billing(keys)
+        self._outputs = Outputs(self._settings.topics, self._readiness, own, self._billing)
+        self._subtask = subtask, parallelism
         self._ticked_at = time.monotonic()
         self._patience = Patience()
         self._pressure = Pressure()
@@ -181,9 +195,13 @@ class Gate(KeyedCoProcessFunction):
                 if not self._readiness.is_ready or record.tick.nonce == self._readiness.nonce:
                     # A dead life's worker may tick on for a while: no sign of this one's.
                     self._ticked_at = time.monotonic()
-                self._outputs.see(record.tick)
-                self._arounds.clear()
+                was_ready = self._readiness.is_ready
                 _, _, partition, _, appended_ms = journaled
+                self._billing.see(appended_ms)
+                self._outputs.see(record.tick)
+                if self._readiness.is_ready and not was_ready:
+                    self._billing.greet(*self._subtask)
+                self._arounds.clear()
                 self._outputs.close(partition, len(self._settings.shard_keys), appended_ms)
             case "outcome":
                 _, _, partition, offset, appended_ms = journaled
@@ -195,10 +213,24 @@ class Gate(KeyedCoProcessFunction):
                 if problem:
                     self._set_aside(journaled, problem)
                 else:
+                    self._settle(outcome, address, appended_ms)
                     read = OutcomeRead(outcome, raw, appended_ms, partition, offset)
                     self._step(shard, address, read)
             case _:
                 self._set_aside(journaled, "it is neither an outcome nor a tick")
+
+    def _settle(self, outcome: Outcome, address: str, appended_ms: int) -> None:
+        """Tell the ledger of an outcome, whether or not it applies: it was paid."""
+        spec = self._around(address).spec
+        billing = self._billing
+        if not billing.is_on and self._table.is_complete:
+            return
+        tenant = outcome.tenant
+        if not tenant:
+            # An operator's control ends the turn in flight: what is held for it is freed.
+            tenant = tenant_of(spec.tenancy if spec is not None else _NO_TENANCY, outcome.key)
+        # A ledger that knows the registry judges by itself what counts.
+        billing.settle(outcome, tenant, appended_ms, is_sure=self._table.is_complete)
 
     def _set_aside(self, journaled: Journaled, problem: str) -> None:
         self._outputs.set_record_aside(journaled, problem, self._part)
@@ -212,8 +244,9 @@ class Gate(KeyedCoProcessFunction):
             return
         if control is None or not control.wake_ms:
             return
-        if control.wake_ms <= self._now_ms:
-            rest_ms = rests_until(control, self._around(address))
+        around = self._around(address)
+        if control.wake_ms <= self._now_ms or may_be_paid_now(control, around):
+            rest_ms = rests_until(control, around)
             if not rest_ms:
                 self._step(shard, address, TimerFired())
                 return
@@ -222,12 +255,19 @@ class Gate(KeyedCoProcessFunction):
         shard.wake_at(address, control.wake_ms)
 
     def _wake_resumed(self, shard: Shard) -> None:
-        """Wake instances whose agent is no longer paused.
+        """Wake instances whose agent is no longer paused, or that wait for a budget that was
+        changed.
 
-        Each would look by itself, but only after half a minute. A tick comes to every shard within
-        a second, and nothing else does so surely.
+        Each would look by itself, but only after half a minute, or when the window turns. A tick
+        comes to every shard within a second, and nothing else does so surely.
         """
-        paused = self._table.shown.paused
+        shown = self._table.shown
+        if shown.budgets is not shard.budgets:
+            shard.budgets = shown.budgets
+            for address in shard.waiting():
+                # By the alarm, so many at a time: it may be all that there are.
+                shard.wake_by(address, self._now_ms)
+        paused = shown.paused
         if paused is shard.paused:
             return
         resumed = shard.paused - paused
@@ -299,6 +339,8 @@ class Gate(KeyedCoProcessFunction):
         around = self._arounds.get(agent_type)
         if around is None:
             shown = self._table.shown
+            self._billing.budgets = shown.budgets
+            self._outputs.agree(shown.terms)
             around = self._arounds[agent_type] = Surroundings(
                 now_ms=self._now_ms,
                 spec=shown.specs.get(agent_type),
@@ -308,6 +350,7 @@ class Gate(KeyedCoProcessFunction):
                 promise=self._promise(),
                 patience_ms=self._patience.milliseconds,
                 sampled_below=self._settings.sampled_below,
+                budgets_changed_us=shown.budgets.changed_us,
             )
         return around
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from headgate.core.apply import HISTORY_VERSION
 from headgate.core.batch import pack_requests
@@ -26,8 +26,12 @@ from headgate.core.model import (
     Replied,
     SendRequest,
 )
+from headgate.core.prices import NO_TERMS
 from headgate.core.readiness import Readiness
+from headgate.flink.billing import Billing
+from headgate.v1.cost_pb2 import Terms
 from headgate.v1.turn_pb2 import (
+    Call,
     DeadLetter,
     Decision,
     Hello,
@@ -67,30 +71,47 @@ class Topics:
     replies: str
 
 
+class _Held(NamedTuple):
+    """A request on its way: its bytes, and for the ledger its call and what that may cost."""
+
+    raw: bytes
+    call: Call | None = None
+    estimate_nanos: int = 0
+
+
 class Outputs:
     """Gathers outputs; requests are held back until the journal has been read (rule 7)."""
 
-    def __init__(self, topics: Topics, readiness: Readiness, shards: Sequence[Shard]) -> None:
-        """``shards`` are those of this Gate subtask: Invoke is greeted with them."""
+    def __init__(
+        self, topics: Topics, readiness: Readiness, shards: Sequence[Shard], billing: Billing
+    ) -> None:
+        """``shards`` are those of this Gate subtask: Invoke is greeted with them.
+
+        Requests for agents with budgets go to the ledger, by ``billing``.
+        """
         self._topics = topics
+        self._billing = billing
+        self._terms = NO_TERMS
         self._readiness = readiness
         self._records: list[Output] = []
         hello = Hello(nonce=readiness.nonce, shards=shards)
         self._requests = [InvokeRequest(hello=hello).SerializeToString()]
-        self._held_back: dict[str, bytes] = {}
+        self._held_back: dict[str, _Held] = {}
         self._held_bytes = 0
         self._has_let_go = False
 
     def carry_out(self, address: str, partition: int, effect: Effect) -> None:
         """Take what a step wants done; ``partition`` is that of the instance in the journal."""
         match effect:
-            case SendRequest(call, request):
+            case SendRequest(call, request, estimate):
                 request = request or InvokeRequest(call=call)
                 request.call.partition = partition
-                self._request(address, request)
+                raw = request.SerializeToString()
+                self._request(address, _Held(raw, request.call, estimate))
             case Decide(outcome):
                 decision = Decision(outcome=outcome, partition=partition)
-                self._request(address, InvokeRequest(decide=decision))
+                raw = InvokeRequest(decide=decision).SerializeToString()
+                self._request(address, _Held(raw))
             case Emit(value):
                 self._records.append((self._topics.outbox, address.encode(), value))
             case RecordHistory(value):
@@ -106,6 +127,12 @@ class Outputs:
                 self._records.append((self._topics.replies, request_id.encode(), value))
             case _ as never:
                 assert_never(never)
+
+    def agree(self, terms: Terms) -> None:
+        """Tell Invoke what calls cost, if that is news."""
+        if terms is not self._terms:
+            self._terms = terms
+            self._requests.append(InvokeRequest(terms=terms).SerializeToString())
 
     def answer(self, request_id: str, report: InstanceReport) -> None:
         """Tell whoever asked, through Invoke. It waits for no start tick: nothing comes of it."""
@@ -143,7 +170,8 @@ class Outputs:
         """Take a tick in; the last start tick lets go of what was held back."""
         if self._readiness.see(tick):
             log.info("gate is ready, %d requests were held back", len(self._held_back))
-            self._requests.extend(self._held_back.values())
+            for held in self._held_back.values():
+                self._let_go(held)
             self._held_back.clear()
             if self._has_let_go:
                 # Nobody knows any more which: all are sent again, and Invoke knows repeats.
@@ -163,7 +191,8 @@ class Outputs:
     def answered(self, address: str) -> None:
         """Forget what is held back for an instance: an earlier life's outcome answers it."""
         if self._held_back:
-            self._held_bytes -= len(self._held_back.pop(address, b""))
+            held = self._held_back.pop(address, None)
+            self._held_bytes -= 0 if held is None else len(held.raw)
 
     def give(self) -> list[Output]:
         """Hand over what has been gathered."""
@@ -171,22 +200,28 @@ class Outputs:
         if self._requests:
             out += [("", b"", each) for each in pack_requests(self._requests)]
             self._requests = []
-        return out
+        return out + self._billing.give()
 
     def _note(self, topic: str, key: str, value: bytes) -> None:
         note = Note(topic=topic, key=key.encode(), value=value)
         self._requests.append(InvokeRequest(note=note).SerializeToString())
 
-    def _request(self, address: str, request: InvokeRequest) -> None:
-        raw = request.SerializeToString()
+    def _request(self, address: str, held: _Held) -> None:
         if self._readiness.is_ready:
-            self._requests.append(raw)
+            self._let_go(held)
         else:
             # Its outcome may be in the part of the journal that is still to be read. The newest
             # per instance is enough.
             self.answered(address)
-            if self._held_bytes + len(raw) > HELD_BYTES:
+            if self._held_bytes + len(held.raw) > HELD_BYTES:
                 self._has_let_go = True
                 return
-            self._held_back[address] = raw
-            self._held_bytes += len(raw)
+            self._held_back[address] = held
+            self._held_bytes += len(held.raw)
+
+    def _let_go(self, held: _Held) -> None:
+        call = held.call
+        if call is not None and self._billing.is_counted(call.tenant, call.request.agent_type):
+            self._billing.ask(call, held.estimate_nanos, held.raw)
+        else:
+            self._requests.append(held.raw)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 
 from headgate.core import codec
+from headgate.core.budgets import NO_BUDGETS
 from headgate.core.identity import partition_of
 from headgate.flink.storage import Entries
 from headgate.v1.turn_pb2 import StoredControl
@@ -64,8 +65,9 @@ class Shard:
         self._heap: list[tuple[int, str]] = []
         self._idle: dict[str, None] = {}
         self._due_changes: dict[str, bytes | None] = {}
-        # The agent types that were paused when somebody last looked.
+        # The agent types that were paused, and the budgets, when somebody last looked.
         self.paused: frozenset[str] = frozenset()
+        self.budgets = NO_BUDGETS
         for address in due.names():
             self._wish(address, 0)
 
@@ -177,6 +179,10 @@ class Shard:
                 return due_ms or 1
             heappop(self._heap)
         return 0
+
+    def waiting(self) -> list[str]:
+        """Return the instances that want to be woken some time."""
+        return list(self._wakes)
 
     def waiting_of(self, agent_types: frozenset[str]) -> list[str]:
         """Return the instances of these types that want to be woken some time."""

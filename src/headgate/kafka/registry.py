@@ -15,14 +15,24 @@ from typing import NamedTuple
 from headgate.config import Config
 from headgate.kafka.connect import open_consumer, open_producer
 from headgate.kafka.errors import PublishError, UnknownTopicError
+from headgate.kafka.money import (
+    BUDGET_PREFIX,
+    TERMS_KEY,
+    changed_budgets,
+    read_budget,
+    read_terms,
+    terms_of,
+)
 from headgate.kafka.specs import JOB_KEY, OWN, SCHEMA_VERSION, read_job, read_spec, specs_of
 from headgate.kafka.table import RegistryTable
+from headgate.v1.cost_pb2 import Budget, Terms
 from headgate.v1.turn_pb2 import AgentSpec, JobRecord
 
 __all__ = [
     "Contents",
     "RegistryTable",
     "publish_agents",
+    "publish_costs",
     "publish_job",
     "read_contents",
     "read_registry",
@@ -74,6 +84,41 @@ def publish_job(config: Config) -> None:
     )
     value = record.SerializeToString(deterministic=True)
     _write(config.kafka.bootstrap, config.topic_names.registry, {JOB_KEY: value})
+
+
+def publish_costs(config: Config) -> None:
+    """Bring prices, shares and budgets up to those of headgate.toml."""
+    bootstrap, topic = config.kafka.bootstrap, config.topic_names.registry
+    present = read_costs(bootstrap, topic)
+    records: dict[bytes, bytes | None] = {}
+    terms = terms_of(config)
+    terms.updated_ms = present.terms.updated_ms
+    if terms != present.terms:
+        terms.updated_ms = time.time_ns() // 1_000_000
+        records[TERMS_KEY.encode()] = terms.SerializeToString(deterministic=True)
+    for name, budget in changed_budgets(config, present.budgets).items():
+        value = None if budget is None else budget.SerializeToString()
+        records[f"{BUDGET_PREFIX}{name}".encode()] = value
+    if records:
+        _write(bootstrap, topic, records)
+
+
+class Costs(NamedTuple):
+    """What a registry says of money: prices and shares, and the budgets by name."""
+
+    terms: Terms
+    budgets: dict[str, Budget]
+
+
+def read_costs(bootstrap: str, topic: str) -> Costs:
+    """Return prices, shares and budgets as they are now; what cannot be read is left out."""
+    terms, budgets = Terms(), {}
+    for key, value in read_own(bootstrap, topic).items():
+        if key == TERMS_KEY and isinstance(read := read_terms(value), Terms):
+            terms = read
+        elif key.startswith(BUDGET_PREFIX) and isinstance(found := read_budget(value), Budget):
+            budgets[found.name] = found
+    return Costs(terms, budgets)
 
 
 def write_specs(bootstrap: str, topic: str, specs: Mapping[str, AgentSpec | None]) -> None:

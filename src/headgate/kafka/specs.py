@@ -11,6 +11,7 @@ from headgate.config import AgentConfig, Config, LimitsConfig, PolicyConfig, Rou
 from headgate.config.connections import BreakerConfig
 from headgate.core.bounds import fault_of_policy
 from headgate.core.patterns import compile_pattern
+from headgate.kafka.money import nanos_of
 from headgate.v1.agent_pb2 import ADVICE_DEAD_LETTER, ADVICE_PARK
 from headgate.v1.connection_pb2 import WIRE_A2A, WIRE_HEADGATE, CallLimits, Connection
 from headgate.v1.turn_pb2 import AgentSpec, JobRecord, Policy, Route
@@ -43,6 +44,12 @@ def spec_of(
         spec.connection.CopyFrom(connection)
     if call_limits != CallLimits():
         spec.limits.CopyFrom(call_limits)
+    if agent.tenant is not None:
+        spec.tenancy.name = agent.tenant
+    elif agent.tenant_before is not None:
+        spec.tenancy.before = agent.tenant_before
+    if agent.estimate is not None:
+        spec.estimate_nanos = nanos_of(agent.estimate)
     return spec
 
 

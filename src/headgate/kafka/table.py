@@ -16,12 +16,17 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from headgate.core.budgets import NO_BUDGETS, Budgets
+from headgate.core.prices import NO_TERMS
 from headgate.errors import HeadgateError
 from headgate.kafka.connect import open_consumer
+from headgate.kafka.money import BUDGET_PREFIX, TERMS_KEY, read_budget, read_terms
 from headgate.kafka.specs import OWN, read_spec
+from headgate.v1.cost_pb2 import Budget, Terms
 from headgate.v1.turn_pb2 import AgentSpec
 
 if TYPE_CHECKING:
@@ -49,11 +54,23 @@ class Shown(NamedTuple):
     position: the offset up to which it was read; 0 before all that stood there at the start was. It
     never falls, so that whoever waits for one comes to an end even if the topic is made anew.
     paused: the types of those that are.
+    terms: what calls cost. budgets: what may be spent, the same object while no budget changes.
     """
 
     specs: Mapping[str, AgentSpec] = MappingProxyType({})
     position: int = 0
     paused: frozenset[str] = frozenset()
+    terms: Terms = NO_TERMS
+    budgets: Budgets = NO_BUDGETS
+
+
+@dataclass(slots=True)
+class _Read:
+    """What one connection has read so far."""
+
+    specs: dict[str, AgentSpec] = field(default_factory=dict)
+    budgets: dict[str, Budget] = field(default_factory=dict)
+    terms: Terms = field(default_factory=lambda: NO_TERMS)
 
 
 class RegistryTable:
@@ -145,7 +162,7 @@ class RegistryTable:
             offsets = consumer.beginning_offsets([place], timeout_ms=PROBE_TIMEOUT_MS)
             consumer.seek(place, offsets[place])
             end = consumer.end_offsets([place], timeout_ms=PROBE_TIMEOUT_MS)[place]
-            table: dict[str, AgentSpec] = {}
+            table = _Read()
             while not self._closing.is_set() and consumer.position(place) < end:
                 self._take(table, consumer.poll(POLL_MS).get(place, []))
             if self._closing.is_set():
@@ -157,9 +174,7 @@ class RegistryTable:
         finally:
             consumer.close(autocommit=False, timeout_ms=int(CLOSE_SECONDS * 1_000))
 
-    def _keep_up(
-        self, consumer: KafkaConsumer, place: TopicPartition, table: dict[str, AgentSpec]
-    ) -> None:
+    def _keep_up(self, consumer: KafkaConsumer, place: TopicPartition, table: _Read) -> None:
         from kafka.errors import KafkaTimeoutError
 
         probe_at = time.monotonic() + PROBE_SECONDS
@@ -179,23 +194,23 @@ class RegistryTable:
             pause = RETRY_SECONDS if self._trouble else PROBE_SECONDS
             probe_at = time.monotonic() + pause
 
-    def _show(self, table: dict[str, AgentSpec], position: int) -> None:
-        paused = frozenset(name for name, spec in table.items() if spec.paused)
-        self._shown = Shown(dict(table), max(position, self._shown.position), paused)
+    def _show(self, table: _Read, position: int) -> None:
+        before = self._shown
+        specs, budgets = dict(table.specs), Budgets(table.budgets.values())
+        self._shown = Shown(
+            specs,
+            max(position, before.position),
+            frozenset(name for name, spec in specs.items() if spec.paused),
+            table.terms,
+            before.budgets if before.budgets == budgets else budgets,
+        )
 
-    def _take(self, table: dict[str, AgentSpec], records: list[Any]) -> None:
+    def _take(self, table: _Read, records: list[Any]) -> None:
         for record in records:
-            if (record.key or b"").startswith(OWN):
-                continue
-            if record.value is None:
-                table.pop((record.key or b"").decode(errors="replace"), None)
-                continue
-            spec = read_spec(record.key, record.value)
-            if isinstance(spec, AgentSpec):
-                table[spec.type] = spec
-            elif record.offset not in self._skipped:
+            wrong = _take_one(table, record.key or b"", record.value)
+            if wrong and record.offset not in self._skipped:
                 self._skipped.add(record.offset)
-                log.warning("%s offset %d is skipped: %s", self._topic, record.offset, spec)
+                log.warning("%s offset %d is skipped: %s", self._topic, record.offset, wrong)
 
     def _troubled(self, why: str) -> None:
         if not self._trouble:
@@ -206,3 +221,35 @@ class RegistryTable:
         if self._trouble:
             log.warning("the registry table is up to date again")
         self._trouble = ""
+
+
+def _take_one(table: _Read, key: bytes, value: bytes | None) -> str:
+    """Take a record in; return why it cannot be used, if so."""
+    name = key.decode(errors="replace")
+    if key.startswith(OWN):
+        return _take_own(table, name, value)
+    if value is None:
+        table.specs.pop(name, None)
+        return ""
+    spec = read_spec(key, value)
+    if isinstance(spec, str):
+        return spec
+    table.specs[spec.type] = spec
+    return ""
+
+
+def _take_own(table: _Read, name: str, value: bytes | None) -> str:
+    if name == TERMS_KEY:
+        terms = NO_TERMS if value is None else read_terms(value)
+        if isinstance(terms, str):
+            return terms
+        table.terms = terms
+    elif name.startswith(BUDGET_PREFIX):
+        if value is None:
+            table.budgets.pop(name.removeprefix(BUDGET_PREFIX), None)
+            return ""
+        budget = read_budget(value)
+        if isinstance(budget, str):
+            return budget
+        table.budgets[name.removeprefix(BUDGET_PREFIX)] = budget
+    return ""

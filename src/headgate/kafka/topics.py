@@ -81,6 +81,7 @@ def plan_topics(config: Config) -> list[TopicPlan]:
         TopicPlan(names.dead_letters, partitions, True, log, month),
         TopicPlan(names.settled, 1, True, compacted, table),
         TopicPlan(names.parked, partitions, True, compacted, table),
+        TopicPlan(names.spending, 1, True, compacted, table),
         TopicPlan(names.answers, 1, True, log, {**size, "retention.ms": str(NOTES_MS)}),
         TopicPlan(names.pressure, 1, True, log, {**size, "retention.ms": str(NOTES_MS)}),
         TopicPlan(names.replies, 1, True, log, {**size, "retention.ms": str(REPLIES_MS)}),

@@ -22,11 +22,13 @@ from typing import Protocol
 from headgate.core.batch import pack_records
 from headgate.core.identity import address_of
 from headgate.core.outcome import failed_reply, outcome_of
+from headgate.core.prices import cost_of
 from headgate.logs import about
 from headgate.rpc.endpoint import EndpointLimits
 from headgate.rpc.pending import Pending
 from headgate.rpc.pools import Pools
 from headgate.v1.agent_pb2 import FAILURE_CODE_BAD_REPLY, FAILURE_CODE_UNKNOWN_AGENT, TurnReply
+from headgate.v1.cost_pb2 import Terms
 from headgate.v1.turn_pb2 import Call, Decision, Hello, InvokeRequest, JournalRecord, Tick
 
 log = logging.getLogger(__name__)
@@ -98,6 +100,7 @@ class Dispatcher:
         self._pools = Pools(
             limits.endpoint, on_reply=self._answered, on_dropped=self._dropped, now_us=now_us
         )
+        self._terms = Terms()
         self._under_way: set[bytes] = set()
         self._journaled: OrderedDict[bytes, None] = OrderedDict()
         self._ticking: asyncio.Task[None] | None = None
@@ -127,6 +130,8 @@ class Dispatcher:
             case "note":
                 note = request.note
                 self._journal.note(note.topic, note.key, note.value)
+            case "terms":
+                self._agree(request.terms)
 
     async def close(self) -> None:
         """Stop ticking and close every connection. Calls under way are left unanswered."""
@@ -150,6 +155,11 @@ class Dispatcher:
             self._pools.pool_of(call).submit(call)
         else:
             self._journal_reply(call, 0, _unknown(call))
+
+    def _agree(self, terms: Terms) -> None:
+        # Gate and ledger both tell them, each before the first call that they count for.
+        if terms.updated_ms >= self._terms.updated_ms:
+            self._terms = terms
 
     def _answered(self, pending: Pending, reply: TurnReply) -> None:
         if pending.name not in self._under_way:
@@ -186,16 +196,25 @@ class Dispatcher:
         self._write(name, record, call.partition)
 
     def _judge(self, call: Call, called_us: int, reply: TurnReply) -> JournalRecord:
-        record = JournalRecord()
+        record, answered_us = JournalRecord(), self._now_us()
         outcome_of(
             call,
             reply,
             outcome_id=self._random_id(),
             called_us=called_us,
-            answered_us=self._now_us(),
+            answered_us=answered_us,
             max_record_bytes=self._limits.record_bytes,
             into=record.outcome,
         )
+        if called_us and self._terms.prices:
+            # Of what was answered, though the answer may have come to nothing: it was paid.
+            record.outcome.cost_nanos = cost_of(
+                self._terms,
+                call.request.stand_in or call.request.agent_type,
+                reply.usage,
+                called_us=called_us,
+                answered_us=answered_us,
+            )
         return record
 
     def _dropped(self, pending: Pending) -> None:

@@ -51,7 +51,8 @@ class Pools:
 
     def pool_of(self, call: Call) -> Pool:
         """Return the pool that a call's services have; made if there is none yet."""
-        key = (call.request.agent_type, call.endpoint, call.service)
+        agent_type = call.request.stand_in or call.request.agent_type
+        key = (agent_type, call.endpoint, call.service)
         return self._pools.get(key) or self._make(key)
 
     async def close(self) -> None:

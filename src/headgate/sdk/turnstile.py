@@ -65,7 +65,7 @@ class Turnstile:
 
     def submit(self, request: pb.TurnRequest, answer: Answer) -> Ticket | None:
         """Run a turn; None if it has been answered already."""
-        agent = self._agents.get(request.agent_type)
+        agent = self._agents.get(request.stand_in or request.agent_type)
         if agent is None or not request.events:
             answer(_refusal(request, agent, list(self._agents)))
             return None

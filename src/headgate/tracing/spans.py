@@ -107,6 +107,13 @@ def _attributes(record: HistoryRecord, fault: str) -> Mapping[str, Value]:
         told["gen_ai.agent.version"] = outcome.revision
     if outcome.taken:
         told["headgate.event.id"] = outcome.taken[0].id
+    if outcome.tenant:
+        told["headgate.tenant"] = outcome.tenant
+    if outcome.stand_in:
+        told["headgate.stand_in"] = outcome.stand_in
+    if outcome.cost_nanos:
+        # In 1e-9 of the currency of headgate.toml.
+        told["headgate.cost_nanos"] = outcome.cost_nanos
     if fault:
         told["error.type"] = fault
     if outcome.HasField("failed"):

@@ -17,6 +17,7 @@ class FailureCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FAILURE_CODE_UNKNOWN_AGENT: _ClassVar[FailureCode]
     FAILURE_CODE_RPC_ERROR: _ClassVar[FailureCode]
     FAILURE_CODE_CONTROLLED: _ClassVar[FailureCode]
+    FAILURE_CODE_BUDGET: _ClassVar[FailureCode]
 
 class Advice(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -33,6 +34,7 @@ FAILURE_CODE_TOO_LARGE: FailureCode
 FAILURE_CODE_UNKNOWN_AGENT: FailureCode
 FAILURE_CODE_RPC_ERROR: FailureCode
 FAILURE_CODE_CONTROLLED: FailureCode
+FAILURE_CODE_BUDGET: FailureCode
 ADVICE_UNSPECIFIED: Advice
 ADVICE_RETRY: Advice
 ADVICE_PARK: Advice
@@ -150,7 +152,7 @@ class LogWindow(_message.Message):
     def __init__(self, length: _Optional[int] = ..., items: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class TurnRequest(_message.Message):
-    __slots__ = ("request_id", "agent_type", "key", "base", "turn", "attempt", "events", "state", "idempotency_key", "deadline_ms", "revision_pin", "traceparent", "asked_us", "tracestate")
+    __slots__ = ("request_id", "agent_type", "key", "base", "turn", "attempt", "events", "state", "idempotency_key", "deadline_ms", "revision_pin", "traceparent", "asked_us", "tracestate", "stand_in")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     AGENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
@@ -165,6 +167,7 @@ class TurnRequest(_message.Message):
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     ASKED_US_FIELD_NUMBER: _ClassVar[int]
     TRACESTATE_FIELD_NUMBER: _ClassVar[int]
+    STAND_IN_FIELD_NUMBER: _ClassVar[int]
     request_id: bytes
     agent_type: str
     key: str
@@ -179,7 +182,8 @@ class TurnRequest(_message.Message):
     traceparent: str
     asked_us: int
     tracestate: str
-    def __init__(self, request_id: _Optional[bytes] = ..., agent_type: _Optional[str] = ..., key: _Optional[str] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., attempt: _Optional[int] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., deadline_ms: _Optional[int] = ..., revision_pin: _Optional[str] = ..., traceparent: _Optional[str] = ..., asked_us: _Optional[int] = ..., tracestate: _Optional[str] = ...) -> None: ...
+    stand_in: str
+    def __init__(self, request_id: _Optional[bytes] = ..., agent_type: _Optional[str] = ..., key: _Optional[str] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., attempt: _Optional[int] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., deadline_ms: _Optional[int] = ..., revision_pin: _Optional[str] = ..., traceparent: _Optional[str] = ..., asked_us: _Optional[int] = ..., tracestate: _Optional[str] = ..., stand_in: _Optional[str] = ...) -> None: ...
 
 class TurnRequestBatch(_message.Message):
     __slots__ = ("requests",)

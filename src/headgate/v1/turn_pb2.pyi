@@ -1,5 +1,6 @@
 from headgate.v1 import agent_pb2 as _agent_pb2
 from headgate.v1 import connection_pb2 as _connection_pb2
+from headgate.v1 import cost_pb2 as _cost_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -9,18 +10,20 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class InvokeRequest(_message.Message):
-    __slots__ = ("call", "hello", "decide", "batch", "note")
+    __slots__ = ("call", "hello", "decide", "batch", "note", "terms")
     CALL_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     DECIDE_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
     call: Call
     hello: Hello
     decide: Decision
     batch: InvokeBatch
     note: Note
-    def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., decide: _Optional[_Union[Decision, _Mapping]] = ..., batch: _Optional[_Union[InvokeBatch, _Mapping]] = ..., note: _Optional[_Union[Note, _Mapping]] = ...) -> None: ...
+    terms: _cost_pb2.Terms
+    def __init__(self, call: _Optional[_Union[Call, _Mapping]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., decide: _Optional[_Union[Decision, _Mapping]] = ..., batch: _Optional[_Union[InvokeBatch, _Mapping]] = ..., note: _Optional[_Union[Note, _Mapping]] = ..., terms: _Optional[_Union[_cost_pb2.Terms, _Mapping]] = ...) -> None: ...
 
 class Note(_message.Message):
     __slots__ = ("topic", "key", "value")
@@ -83,7 +86,7 @@ class GateInput(_message.Message):
     def __init__(self, address: _Optional[str] = ..., shard: _Optional[int] = ..., event: _Optional[_Union[_agent_pb2.Event, _Mapping]] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., refused: _Optional[_Union[DeadLetter, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., message: _Optional[_Union[AgentMessage, _Mapping]] = ..., registry_position: _Optional[int] = ...) -> None: ...
 
 class Call(_message.Message):
-    __slots__ = ("request", "endpoint", "policy", "state_bytes", "partition", "service", "whole_lists")
+    __slots__ = ("request", "endpoint", "policy", "state_bytes", "partition", "service", "whole_lists", "tenant")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
@@ -91,6 +94,7 @@ class Call(_message.Message):
     PARTITION_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     WHOLE_LISTS_FIELD_NUMBER: _ClassVar[int]
+    TENANT_FIELD_NUMBER: _ClassVar[int]
     request: _agent_pb2.TurnRequest
     endpoint: str
     policy: Policy
@@ -98,7 +102,8 @@ class Call(_message.Message):
     partition: int
     service: bytes
     whole_lists: bool
-    def __init__(self, request: _Optional[_Union[_agent_pb2.TurnRequest, _Mapping]] = ..., endpoint: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., state_bytes: _Optional[int] = ..., partition: _Optional[int] = ..., service: _Optional[bytes] = ..., whole_lists: bool = ...) -> None: ...
+    tenant: str
+    def __init__(self, request: _Optional[_Union[_agent_pb2.TurnRequest, _Mapping]] = ..., endpoint: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., state_bytes: _Optional[int] = ..., partition: _Optional[int] = ..., service: _Optional[bytes] = ..., whole_lists: bool = ..., tenant: _Optional[str] = ...) -> None: ...
 
 class Policy(_message.Message):
     __slots__ = ("deadline_ms", "max_attempts", "backoff_initial_ms", "backoff_max_ms", "backoff_multiplier", "backoff_jitter", "max_batch", "on_exhausted", "max_state_bytes", "log_window", "dedup_window_count", "dedup_window_ms", "state_ttl_ms", "mailbox_limit", "holds_back")
@@ -167,7 +172,7 @@ class Tick(_message.Message):
     def __init__(self, nonce: _Optional[bytes] = ..., start: bool = ..., written_us: _Optional[int] = ..., partition: _Optional[int] = ..., partitions: _Optional[int] = ..., drops: _Optional[int] = ...) -> None: ...
 
 class Outcome(_message.Message):
-    __slots__ = ("agent_type", "key", "base", "turn", "attempt", "outcome_id", "taken", "completed", "failed", "controlled", "mutations", "outputs", "messages", "timers", "usage", "revision", "called_us", "answered_us", "traceparent", "caused_at_us", "asked_us", "event_traceparents", "tracestate")
+    __slots__ = ("agent_type", "key", "base", "turn", "attempt", "outcome_id", "taken", "completed", "failed", "controlled", "mutations", "outputs", "messages", "timers", "usage", "revision", "called_us", "answered_us", "traceparent", "caused_at_us", "asked_us", "event_traceparents", "tracestate", "tenant", "stand_in", "cost_nanos")
     AGENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     BASE_FIELD_NUMBER: _ClassVar[int]
@@ -191,6 +196,9 @@ class Outcome(_message.Message):
     ASKED_US_FIELD_NUMBER: _ClassVar[int]
     EVENT_TRACEPARENTS_FIELD_NUMBER: _ClassVar[int]
     TRACESTATE_FIELD_NUMBER: _ClassVar[int]
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    STAND_IN_FIELD_NUMBER: _ClassVar[int]
+    COST_NANOS_FIELD_NUMBER: _ClassVar[int]
     agent_type: str
     key: str
     base: bytes
@@ -214,7 +222,10 @@ class Outcome(_message.Message):
     asked_us: int
     event_traceparents: _containers.RepeatedScalarFieldContainer[str]
     tracestate: str
-    def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., attempt: _Optional[int] = ..., outcome_id: _Optional[bytes] = ..., taken: _Optional[_Iterable[_Union[EventRef, _Mapping]]] = ..., completed: _Optional[_Union[_agent_pb2.Completed, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., controlled: _Optional[_Union[Controlled, _Mapping]] = ..., mutations: _Optional[_Iterable[_Union[_agent_pb2.Mutation, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[_agent_pb2.Output, _Mapping]]] = ..., messages: _Optional[_Iterable[_Union[_agent_pb2.Message, _Mapping]]] = ..., timers: _Optional[_Iterable[_Union[_agent_pb2.TimerChange, _Mapping]]] = ..., usage: _Optional[_Iterable[_Union[_agent_pb2.Usage, _Mapping]]] = ..., revision: _Optional[str] = ..., called_us: _Optional[int] = ..., answered_us: _Optional[int] = ..., traceparent: _Optional[str] = ..., caused_at_us: _Optional[int] = ..., asked_us: _Optional[int] = ..., event_traceparents: _Optional[_Iterable[str]] = ..., tracestate: _Optional[str] = ...) -> None: ...
+    tenant: str
+    stand_in: str
+    cost_nanos: int
+    def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., attempt: _Optional[int] = ..., outcome_id: _Optional[bytes] = ..., taken: _Optional[_Iterable[_Union[EventRef, _Mapping]]] = ..., completed: _Optional[_Union[_agent_pb2.Completed, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., controlled: _Optional[_Union[Controlled, _Mapping]] = ..., mutations: _Optional[_Iterable[_Union[_agent_pb2.Mutation, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[_agent_pb2.Output, _Mapping]]] = ..., messages: _Optional[_Iterable[_Union[_agent_pb2.Message, _Mapping]]] = ..., timers: _Optional[_Iterable[_Union[_agent_pb2.TimerChange, _Mapping]]] = ..., usage: _Optional[_Iterable[_Union[_agent_pb2.Usage, _Mapping]]] = ..., revision: _Optional[str] = ..., called_us: _Optional[int] = ..., answered_us: _Optional[int] = ..., traceparent: _Optional[str] = ..., caused_at_us: _Optional[int] = ..., asked_us: _Optional[int] = ..., event_traceparents: _Optional[_Iterable[str]] = ..., tracestate: _Optional[str] = ..., tenant: _Optional[str] = ..., stand_in: _Optional[str] = ..., cost_nanos: _Optional[int] = ...) -> None: ...
 
 class EventRef(_message.Message):
     __slots__ = ("fingerprint", "id", "source", "correlation_id", "origin", "has_id", "time_us")
@@ -529,7 +540,7 @@ class SettledLetter(_message.Message):
     def __init__(self, fate: _Optional[_Union[SettledLetter.Fate, str]] = ..., at_ms: _Optional[int] = ..., reason: _Optional[str] = ..., schema_version: _Optional[int] = ...) -> None: ...
 
 class AgentSpec(_message.Message):
-    __slots__ = ("type", "endpoints", "policy", "revision", "paused", "updated_ms", "schema_version", "connection", "limits", "routes", "draining", "canary", "promoted")
+    __slots__ = ("type", "endpoints", "policy", "revision", "paused", "updated_ms", "schema_version", "connection", "limits", "routes", "draining", "canary", "promoted", "tenancy", "estimate_nanos")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
@@ -543,6 +554,8 @@ class AgentSpec(_message.Message):
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     CANARY_FIELD_NUMBER: _ClassVar[int]
     PROMOTED_FIELD_NUMBER: _ClassVar[int]
+    TENANCY_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATE_NANOS_FIELD_NUMBER: _ClassVar[int]
     type: str
     endpoints: _containers.RepeatedScalarFieldContainer[str]
     policy: Policy
@@ -556,7 +569,9 @@ class AgentSpec(_message.Message):
     draining: bool
     canary: Canary
     promoted: bool
-    def __init__(self, type: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., revision: _Optional[str] = ..., paused: bool = ..., updated_ms: _Optional[int] = ..., schema_version: _Optional[int] = ..., connection: _Optional[_Union[_connection_pb2.Connection, _Mapping]] = ..., limits: _Optional[_Union[_connection_pb2.CallLimits, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., draining: bool = ..., canary: _Optional[_Union[Canary, _Mapping]] = ..., promoted: bool = ...) -> None: ...
+    tenancy: _cost_pb2.Tenancy
+    estimate_nanos: int
+    def __init__(self, type: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., revision: _Optional[str] = ..., paused: bool = ..., updated_ms: _Optional[int] = ..., schema_version: _Optional[int] = ..., connection: _Optional[_Union[_connection_pb2.Connection, _Mapping]] = ..., limits: _Optional[_Union[_connection_pb2.CallLimits, _Mapping]] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., draining: bool = ..., canary: _Optional[_Union[Canary, _Mapping]] = ..., promoted: bool = ..., tenancy: _Optional[_Union[_cost_pb2.Tenancy, _Mapping]] = ..., estimate_nanos: _Optional[int] = ...) -> None: ...
 
 class Canary(_message.Message):
     __slots__ = ("revision", "endpoints", "share")

@@ -9,6 +9,7 @@ import pytest
 from headgate.core import trace
 from headgate.core.model import Emit, Post
 from headgate.core.outcome import outcome_of
+from headgate.core.spent import busy_refusal_of
 from headgate.v1.agent_pb2 import Event, Message, Output, TimerChange, TurnReply
 from headgate.v1.turn_pb2 import Call, Controlled, InboxRecord, Outcome
 from tests.unit.core.build import Host, call_of, decision_of, event, failed
@@ -178,3 +179,11 @@ def test_a_skipped_event_has_a_span_and_other_controls_have_none() -> None:
     assert list(skipped.event_traceparents) == [GIVEN]
     reset = decision_of(Host().wish(Controlled.RESET))
     assert (reset.traceparent, list(reset.event_traceparents)) == ("", [])
+
+
+def test_a_turn_that_a_budget_refuses_has_a_span() -> None:
+    """No call is made, and yet the event's trace says why it waits."""
+    call = call_of(Host().arrive(traced(0)))
+    refused = busy_refusal_of(call)
+    assert refused.traceparent == call.request.traceparent
+    assert list(refused.event_traceparents) == [GIVEN]

@@ -62,7 +62,7 @@ def told(record: HistoryRecord) -> ReadableSpan:
 
 def test_a_turn_is_an_invoke_agent_span() -> None:
     """Names of the conventions; child of its event's span; from the call's begin to its end."""
-    record = turn(revision="v2")
+    record = turn(revision="v2", tenant="acme", cost_nanos=12, stand_in="cheap")
     record.outcome.usage.append(Usage(model="small", input_tokens=5, output_tokens=7))
     record.outcome.usage.append(Usage(model="small", input_tokens=1))
     span = told(record)
@@ -85,6 +85,9 @@ def test_a_turn_is_an_invoke_agent_span() -> None:
         "headgate.address": "order/17",
         "headgate.turn": 4,
         "headgate.attempt": 1,
+        "headgate.tenant": "acme",
+        "headgate.cost_nanos": 12,
+        "headgate.stand_in": "cheap",
         "headgate.events": 1,
         "headgate.event.id": "e1",
         "headgate.outputs": 0,

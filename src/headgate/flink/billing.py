@@ -1,0 +1,105 @@
+"""What Gate tells the ledger: calls that it asks for, outcomes that it has read, and the time.
+
+Gathered while a record is worked on; one message for each shard of tenants that it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from headgate.core.budgets import NO_BUDGETS
+from headgate.core.identity import address_of, partition_of
+from headgate.v1.cost_pb2 import LedgerInput, Settlement
+from headgate.v1.turn_pb2 import Call, Outcome
+
+LEDGER = "@ledger"
+"""What stands for a topic in Gate's outputs; Kafka's names hold no @."""
+
+Output = tuple[str, bytes, bytes]
+
+
+class Billing:
+    """Gathers messages for the ledger. ``budgets`` are those that the registry has now."""
+
+    def __init__(self, shard_keys: Sequence[str]) -> None:
+        self.budgets = NO_BUDGETS
+        self._keys = [key.encode() for key in shard_keys]
+        self._at_us = 0
+        self._gathered: dict[int, LedgerInput] = {}
+        # Shards that were asked in this life: they may have calls that wait for time to go by.
+        self._asked: set[int] = set()
+
+    def is_counted(self, tenant: str, agent_type: str) -> bool:
+        """Tell whether calls of an agent type for a tenant need leave."""
+        return bool(self.budgets.counting(tenant, agent_type))
+
+    def ask(self, call: Call, estimate_nanos: int, request: bytes) -> None:
+        """Ask for a call; ``request`` is the InvokeRequest that it is a part of."""
+        shard = self._shard_of(call.tenant)
+        self._asked.add(shard)
+        ask = self._input(shard).asks.add()
+        wanted = call.request
+        ask.address = address_of(wanted.agent_type, wanted.key)
+        ask.base = wanted.base
+        ask.tenant = call.tenant
+        ask.partition = call.partition
+        ask.estimate_nanos = estimate_nanos
+        ask.request = request
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the ledger has anything to do with any call."""
+        return bool(self.budgets.rules or self._asked)
+
+    def settle(self, outcome: Outcome, tenant: str, appended_ms: int, *, is_sure: bool) -> None:
+        """Tell of an outcome that was read from the journal, whether or not it applies.
+
+        is_sure: the budgets are known. Of those that count in none, none is told then.
+        """
+        shard = self._shard_of(tenant)
+        is_known = shard in self._asked or self.is_counted(tenant, outcome.agent_type)
+        if is_sure and not is_known:
+            return
+        self._input(shard).settlements.append(
+            Settlement(
+                outcome_id=outcome.outcome_id,
+                address=address_of(outcome.agent_type, outcome.key),
+                base=outcome.base,
+                tenant=tenant,
+                stand_in=outcome.stand_in,
+                cost_nanos=outcome.cost_nanos,
+                at_us=appended_ms * 1_000,
+                called=bool(outcome.called_us),
+                failed=outcome.HasField("failed"),
+            )
+        )
+
+    def greet(self, subtask: int, subtasks: int) -> None:
+        """Tell every shard that this Gate subtask has read what was journaled before its life."""
+        for shard in range(len(self._keys)):
+            ready = self._input(shard).ready
+            ready.subtask, ready.subtasks = subtask, subtasks
+
+    def see(self, appended_ms: int) -> None:
+        """Learn how late it is from a tick, and pass it on."""
+        self._at_us = max(self._at_us, appended_ms * 1_000)
+        for shard in self._asked:
+            self._input(shard)
+
+    def give(self) -> list[Output]:
+        """Hand over what has been gathered."""
+        out: list[Output] = []
+        for shard, given in self._gathered.items():
+            given.at_us = self._at_us
+            out.append((LEDGER, self._keys[shard], given.SerializeToString()))
+        self._gathered.clear()
+        return out
+
+    def _shard_of(self, tenant: str) -> int:
+        return partition_of(tenant.encode(), len(self._keys))
+
+    def _input(self, shard: int) -> LedgerInput:
+        found = self._gathered.get(shard)
+        if found is None:
+            found = self._gathered[shard] = LedgerInput(shard=shard)
+        return found

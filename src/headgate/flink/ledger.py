@@ -1,0 +1,194 @@
+"""The ledger: the keyed operator that hosts `core.ledger`, between Gate and Invoke.
+
+Keyed by the shard of a call's tenant, not of its instance. Its one input are the bytes of a
+`LedgerInput`: what Gate asks for and what was journaled, in the order in which Gate came to it, so
+that no call is let go before what Gate had read is settled. Outputs are tuples `(key, request)` for
+the Invoke that has the instance's shard: calls that may be made, refusals to journal, and what the
+spending topic is told.
+
+Only calls of agents with budgets come this way. Like Invoke it keeps the promise of rule 7: what
+was handed to it is held, passed on or journaled, and need not be sent again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from pyflink.datastream import RuntimeContext
+from pyflink.datastream.functions import KeyedProcessFunction
+
+from headgate.core.batch import pack_requests
+from headgate.core.ledger import Granted, MustWait, Spent, Verdict
+from headgate.core.prices import NO_TERMS
+from headgate.core.spent import busy_refusal_of, refusal_of
+from headgate.core.stand_in import hand_over
+from headgate.flink.storage import StoredEntries
+from headgate.flink.till import Till
+from headgate.kafka.shared_table import SharedTable
+from headgate.kafka.table import Shown
+from headgate.v1.cost_pb2 import Ask, LedgerInput, Terms
+from headgate.v1.turn_pb2 import Decision, InvokeRequest, Note
+
+ROUND_MS = 1_000
+"""How often the spending topic is told of accounts that changed: what people and metrics see of
+them is no older, and a busy account costs a record a second, not one for each call.
+"""
+
+REGISTRY_SECONDS = 60.0
+"""A broker that restarts is back by then; a job that cannot read its registry had better say so
+than spend money that nobody counts. Flink starts it anew.
+"""
+
+Output = tuple[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """What the ledger needs to know. ``shard_keys[n]`` is the key of shard n."""
+
+    bootstrap: str
+    registry: str
+    spending: str
+    shard_keys: tuple[str, ...]
+
+
+class LedgerHost(KeyedProcessFunction):
+    """Lets calls go, one shard of tenants at a time."""
+
+    def __init__(self, settings: LedgerSettings) -> None:
+        self._settings = settings
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Open state and follow the registry."""
+        self._entries = StoredEntries(runtime_context, "ledger")
+        self._settled = StoredEntries(runtime_context, "settled")
+        self._unsaid = StoredEntries(runtime_context, "unsaid")
+        self._registry = SharedTable(self._settings.bootstrap, self._settings.registry)
+        self._table = self._registry.table
+        # Whatever was journaled comes next, and which budgets it counts in must be known by then.
+        if not self._table.await_complete(REGISTRY_SECONDS):
+            self._registry.close()
+            message = (
+                f"the registry {self._settings.registry} at {self._settings.bootstrap} could not "
+                f"be read within {REGISTRY_SECONDS:.0f} s: {self._table.trouble or 'it is slow'}"
+            )
+            raise RuntimeError(message)
+        self._begin_life()
+
+    def _begin_life(self) -> None:
+        keys = self._settings.shard_keys
+        self._numbers = {key: number for number, key in enumerate(keys)}
+        self._tills: dict[int, Till] = {}
+        # Shards of tenants that have a timer.
+        self._rounds: set[int] = set()
+        self._shown = Shown()
+        self._stand_ins: set[str] = set()
+        # What each shard of instances was last told of prices: Invoke has them before a call.
+        self._terms: dict[int, Terms] = {}
+        self._requests: defaultdict[int, list[bytes]] = defaultdict(list)
+
+    def close(self) -> None:
+        """Stop following the registry."""
+        self._registry.close()
+
+    def process_element(self, value: bytes, ctx: Any) -> list[Output]:
+        """Settle what was journaled, then let go what may."""
+        given = LedgerInput.FromString(bytes(value))
+        till = self._till(given.shard)
+        till.ledger.see(given.at_us)
+        if given.HasField("ready"):
+            till.greet(given.ready)
+        shown = self._table.shown
+        if shown is not self._shown:
+            self._shown, self._stand_ins = shown, _stand_ins(shown)
+        for settlement in given.settlements:
+            till.settle(settlement, shown.budgets)
+        for ask, verdict in till.look_again(lambda ask: self._judge(till, ask)):
+            self._act(till, ask, verdict)
+        for ask in given.asks:
+            # Behind what waits already: small calls must not starve a large one.
+            self._act(till, ask, MustWait() if till.must_queue(ask) else self._judge(till, ask))
+        return self._finish(till, ctx)
+
+    def on_timer(self, timestamp: int, ctx: Any) -> list[Output]:
+        """Tell of accounts that changed, and look at what waits."""
+        key = ctx.get_current_key()
+        till = self._till(self._numbers[key if isinstance(key, str) else key[0]])
+        self._rounds.discard(till.number)
+        return self._finish(till, ctx, is_round=True)
+
+    # ---------------------------------------------------------------------------------- verdicts
+
+    def _judge(self, till: Till, ask: Ask) -> Verdict:
+        if not till.is_ready:
+            # What others journaled before they broke off is still to be read.
+            return MustWait()
+        return till.ledger.ask(ask, self._shown.budgets, self._stand_ins)
+
+    def _act(self, till: Till, ask: Ask, verdict: Verdict) -> None:
+        match verdict:
+            case Granted(""):
+                self._send(ask.partition, ask.request)
+            case Granted(stand_in):
+                request = InvokeRequest.FromString(ask.request)
+                spec = self._shown.specs.get(stand_in)
+                if spec is not None:
+                    hand_over(request.call, spec)
+                self._send(ask.partition, request.SerializeToString())
+            case Spent():
+                self._decide(till, ask, verdict)
+            case MustWait():
+                if not till.wait(ask):
+                    self._decide(till, ask, None)
+
+    def _decide(self, till: Till, ask: Ask, spent: Spent | None) -> None:
+        call = InvokeRequest.FromString(ask.request).call
+        if spent is None:
+            outcome = busy_refusal_of(call)
+        else:
+            currency = self._shown.terms.currency
+            outcome = refusal_of(call, spent, at_us=till.ledger.at_us, currency=currency)
+        decision = Decision(outcome=outcome, partition=ask.partition)
+        self._send(ask.partition, InvokeRequest(decide=decision).SerializeToString())
+
+    def _send(self, partition: int, request: bytes) -> None:
+        terms = self._shown.terms
+        if self._terms.get(partition, NO_TERMS) is not terms:
+            self._terms[partition] = terms
+            self._requests[partition].append(InvokeRequest(terms=terms).SerializeToString())
+        self._requests[partition].append(request)
+
+    # ------------------------------------------------------------------------------ around a record
+
+    def _till(self, number: int) -> Till:
+        till = self._tills.get(number)
+        if till is None:
+            till = self._tills[number] = Till(number, self._entries, self._settled, self._unsaid)
+        return till
+
+    def _finish(self, till: Till, ctx: Any, *, is_round: bool = False) -> list[Output]:
+        till.write()
+        if is_round:
+            for name, account in till.tell().items():
+                note = Note(topic=self._settings.spending, key=name.encode())
+                note.value = account.SerializeToString()
+                self._requests[till.number].append(InvokeRequest(note=note).SerializeToString())
+        if till.has_news and till.number not in self._rounds:
+            self._rounds.add(till.number)
+            due = time.time_ns() // 1_000_000 + ROUND_MS
+            ctx.timer_service().register_processing_time_timer(due)
+        keys, requests = self._settings.shard_keys, self._requests
+        out = [
+            (keys[partition], packed)
+            for partition, gathered in requests.items()
+            for packed in pack_requests(gathered)
+        ]
+        requests.clear()
+        return out
+
+
+def _stand_ins(shown: Shown) -> set[str]:
+    return {name for name, spec in shown.specs.items() if not spec.paused and spec.endpoints}

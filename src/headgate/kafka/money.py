@@ -1,0 +1,127 @@
+"""Prices, tenants' shares and budgets in the registry: from headgate.toml and from bytes.
+
+Prices and shares are one record, which headgate.toml replaces whenever the job starts. A budget is
+a record of its own, so that two people may set two of them at once; one that was set while the job
+ran stays as it is until it is dropped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from decimal import Decimal
+
+from google.protobuf.message import DecodeError
+
+from headgate.config import Config
+from headgate.config.cost import BudgetConfig, PriceConfig
+from headgate.core.prices import NANOS
+from headgate.v1.cost_pb2 import Budget, Price, Share, Terms
+
+SCHEMA_VERSION = 1
+
+TERMS_KEY = "@terms"
+BUDGET_PREFIX = "@budget/"
+
+
+def nanos_of(amount: Decimal) -> int:
+    """Return an amount of a currency's units in nanos; it has nine places at most."""
+    return int(amount * NANOS)
+
+
+def terms_of(config: Config) -> Terms:
+    """Return the prices and shares of headgate.toml, without their time."""
+    return Terms(
+        currency=config.cost.currency,
+        prices=[_price(price) for price in config.cost.prices],
+        tenants={
+            name: Share(weight=tenant.weight, rate=tenant.rate or 0)
+            for name, tenant in config.tenants.items()
+        },
+        schema_version=SCHEMA_VERSION,
+    )
+
+
+def budget_of(given: BudgetConfig) -> Budget:
+    """Return a budget as the protocol carries it, without its times."""
+    return Budget(
+        name=given.name,
+        per=given.per.upper(),
+        tenant=given.tenant or "",
+        agent=given.agent or "",
+        window=given.window.upper(),
+        limit_nanos=nanos_of(given.limit),
+        when_spent=given.when_spent.upper(),
+        stand_in=given.stand_in or "",
+        schema_version=SCHEMA_VERSION,
+    )
+
+
+def succeed(budget: Budget, known: Budget | None) -> Budget:
+    """Return a budget with its times, as what comes after the one that is known, if one is.
+
+    What was spent stays its own as long as the same turns count in the same windows.
+    """
+    now_us = time.time_ns() // 1_000
+    budget.updated_ms, budget.since_us = now_us // 1_000, now_us
+    if known is not None and _counting(known) == _counting(budget):
+        budget.since_us = known.since_us
+    return budget
+
+
+def changed_budgets(config: Config, known: Mapping[str, Budget]) -> dict[str, Budget | None]:
+    """Return what a job that starts has to write, by name: None takes a budget away that
+    headgate.toml had and has no more.
+    """
+    changed: dict[str, Budget | None] = {}
+    for given in config.budgets:
+        budget, before = budget_of(given), known.get(given.name)
+        if before is not None and before.by_hand:
+            continue
+        if before is not None:
+            budget.updated_ms, budget.since_us = before.updated_ms, before.since_us
+        if budget != before:
+            changed[given.name] = succeed(budget, before)
+    named = {given.name for given in config.budgets}
+    gone = [name for name, each in known.items() if name not in named and not each.by_hand]
+    return changed | dict.fromkeys(gone)
+
+
+def read_terms(value: bytes) -> Terms | str:
+    """Return what a record of terms says, or why that cannot be read."""
+    try:
+        terms = Terms.FromString(value)
+    except DecodeError as error:
+        return f"it cannot be parsed: {error}"
+    if terms.schema_version > SCHEMA_VERSION:
+        return f"its schema version {terms.schema_version} is newer than this Headgate"
+    return terms
+
+
+def read_budget(value: bytes) -> Budget | str:
+    """Return what a budget's record says, or why that cannot be read."""
+    try:
+        budget = Budget.FromString(value)
+    except DecodeError as error:
+        return f"it cannot be parsed: {error}"
+    if budget.schema_version > SCHEMA_VERSION:
+        return f"its schema version {budget.schema_version} is newer than this Headgate"
+    if not budget.per or not budget.window or not budget.when_spent:
+        return "it does not say what it is per, for how long, or what happens when it is spent"
+    return budget
+
+
+def _counting(budget: Budget) -> tuple[object, ...]:
+    return budget.per, budget.tenant, budget.agent, budget.window
+
+
+def _price(price: PriceConfig) -> Price:
+    return Price(
+        model=price.model or "",
+        agent=price.agent or "",
+        from_us=int(price.since.timestamp() * 1_000_000) if price.since else 0,
+        input_nanos=nanos_of(price.input),
+        output_nanos=nanos_of(price.output),
+        call_nanos=nanos_of(price.call),
+        second_nanos=nanos_of(price.second),
+    )
