@@ -126,7 +126,7 @@ def test_each_turn_has_one_span_whoever_is_killed(killed_stack: HeadgateStack) -
         assert mine <= known.keys()
     for name, turn in expected.items():
         assert_is_span_of(spans[name], turn)
-    assert_messages_are_children(turns)
+    assert_handlers_saw(turns)
     for output in (o for key in range(KEYS) for o in stack.outputs(f"teller/{key}")):
         assert output.attributes["traceparent"] in {t.outcome.traceparent for t in turns}
 
@@ -155,19 +155,27 @@ def assert_is_span_of(span: Span, turn: HistoryRecord) -> None:
         assert told["gen_ai.usage.output_tokens"].int_value == tokens
 
 
-def assert_messages_are_children(turns: list[HistoryRecord]) -> None:
-    """What the handlers saw: a turn's own span, and of a message the span of its sender's turn."""
-    by_place = {
-        f"{turn.outcome.agent_type}/{turn.outcome.key}/{turn.outcome.turn}": turn for turn in turns
+def assert_handlers_saw(turns: list[HistoryRecord]) -> None:
+    """A turn's own span, and of each event the one it came with: of a message its sender's turn."""
+    senders = {
+        f"{outcome.agent_type}/{outcome.key}/{outcome.turn}": outcome.traceparent
+        for outcome in (turn.outcome for turn in turns)
     }
-    heard = [name for name in SEEN if name.rpartition("/")[0] in by_place]
-    assert len(heard) == EVENTS
-    for name in heard:
-        sender = by_place[name.rpartition("/")[0]].outcome
-        own, parent = SEEN[name]
-        assert parent == sender.traceparent
-        assert trace_id_of(own) == trace_id_of(parent)
-    for number in range(EVENTS):
-        own, parent = SEEN[f"e{number}"]
-        assert parent == given(number)
-        assert not parent or own[:36] == parent[:36]
+    messages = 0
+    for outcome in (turn.outcome for turn in turns if turn.outcome.HasField("completed")):
+        parents = [*outcome.event_traceparents] or [""] * len(outcome.taken)
+        for ref, parent in zip(outcome.taken, parents, strict=True):
+            if ref.id not in SEEN:
+                continue
+            assert SEEN[ref.id] == (outcome.traceparent, parent)
+            if ref.id.startswith("e"):
+                assert parent == given(int(ref.id[1:]))
+            else:
+                messages += 1
+                assert parent == senders[ref.id.rpartition("/")[0]]
+        first, own = parents[0], outcome.traceparent
+        trace = trace_id_of(first) if first else outcome.taken[0].fingerprint.hex()
+        assert trace_id_of(own) == trace
+        assert not first or own[-2:] == first[-2:]
+    assert messages == EVENTS
+    assert set(SEEN) >= {f"e{number}" for number in range(EVENTS)}

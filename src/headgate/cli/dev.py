@@ -143,6 +143,8 @@ def _run_job(stack: LocalStack, config: Config | None, path: Path, reemit: bool)
     stack.job = start_job(stack, config, path, *flags, say=answers.print)
     _start_history(stack, config, path)
     _start_redis(stack, config, path)
+    if config.tracing.endpoint is not None:
+        stack.start_trace_export(path)
 
 
 def _start_history(stack: LocalStack, config: Config, path: Path) -> None:

@@ -130,6 +130,7 @@ class Player:
         request.deadline_ms = way.policy.deadline_ms
         # In the turn's trace, but not recorded: what is played again must not be told twice.
         request.traceparent = trace.unsampled(outcome.traceparent)
+        request.tracestate = outcome.tracestate
         # Outcomes of versions that did not keep it have the call's time, a little later.
         request.asked_us = outcome.asked_us or outcome.called_us
         return call
