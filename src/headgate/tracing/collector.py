@@ -91,7 +91,7 @@ def resource_of(config: TracingConfig, job: str) -> Resource:
     if config.service:
         told["service.name"] = config.service
     made = Resource.create(told)
-    if made.attributes.get("service.name", "").__str__().startswith("unknown_service"):
+    if str(made.attributes.get("service.name", "")).startswith("unknown_service"):
         made = made.merge(Resource({"service.name": "headgate"}))
     return made
 

@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 from headgate.kafka.errors import BrokerUnreachableError
 from headgate.kafka.resumed import Resumed
 from headgate.tracing.collector import Collector
+from headgate.tracing.mark import Mark
 from headgate.tracing.positions import Positions
 from headgate.tracing.spans import span_of
 from headgate.v1.turn_pb2 import HistoryRecord
@@ -55,6 +56,8 @@ class SpanExport:
         self._is_from_start = is_from_start
         self._stopping = Event()
         self._waits_for = ""
+        self._topic_id = ""
+        self._marks: dict[int, Mark] = {}
 
     def run(self, on_working: Callable[[], None] = lambda: None) -> None:
         """Export until `stop`. `on_working` is called each time that it begins to."""
@@ -85,7 +88,10 @@ class SpanExport:
             positions.close()
 
     def _follow(self, topic: Resumed, positions: Positions, on_working: Callable[[], None]) -> None:
-        marks = positions.read(topic, is_from_start=self._is_from_start)
+        # What the collector took before an outage of Kafka's is not sent again after it.
+        known = self._marks if topic.topic_id == self._topic_id else {}
+        marks = positions.read(topic, known, is_from_start=self._is_from_start)
+        self._marks, self._topic_id = marks, topic.topic_id
         for number, mark in marks.items():
             topic.seek(number, mark.next_offset)
         on_working()
@@ -106,8 +112,8 @@ class SpanExport:
                 self._wait("the collector does not take spans; see OpenTelemetry's own message")
                 if self._stopping.is_set():
                     return
-            positions.write(moved, topic.topic_id)
             marks |= moved
+            positions.write(moved, topic.topic_id)
             self._waits_for = ""
 
     def _wait(self, why: str) -> None:

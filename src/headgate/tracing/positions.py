@@ -24,12 +24,20 @@ class Positions:
         self._topic = topic
         self._consumer = open_consumer(bootstrap, group_id=group)
 
-    def read(self, topic: Resumed, *, is_from_start: bool) -> dict[int, Mark]:
+    def read(
+        self, topic: Resumed, known: Mapping[int, Mark], *, is_from_start: bool
+    ) -> dict[int, Mark]:
         """Return the mark of each partition, and keep those that are new.
 
+        known: marks of this process, which may be further than what an outage let it commit.
         is_from_start: where nothing is kept, begin with the oldest turn instead of the next.
         """
-        marks = {number: self._kept(topic, number) for number in range(topic.partitions)}
+        marks = {
+            number: _mended(topic, number, known[number])
+            if number in known
+            else self._kept(topic, number)
+            for number in range(topic.partitions)
+        }
         found = {
             number: mark or Mark(topic.begin(number) if is_from_start else topic.last(number))
             for number, mark in marks.items()
@@ -48,12 +56,7 @@ class Positions:
         if mark is None:
             log.warning("%s/%d is another topic than before: from its start", self._topic, number)
             return Mark(topic.begin(number))
-        fault = topic.fault_of(number, mark.next_offset, "the export")
-        if fault is None:
-            return mark
-        # Spans are for looking, not for counting: it goes on with what there is.
-        log.warning("%s Turns there have no spans", fault)
-        return mark.going_on(topic.begin(number))
+        return _mended(topic, number, mark)
 
     def write(self, marks: Mapping[int, Mark], topic_id: str) -> None:
         """Keep marks; returns once Kafka has them."""
@@ -73,3 +76,13 @@ class Positions:
     def close(self) -> None:
         """Disconnect."""
         self._consumer.close()
+
+
+def _mended(topic: Resumed, number: int, mark: Mark) -> Mark:
+    """Return a mark at which reading can go on."""
+    fault = topic.fault_of(number, mark.next_offset, "the export")
+    if fault is None:
+        return mark
+    # Spans are for looking, not for counting: it goes on with what there is.
+    log.warning("%s Turns there have no spans", fault)
+    return mark.going_on(topic.begin(number))

@@ -19,6 +19,7 @@ from headgate.core.identity import digest
 from headgate.core.trace import ALWAYS, span_of
 from headgate.kafka.publish import Publisher
 from headgate.kafka.topics import ensure_topics
+from headgate.local.kafka import Kafka
 from headgate.tracing.collector import OtlpCollector, resource_of
 from headgate.tracing.export import SpanExport
 from headgate.v1.agent_pb2 import Event
@@ -167,6 +168,27 @@ def test_killed_after_the_collector_took_spans_it_sends_that_batch_again_and_no_
             assert again.wait(60) == 0
         expected = dict.fromkeys(ids(1, 40), 1) | dict.fromkeys(first, 2)
         assert took.counts() == expected
+
+
+def test_a_broker_that_dies_between_the_spans_and_the_commit_doubles_none(
+    config: Config, kafka: Kafka
+) -> None:
+    tell(config, 1, 20)
+    with grpc_collector() as (took, url):
+        died = threading.Event()
+
+        def die() -> None:
+            if not died.is_set():
+                kafka.kill()
+                died.set()
+
+        took.before_answer = die
+        with exporting(config, url):
+            assert died.wait(60)
+            kafka.start()
+            tell(config, 21, 30)
+            await_spans(took, ids(1, 30))
+        assert took.counts() == dict.fromkeys(ids(1, 30), 1)
 
 
 def test_a_topic_that_was_made_anew_is_read_from_its_start(config: Config) -> None:
