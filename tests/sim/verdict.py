@@ -239,7 +239,7 @@ def _check_letters(schedule: Schedule, chains: dict[str, Chain]) -> None:
     scripts = {event.id: json.loads(event.data)["do"] for _, event in schedule.published}
     for address, chain in chains.items():
         for letter in chain.letters.values():
-            if letter.reason == "skipped":
+            if letter.reason in {"skipped", "budget"}:
                 continue
             if letter.event_id not in scripts:
                 # A message or a timer: all of them are taken.

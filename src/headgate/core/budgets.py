@@ -29,7 +29,8 @@ class Budgets:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Budgets) and self.rules == other.rules
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        return hash(tuple(rule.name for rule in self.rules))
 
     def counting(self, tenant: str, agent_type: str) -> tuple[Budget, ...]:
         """Return the budgets that turns of this tenant and agent type count in."""

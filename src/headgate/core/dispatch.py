@@ -11,7 +11,7 @@ from headgate.core import timers, trace
 from headgate.core.canary import is_canary
 from headgate.core.dedup import forget_by
 from headgate.core.expiry import is_outdated, wish_to_expire
-from headgate.core.identity import digest, idempotency_key, split_address
+from headgate.core.identity import digest, idempotency_key, request_id_of, split_address
 from headgate.core.instance import Instance
 from headgate.core.letters import letter_for_event
 from headgate.core.model import Decide, SendRequest, Surroundings
@@ -180,7 +180,7 @@ def _request(
     base = control.base
     attempt = _attempts_of(instance, fingerprints[0]) + 1
     # The agent echoes it; a late answer to an earlier attempt cannot pass for this one's.
-    request.request_id = base + attempt.to_bytes(4, "big")
+    request.request_id = request_id_of(base, attempt)
     request.agent_type, request.key = split_address(address)
     call.tenant = tenant_of(spec.tenancy if spec is not None else _NO_TENANCY, request.key)
     request.base = base

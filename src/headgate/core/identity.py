@@ -74,6 +74,11 @@ def record_fingerprint(origin: Origin) -> bytes:
     return blake2b(text.encode(), digest_size=FINGERPRINT_BYTES).digest()
 
 
+def request_id_of(base: bytes, attempt: int) -> bytes:
+    """Return what names a request: the same for re-sends, another for every base and attempt."""
+    return base + attempt.to_bytes(4, "big")
+
+
 def idempotency_key(address: str, base: bytes, attempt: int, fingerprints: list[bytes]) -> str:
     """Return the key of one call: the same for re-sends, another for every attempt."""
     head = b"call %d %d %b" % (attempt, len(fingerprints), base)

@@ -76,9 +76,10 @@ class Ledger:
         """
         hold = self._hold(ask.address)
         if hold is not None:
-            if hold.base == ask.base:
+            if hold.base == ask.base and (not hold.stand_in or hold.stand_in in stand_ins):
                 return Granted(hold.stand_in)
-            # The instance is elsewhere by now, and whatever became of that call is settled.
+            # The instance is elsewhere by now, and whatever became of that call is settled; or who
+            # stood in was detached, and somebody else must take it.
             self._free(ask.address, hold)
         agent_type, key = split_address(ask.address)
         counted = rules.counting(ask.tenant, agent_type)
@@ -100,6 +101,11 @@ class Ledger:
             if found.when_spent != Budget.DEGRADE or stand_in or found.stand_in not in stand_ins:
                 return verdict
             stand_in = verdict.budget.stand_in
+
+    def is_held(self, ask: Ask) -> bool:
+        """Tell whether this very call was let go before."""
+        hold = self._hold(ask.address)
+        return hold is not None and hold.base == ask.base
 
     def estimate_of(self, agent_type: str) -> int:
         """Return what calls of an agent type cost of late, nanos; 0 before the first."""

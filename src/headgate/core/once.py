@@ -22,50 +22,58 @@ _MINUTE_US = 60_000_000
 
 
 class Once:
-    """Remembers ids of 16 bytes by the minute of their time."""
+    """Remembers ids of 16 bytes: by partition of the journal, since these are read at different
+    speeds after a restore, and within one by the minute of their time.
+    """
 
     def __init__(self, stored: Iterable[tuple[str, bytes]] = ()) -> None:
         """``stored``: entries that `changes` gave, by name."""
-        self._minutes: dict[int, set[bytes]] = {}
-        self._names: dict[int, list[str]] = {}
+        self._partitions: dict[int, dict[int, set[bytes]]] = {}
+        self._names: dict[tuple[int, int], list[str]] = {}
         self._count = 0
         self._number = 0
-        self._new: dict[int, list[bytes]] = {}
+        self._new: dict[tuple[int, int], list[bytes]] = {}
         self._gone: list[str] = []
         for name, raw in stored:
-            minute, number = map(int, name.split("/"))
+            partition, minute, number = map(int, name.split("/"))
             self._number = max(self._number, number + 1)
-            self._names.setdefault(minute, []).append(name)
+            self._names.setdefault((partition, minute), []).append(name)
             for begin in range(0, len(raw), _ID_BYTES):
-                self._add(minute, raw[begin : begin + _ID_BYTES])
+                self._add(partition, minute, raw[begin : begin + _ID_BYTES])
 
-    def is_new(self, each: bytes, at_us: int) -> bool:
+    def is_new(self, each: bytes, partition: int, at_us: int) -> bool:
         """Remember an id; False if it was known."""
         minute = at_us // _MINUTE_US
-        if any(each in ids for ids in self._minutes.values()):
+        minutes = self._partitions.setdefault(partition, {})
+        if any(each in ids for ids in minutes.values()):
             return False
-        self._add(minute, each)
-        self._new.setdefault(minute, []).append(each)
-        newest = max(self._minutes)
-        for old in sorted(self._minutes):
-            if old >= newest - KEPT_MINUTES and self._count <= MOST_IDS:
-                break
-            self._count -= len(self._minutes.pop(old))
-            self._gone += self._names.pop(old, [])
-            self._new.pop(old, None)
+        is_first = minute not in minutes
+        self._add(partition, minute, each)
+        self._new.setdefault((partition, minute), []).append(each)
+        if is_first:
+            self._forget(partition, max(minutes) - KEPT_MINUTES)
         return True
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Yield what is to be stored, by name, and forget that it was."""
-        for minute, ids in self._new.items():
-            name = f"{minute}/{self._number}"
+        for (partition, minute), ids in self._new.items():
+            name = f"{partition}/{minute}/{self._number}"
             self._number += 1
-            self._names.setdefault(minute, []).append(name)
+            self._names.setdefault((partition, minute), []).append(name)
             yield name, b"".join(ids)
         for name in self._gone:
             yield name, None
         self._new, self._gone = {}, []
 
-    def _add(self, minute: int, each: bytes) -> None:
-        self._minutes.setdefault(minute, set()).add(each)
+    def _add(self, partition: int, minute: int, each: bytes) -> None:
+        self._partitions.setdefault(partition, {}).setdefault(minute, set()).add(each)
         self._count += 1
+
+    def _forget(self, partition: int, before: int) -> None:
+        minutes = self._partitions[partition]
+        for minute in sorted(minutes):
+            if minute >= before and (self._count <= MOST_IDS or len(minutes) == 1):
+                return
+            self._count -= len(minutes.pop(minute))
+            self._gone += self._names.pop((partition, minute), [])
+            self._new.pop((partition, minute), None)

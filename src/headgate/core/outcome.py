@@ -14,6 +14,7 @@ from headgate.core.bounds import MOST_PARTS, fault_of_wait
 from headgate.core.extensions import fault_of_extensions
 from headgate.core.identity import address_of, digest
 from headgate.core.letters import LETTER_BYTES, letter_for_event
+from headgate.core.prices import NO_TERMS, cost_of
 from headgate.core.reference import refer, reference_to
 from headgate.core.retry import disposition
 from headgate.v1.agent_pb2 import (
@@ -32,6 +33,7 @@ from headgate.v1.agent_pb2 import (
     TurnRequest,
     Usage,
 )
+from headgate.v1.cost_pb2 import Terms
 from headgate.v1.turn_pb2 import Call, Failed, Outcome
 
 MESSAGE_CHARS = 4_096
@@ -65,15 +67,19 @@ def outcome_of(
     called_us: int,
     answered_us: int,
     max_record_bytes: int,
+    terms: Terms = NO_TERMS,
     into: Outcome | None = None,
 ) -> Outcome:
     """Return the outcome of an answered call. ``outcome_id`` is 16 fresh random bytes.
+
+    ``called_us`` is 0 where no call was made. ``terms`` say what it cost.
 
     ``into`` is an empty outcome to fill and return, that of a JournalRecord: one put into a record
     later is copied.
     """
     request = call.request
-    usage: Sequence[Usage] = reply.usage
+    told: Sequence[Usage] = reply.usage
+    usage = told
     wrong, large = fault_of(request, reply), ""
     if not wrong and not _fits_easily(call, reply, max_record_bytes):
         large = _too_large(call, reply, max_record_bytes)
@@ -86,6 +92,15 @@ def outcome_of(
         code = FAILURE_CODE_BAD_REPLY if wrong else FAILURE_CODE_TOO_LARGE
         reply = failed_reply(request, code, wrong or large)
     outcome = Outcome() if into is None else into
+    if called_us and terms.prices:
+        # Of what was answered, though the answer may have come to nothing: it was paid.
+        outcome.cost_nanos = cost_of(
+            terms,
+            request.stand_in or request.agent_type,
+            told,
+            called_us=called_us,
+            answered_us=answered_us,
+        )
     outcome.agent_type = request.agent_type
     outcome.key = request.key
     outcome.base = request.base

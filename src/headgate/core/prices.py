@@ -35,11 +35,9 @@ def cost_of(
     model makes of its tokens, its call and its duration. To them comes what a call of the agent
     type itself costs. What has no price costs nothing.
 
-    called_us, answered_us: when the call began and ended, microseconds since the epoch; 0 where
-        none was made, which costs nothing. Prices are those of the beginning.
+    called_us, answered_us: when the call began and ended, microseconds since the epoch. Prices are
+        those of the beginning.
     """
-    if not called_us:
-        return 0
     total = 0
     for each in usage:
         if each.cost_micros > 0 and each.currency.upper() == terms.currency:

@@ -17,6 +17,7 @@ from pyflink.datastream import RuntimeContext
 from pyflink.datastream.functions import KeyedCoProcessFunction
 
 from headgate.core.batch import records_in
+from headgate.core.billing import Billing
 from headgate.core.bounds import fault_of_outcome
 from headgate.core.codec import StateVersionError
 from headgate.core.dispatch import may_be_paid_now, rests_until
@@ -40,7 +41,6 @@ from headgate.core.readiness import Readiness
 from headgate.core.report import report
 from headgate.core.tenancy import tenant_of
 from headgate.core.trace import ALWAYS
-from headgate.flink.billing import Billing
 from headgate.flink.busy import count_busy
 from headgate.flink.outputs import Journaled, Output, Outputs, Topics
 from headgate.flink.refusal import letter_for_refused
@@ -54,7 +54,6 @@ from headgate.v1.turn_pb2 import (
     GateInput,
     InstanceReport,
     JournalRecord,
-    Outcome,
     StoredControl,
 )
 
@@ -213,24 +212,24 @@ class Gate(KeyedCoProcessFunction):
                 if problem:
                     self._set_aside(journaled, problem)
                 else:
-                    self._settle(outcome, address, appended_ms)
                     read = OutcomeRead(outcome, raw, appended_ms, partition, offset)
+                    self._settle(address, read)
                     self._step(shard, address, read)
             case _:
                 self._set_aside(journaled, "it is neither an outcome nor a tick")
 
-    def _settle(self, outcome: Outcome, address: str, appended_ms: int) -> None:
+    def _settle(self, address: str, read: OutcomeRead) -> None:
         """Tell the ledger of an outcome, whether or not it applies: it was paid."""
         spec = self._around(address).spec
         billing = self._billing
         if not billing.is_on and self._table.is_complete:
             return
-        tenant = outcome.tenant
+        tenant = read.outcome.tenant
         if not tenant:
             # An operator's control ends the turn in flight: what is held for it is freed.
-            tenant = tenant_of(spec.tenancy if spec is not None else _NO_TENANCY, outcome.key)
+            tenant = tenant_of(spec.tenancy if spec is not None else _NO_TENANCY, read.outcome.key)
         # A ledger that knows the registry judges by itself what counts.
-        billing.settle(outcome, tenant, appended_ms, is_sure=self._table.is_complete)
+        billing.settle(read, tenant, is_sure=self._table.is_complete)
 
     def _set_aside(self, journaled: Journaled, problem: str) -> None:
         self._outputs.set_record_aside(journaled, problem, self._part)

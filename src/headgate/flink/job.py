@@ -15,10 +15,10 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
 from headgate.config import Config
+from headgate.core.billing import LEDGER
 from headgate.core.trace import bound_of
 from headgate.flink import settings, sinks, sources
 from headgate.flink.arrivals import Arrivals, ArrivalSettings
-from headgate.flink.billing import LEDGER
 from headgate.flink.gate import Gate, GateSettings
 from headgate.flink.inbox import Inbox
 from headgate.flink.intake import Intake

@@ -1,4 +1,4 @@
-"""The ledger: the keyed operator that hosts `core.ledger`, between Gate and Invoke.
+"""The ledger: the keyed operator that hosts `core.till`, between Gate and Invoke.
 
 Keyed by the shard of a call's tenant, not of its instance. Its one input are the bytes of a
 `LedgerInput`: what Gate asks for and what was journaled, in the order in which Gate came to it, so
@@ -21,16 +21,13 @@ from pyflink.datastream import RuntimeContext
 from pyflink.datastream.functions import KeyedProcessFunction
 
 from headgate.core.batch import pack_requests
-from headgate.core.ledger import Granted, MustWait, Spent, Verdict
 from headgate.core.prices import NO_TERMS
-from headgate.core.spent import busy_refusal_of, refusal_of
-from headgate.core.stand_in import hand_over
+from headgate.core.till import Rules, Till
 from headgate.flink.storage import StoredEntries
-from headgate.flink.till import Till
 from headgate.kafka.shared_table import SharedTable
 from headgate.kafka.table import Shown
-from headgate.v1.cost_pb2 import Ask, LedgerInput, Terms
-from headgate.v1.turn_pb2 import Decision, InvokeRequest, Note
+from headgate.v1.cost_pb2 import LedgerInput, Terms
+from headgate.v1.turn_pb2 import InvokeRequest, Note
 
 ROUND_MS = 1_000
 """How often the spending topic is told of accounts that changed: what people and metrics see of
@@ -85,7 +82,7 @@ class LedgerHost(KeyedProcessFunction):
         # Shards of tenants that have a timer.
         self._rounds: set[int] = set()
         self._shown = Shown()
-        self._stand_ins: set[str] = set()
+        self._rules = Rules()
         # What each shard of instances was last told of prices: Invoke has them before a call.
         self._terms: dict[int, Terms] = {}
         self._requests: defaultdict[int, list[bytes]] = defaultdict(list)
@@ -98,19 +95,11 @@ class LedgerHost(KeyedProcessFunction):
         """Settle what was journaled, then let go what may."""
         given = LedgerInput.FromString(bytes(value))
         till = self._till(given.shard)
-        till.ledger.see(given.at_us)
-        if given.HasField("ready"):
-            till.greet(given.ready)
         shown = self._table.shown
         if shown is not self._shown:
-            self._shown, self._stand_ins = shown, _stand_ins(shown)
-        for settlement in given.settlements:
-            till.settle(settlement, shown.budgets)
-        for ask, verdict in till.look_again(lambda ask: self._judge(till, ask)):
-            self._act(till, ask, verdict)
-        for ask in given.asks:
-            # Behind what waits already: small calls must not starve a large one.
-            self._act(till, ask, MustWait() if till.must_queue(ask) else self._judge(till, ask))
+            self._shown, self._rules = shown, Rules.of(shown.specs, shown.budgets, shown.terms)
+        for partition, request in till.take(given, self._rules):
+            self._send(partition, request)
         return self._finish(till, ctx)
 
     def on_timer(self, timestamp: int, ctx: Any) -> list[Output]:
@@ -119,40 +108,6 @@ class LedgerHost(KeyedProcessFunction):
         till = self._till(self._numbers[key if isinstance(key, str) else key[0]])
         self._rounds.discard(till.number)
         return self._finish(till, ctx, is_round=True)
-
-    # ---------------------------------------------------------------------------------- verdicts
-
-    def _judge(self, till: Till, ask: Ask) -> Verdict:
-        if not till.is_ready:
-            # What others journaled before they broke off is still to be read.
-            return MustWait()
-        return till.ledger.ask(ask, self._shown.budgets, self._stand_ins)
-
-    def _act(self, till: Till, ask: Ask, verdict: Verdict) -> None:
-        match verdict:
-            case Granted(""):
-                self._send(ask.partition, ask.request)
-            case Granted(stand_in):
-                request = InvokeRequest.FromString(ask.request)
-                spec = self._shown.specs.get(stand_in)
-                if spec is not None:
-                    hand_over(request.call, spec)
-                self._send(ask.partition, request.SerializeToString())
-            case Spent():
-                self._decide(till, ask, verdict)
-            case MustWait():
-                if not till.wait(ask):
-                    self._decide(till, ask, None)
-
-    def _decide(self, till: Till, ask: Ask, spent: Spent | None) -> None:
-        call = InvokeRequest.FromString(ask.request).call
-        if spent is None:
-            outcome = busy_refusal_of(call)
-        else:
-            currency = self._shown.terms.currency
-            outcome = refusal_of(call, spent, at_us=till.ledger.at_us, currency=currency)
-        decision = Decision(outcome=outcome, partition=ask.partition)
-        self._send(ask.partition, InvokeRequest(decide=decision).SerializeToString())
 
     def _send(self, partition: int, request: bytes) -> None:
         terms = self._shown.terms
@@ -188,7 +143,3 @@ class LedgerHost(KeyedProcessFunction):
         ]
         requests.clear()
         return out
-
-
-def _stand_ins(shown: Shown) -> set[str]:
-    return {name for name, spec in shown.specs.items() if not spec.paused and spec.endpoints}

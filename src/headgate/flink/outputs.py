@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, assert_never
 
 from headgate.core.apply import HISTORY_VERSION
 from headgate.core.batch import pack_requests
+from headgate.core.billing import Billing
 from headgate.core.identity import key_in
 from headgate.core.letters import letter_for_record, part_id
 from headgate.core.model import (
@@ -28,7 +29,6 @@ from headgate.core.model import (
 )
 from headgate.core.prices import NO_TERMS
 from headgate.core.readiness import Readiness
-from headgate.flink.billing import Billing
 from headgate.v1.cost_pb2 import Terms
 from headgate.v1.turn_pb2 import (
     Call,

@@ -14,8 +14,8 @@ from heapq import heappop, heappush
 
 from headgate.core import codec
 from headgate.core.budgets import NO_BUDGETS
+from headgate.core.entries import Entries
 from headgate.core.identity import partition_of
-from headgate.flink.storage import Entries
 from headgate.v1.turn_pb2 import StoredControl
 
 REMEMBERED_INSTANCES = 20_000

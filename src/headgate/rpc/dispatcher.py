@@ -22,7 +22,7 @@ from typing import Protocol
 from headgate.core.batch import pack_records
 from headgate.core.identity import address_of
 from headgate.core.outcome import failed_reply, outcome_of
-from headgate.core.prices import cost_of
+from headgate.core.prices import NO_TERMS
 from headgate.logs import about
 from headgate.rpc.endpoint import EndpointLimits
 from headgate.rpc.pending import Pending
@@ -100,7 +100,7 @@ class Dispatcher:
         self._pools = Pools(
             limits.endpoint, on_reply=self._answered, on_dropped=self._dropped, now_us=now_us
         )
-        self._terms = Terms()
+        self._terms = NO_TERMS
         self._under_way: set[bytes] = set()
         self._journaled: OrderedDict[bytes, None] = OrderedDict()
         self._ticking: asyncio.Task[None] | None = None
@@ -143,8 +143,9 @@ class Dispatcher:
     # ----------------------------------------------------------------------------------- calls
 
     def _call(self, call: Call) -> None:
-        name = call.request.request_id
-        if name in self._under_way or name in self._journaled:
+        request, known = call.request, self._journaled
+        name = request.request_id
+        if name in self._under_way or name in known or request.base in known:
             self.counts.repeats += 1
             return
         if self._journal.is_full():
@@ -196,25 +197,17 @@ class Dispatcher:
         self._write(name, record, call.partition)
 
     def _judge(self, call: Call, called_us: int, reply: TurnReply) -> JournalRecord:
-        record, answered_us = JournalRecord(), self._now_us()
+        record = JournalRecord()
         outcome_of(
             call,
             reply,
             outcome_id=self._random_id(),
             called_us=called_us,
-            answered_us=answered_us,
+            answered_us=self._now_us(),
             max_record_bytes=self._limits.record_bytes,
+            terms=self._terms,
             into=record.outcome,
         )
-        if called_us and self._terms.prices:
-            # Of what was answered, though the answer may have come to nothing: it was paid.
-            record.outcome.cost_nanos = cost_of(
-                self._terms,
-                call.request.stand_in or call.request.agent_type,
-                reply.usage,
-                called_us=called_us,
-                answered_us=answered_us,
-            )
         return record
 
     def _dropped(self, pending: Pending) -> None:
@@ -229,10 +222,16 @@ class Dispatcher:
             self.counts.repeats += 1
             return
         self._write(outcome.outcome_id, JournalRecord(outcome=outcome), decision.partition)
+        # Calls come by way of the ledger, decisions do not: one of this base may still be on its
+        # way, and would be paid in vain.
+        self._remember(outcome.base)
 
     def _write(self, name: bytes, record: JournalRecord, partition: int) -> None:
         self._gather(partition, record.SerializeToString())
         self.counts.outcomes += 1
+        self._remember(name)
+
+    def _remember(self, name: bytes) -> None:
         self._journaled[name] = None
         if len(self._journaled) > REMEMBERED_CALLS:
             self._journaled.popitem(last=False)

@@ -30,7 +30,7 @@ def read_all(world: World) -> bool:
     for place in range(len(world.events.partitions)):
         while world.read_event(place):
             progress = True
-    while world.deliver():
+    while world.deliver() or world.read_ledger():
         progress = True
     for partition in range(len(world.inbox.partitions)):
         while world.read_inbox(partition):
@@ -62,7 +62,7 @@ def settle(world: World, *, through_timers: bool = True) -> None:
             return
         if next_ms > until:
             break
-        world.clock.advance(max(0, next_ms - world.clock.now_ms))
+        world.pass_time(max(0, next_ms - world.clock.now_ms))
     raise _stalled(world, STALL_MS - until + world.clock.now_ms)
 
 
@@ -74,9 +74,9 @@ def run_until(world: World, end_ms: int) -> None:
         _do_all_due(world)
         next_ms = _next_ms(world)
         if next_ms is None or next_ms > end_ms:
-            world.clock.advance(max(0, end_ms - world.clock.now_ms))
+            world.pass_time(max(0, end_ms - world.clock.now_ms))
             return
-        world.clock.advance(max(0, next_ms - world.clock.now_ms))
+        world.pass_time(max(0, next_ms - world.clock.now_ms))
 
 
 def busy(world: World) -> list[str]:

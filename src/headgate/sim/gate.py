@@ -6,12 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from headgate.core.billing import Billing
+from headgate.core.billing import Output as Billed
+from headgate.core.budgets import NO_BUDGETS, Budgets
 from headgate.core.machine import step
 from headgate.core.model import (
     DeadLettered,
     Decide,
     Emit,
     Input,
+    OutcomeRead,
     Parking,
     Post,
     RecordHistory,
@@ -22,9 +26,11 @@ from headgate.core.model import (
     Transition,
 )
 from headgate.core.readiness import Readiness
+from headgate.core.tenancy import tenant_of
 from headgate.sim.broker import Clock, Sink
 from headgate.sim.store import Store
-from headgate.v1.turn_pb2 import AgentSpec, DeadLetter, Tick
+from headgate.v1.cost_pb2 import Tenancy
+from headgate.v1.turn_pb2 import AgentSpec, DeadLetter, InvokeRequest, Tick
 
 Request = SendRequest | Decide
 Watch = Callable[[str, Input, Transition, Store], None]
@@ -75,6 +81,9 @@ class Gate:
     readiness: Readiness
     send: Callable[[Request], None]
     post: Callable[[str, bytes], None]
+    billing: Billing
+    send_billed: Callable[[list[Billed]], None]
+    budgets: Budgets = NO_BUDGETS
     registry: Mapping[str, AgentSpec] = field(default_factory=dict)
     registry_complete: bool = False
     watch: Watch | None = None
@@ -83,11 +92,15 @@ class Gate:
     def take(self, address: str, given: Input) -> Transition:
         """Run one step and its effects."""
         agent_type = address.partition("/")[0]
+        self.billing.budgets = self.budgets if self.registry_complete else NO_BUDGETS
+        if isinstance(given, OutcomeRead):
+            self._settle(agent_type, given)
         around = Surroundings(
             now_ms=self.clock.now_ms,
             spec=self.registry.get(agent_type),
             registry_complete=self.registry_complete,
             promise=self.readiness.promise,
+            budgets_changed_us=self.billing.budgets.changed_us,
         )
         transition = step(self.store.snapshot_of(address), given, around)
         self.store.keep(address, transition)
@@ -111,6 +124,7 @@ class Gate:
                 case _ as never:
                     assert_never(never)
         self._pass_on(address, requests, is_turn=transition.note == "applied")
+        self.send_billed(self.billing.give())
         if self.watch is not None:
             self.watch(address, given, transition, self.store)
         return transition
@@ -118,7 +132,7 @@ class Gate:
     def _pass_on(self, address: str, requests: list[Request], *, is_turn: bool) -> None:
         if self.readiness.is_ready:
             for request in requests:
-                self.send(request)
+                self._let_go(request)
         elif requests:
             # The newest speaks for the instance: the older is a re-send, or its base is past.
             self.held[address] = requests
@@ -131,11 +145,29 @@ class Gate:
 
         What it closes in the history is the job's own Gate's to say.
         """
+        self.billing.see(appended_ms)
         if self.readiness.see(tick):
+            self.billing.greet(0, 1)
             held, self.held = self.held, {}
             for requests in held.values():
                 for request in requests:
-                    self.send(request)
+                    self._let_go(request)
+        self.send_billed(self.billing.give())
+
+    def _settle(self, agent_type: str, read: OutcomeRead) -> None:
+        spec = self.registry.get(agent_type)
+        tenancy = spec.tenancy if spec is not None else Tenancy()
+        tenant = read.outcome.tenant or tenant_of(tenancy, read.outcome.key)
+        self.billing.settle(read, tenant, is_sure=self.registry_complete)
+
+    def _let_go(self, request: Request) -> None:
+        if isinstance(request, SendRequest):
+            call = request.call
+            if self.billing.is_counted(call.tenant, call.request.agent_type):
+                raw = InvokeRequest(call=call).SerializeToString()
+                self.billing.ask(call, request.estimate_nanos, raw)
+                return
+        self.send(request)
 
     def fire(self, due_ms: int, address: str) -> None:
         """Fire one registered timer."""

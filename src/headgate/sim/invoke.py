@@ -12,6 +12,7 @@ from headgate.v1.agent_pb2 import (
     FAILURE_CODE_DEADLINE_EXCEEDED,
     FAILURE_CODE_UNKNOWN_AGENT,
 )
+from headgate.v1.cost_pb2 import Terms
 from headgate.v1.turn_pb2 import Call, JournalRecord, Outcome, Tick
 
 DEFAULT_DEADLINE_MS = 30_000
@@ -44,8 +45,10 @@ class Invoke:
     skew_ms: int = 0
     running: dict[Key, Running] = field(default_factory=dict)
     journaled: set[Key] = field(default_factory=set)
+    decided: set[bytes] = field(default_factory=set)
     drops: int = 0
     nonce: bytes = b""
+    terms: Terms = field(default_factory=Terms)
 
     def hello(self, nonce: bytes) -> None:
         """Write the start tick that a Gate asked for into every partition of the journal."""
@@ -55,6 +58,10 @@ class Invoke:
     def drop(self) -> None:
         """Give a request up unanswered. The next tick tells Gate, which then sends again."""
         self.drops += 1
+        self.tick()
+
+    def tick(self) -> None:
+        """Say that time has gone by, once Gate has asked for ticks."""
         if self.nonce:
             self._tick(start=False)
 
@@ -78,10 +85,10 @@ class Invoke:
         """Take a request: make the call, unless it is running or journaled already."""
         request = call.request
         key = (f"{request.agent_type}/{request.key}", request.base, request.attempt)
-        if key in self.running or key in self.journaled:
+        if key in self.running or key in self.journaled or request.base in self.decided:
             return
         now_ms = self.clock.now_ms
-        agent = self.agents.get(request.agent_type) if call.endpoint else None
+        agent = self.agents.get(request.stand_in or request.agent_type) if call.endpoint else None
         if agent is None:
             answer: Answer = failed_reply(
                 request, FAILURE_CODE_UNKNOWN_AGENT, f"no agent of type {request.agent_type!r}"
@@ -101,6 +108,7 @@ class Invoke:
         key = (f"{outcome.agent_type}/{outcome.key}", outcome.outcome_id, 0)
         if key not in self.journaled:
             self.journaled.add(key)
+            self.decided.add(outcome.base)
             self._write(outcome)
 
     def finish(self, key: Key) -> None:
@@ -121,6 +129,7 @@ class Invoke:
             called_us=running.called_ms * 1000,
             answered_us=self.clock.now_ms * 1000,
             max_record_bytes=MAX_RECORD_BYTES,
+            terms=self.terms,
         )
         self.journaled.add(key)
         self._write(outcome)

@@ -114,7 +114,12 @@ class Schedule:
             world.complete_registry()
         elif not world.said_hello:
             world.answer_hello()
-        elif not (self._read_some_outcome() or self._read_some_event() or self._read_some_inbox()):
+        elif not (
+            self._read_some_outcome()
+            or self._read_some_event()
+            or self._read_some_inbox()
+            or world.read_ledger()
+        ):
             if world.invoke.running:
                 world.invoke.finish(next(iter(world.invoke.running)))
             elif len(self.published) < self.theme.inputs:
@@ -214,6 +219,10 @@ class Schedule:
         while self.world.read_event(place):
             pass
 
+    def read_ledger(self) -> None:
+        """Let the ledger read the next message of Gate's."""
+        self.world.read_ledger()
+
     def finish(self) -> None:
         """End some running call."""
         running = list(self.world.invoke.running)
@@ -224,12 +233,12 @@ class Schedule:
         """Move the clock on to the next timer, and fire what is due."""
         timers = self.world.gate.store.timers
         if timers:
-            self.world.clock.advance(max(0, min(timers)[0] - self.world.clock.now_ms))
+            self.world.pass_time(max(0, min(timers)[0] - self.world.clock.now_ms))
             self.world.fire_due()
 
     def wait(self) -> None:
         """Let time pass; timers that fall due fire late."""
-        self.world.clock.advance(self.choices.below(256) * 20)
+        self.world.pass_time(self.choices.below(256) * 20)
 
     def checkpoint(self) -> None:
         """Complete a checkpoint."""
@@ -275,6 +284,13 @@ class Schedule:
         outcomes = [written for written in partition if written.key]
         if outcomes:
             partition.append(outcomes[-1 - self.choices.below(len(outcomes))])
+
+    def double_soon(self) -> None:
+        """Write the newest record of a partition once more, as a retrying producer does."""
+        place = self.choices.below(len(self.world.journal.partitions))
+        partition = self.world.journal.partitions[place]
+        if partition and partition[-1].key:
+            partition.append(partition[-1])
 
     def lose(self) -> None:
         """Let the next requests to Invoke be dropped, as a full queue does."""

@@ -55,10 +55,13 @@ def chain(before: bytes, event_id: str) -> bytes:
 
 @dataclass(slots=True)
 class ScriptedAgent:
-    """Does what events tell it to. ``takes_all_or_nothing``: a failing batch takes no prefix."""
+    """Does what events tell it to. ``takes_all_or_nothing``: a failing batch takes no prefix.
+    ``tokens``: what each answer reports to have used, once to three times.
+    """
 
     takes_all_or_nothing: bool = False
     duration_ms: int = 20
+    tokens: int = 0
     calls: int = 0
     _unavailable: dict[str, int] = field(default_factory=dict)
 
@@ -69,6 +72,12 @@ class ScriptedAgent:
     def answer(self, request: TurnRequest) -> Answer:
         """Answer one call as its events say."""
         self.calls += 1
+        reply = self._answer(request)
+        if self.tokens and isinstance(reply, TurnReply):
+            reply.usage.add(model="scripted", input_tokens=self.tokens * (1 + self.calls % 3))
+        return reply
+
+    def _answer(self, request: TurnRequest) -> Answer:
         head = request.events[0]
         script = _script(head)
         times = script.get("times", 1)

@@ -9,17 +9,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from headgate.core.billing import Billing
+from headgate.core.billing import Output as Billed
 from headgate.core.identity import digest
 from headgate.core.inbox import arrived
-from headgate.core.model import Decide, EventArrived, OutcomeRead
+from headgate.core.model import Decide, EventArrived, OutcomeRead, SendRequest
 from headgate.core.readiness import Readiness
+from headgate.core.till import Rules
 from headgate.sim.agents import SimAgent
 from headgate.sim.broker import Clock, Cursor, Topic, Written
 from headgate.sim.gate import Gate, Request, Sinks, Watch
 from headgate.sim.invoke import Invoke, Key
+from headgate.sim.ledger import Books, Ledger, Money
 from headgate.sim.store import Store
 from headgate.v1.agent_pb2 import Event, Origin, TurnRequest
-from headgate.v1.turn_pb2 import AgentSpec, Call, Control, InboxRecord, JournalRecord, Signal
+from headgate.v1.turn_pb2 import (
+    AgentSpec,
+    Call,
+    Control,
+    InboxRecord,
+    InvokeRequest,
+    JournalRecord,
+    Signal,
+)
 
 INBOX_PARTITIONS = 2
 
@@ -35,6 +47,7 @@ class Checkpoint:
     events: Cursor
     inbox: Cursor
     journal: Cursor
+    books: dict[int, Books]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +82,9 @@ class World:
         journal_partitions: int = 2,
         skew_ms: int = 0,
         watch: Watch | None = None,
+        money: Money | None = None,
     ) -> None:
+        self.money = money or Money()
         self.agents, self.specs = agents, specs
         self.clock = Clock()
         self.skew_ms, self.watch = skew_ms, watch
@@ -97,6 +112,7 @@ class World:
                 Cursor.at_start(self.events),
                 Cursor.at_start(self.inbox),
                 Cursor.at_start(self.journal),
+                {},
             )
         ]
         self._begin(self.checkpoints[0])
@@ -121,7 +137,13 @@ class World:
             fresh_id=self._fresh_id,
             on_call=self._paid,
             skew_ms=self.skew_ms,
+            terms=self.money.terms,
         )
+        # It waits for the registry before it takes anything.
+        rules = Rules.of(self.specs, self.money.budgets, self.money.terms)
+        books = {shard: each.copy() for shard, each in checkpoint.books.items()}
+        self.ledger = Ledger(books, rules)
+        shards = len(self.journal.partitions)
         self.gate = Gate(
             store=checkpoint.store.copy(),
             clock=self.clock,
@@ -129,12 +151,15 @@ class World:
             readiness=Readiness(digest("nonce", self._life, size=8)),
             send=self._send,
             post=self._post,
+            billing=Billing([f"shard-{number}" for number in range(shards)]),
+            send_billed=self._bill,
+            budgets=self.money.budgets,
             watch=self.watch,
         )
 
     def checkpoint(self) -> None:
         """Complete a checkpoint: state, positions and timers are kept, sinks commit or flush."""
-        while self.deliver():
+        while self.deliver() or self.read_ledger():
             pass
         self.checkpoints.append(
             Checkpoint(
@@ -142,6 +167,7 @@ class World:
                 self.read_events.copy(),
                 self.inbox_cursor.copy(),
                 self.read_journal.copy(),
+                self.ledger.snapshot(),
             )
         )
         self.sinks.commit()
@@ -266,7 +292,28 @@ class World:
                 self.gate.fire(*timer)
         return bool(due)
 
+    def pass_time(self, ms: int) -> None:
+        """Move the clock on. Where money is counted, ticks tell the ledger."""
+        self.clock.advance(ms)
+        if self.money.budgets.rules:
+            self.invoke.tick()
+
     # ---------------------------------------------------------------------------------- requests
+
+    def read_ledger(self) -> bool:
+        """Let the ledger read the next message of Gate's; False if there is none."""
+        if not self.ledger.given:
+            return False
+        for _, raw in self.ledger.read():
+            request = InvokeRequest.FromString(raw)
+            if request.HasField("call"):
+                self._send(SendRequest(request.call))
+            else:
+                self._send(Decide(request.decide.outcome))
+        return True
+
+    def _bill(self, billed: list[Billed]) -> None:
+        self.ledger.given.extend(value for _, _, value in billed)
 
     def _send(self, request: Request) -> None:
         if self.lose:

@@ -152,7 +152,7 @@ class Ask(_message.Message):
     def __init__(self, address: _Optional[str] = ..., base: _Optional[bytes] = ..., tenant: _Optional[str] = ..., partition: _Optional[int] = ..., estimate_nanos: _Optional[int] = ..., request: _Optional[bytes] = ...) -> None: ...
 
 class Settlement(_message.Message):
-    __slots__ = ("outcome_id", "address", "base", "tenant", "stand_in", "cost_nanos", "at_us", "called", "failed")
+    __slots__ = ("outcome_id", "address", "base", "tenant", "stand_in", "cost_nanos", "at_us", "called", "failed", "partition")
     OUTCOME_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     BASE_FIELD_NUMBER: _ClassVar[int]
@@ -162,6 +162,7 @@ class Settlement(_message.Message):
     AT_US_FIELD_NUMBER: _ClassVar[int]
     CALLED_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
     outcome_id: bytes
     address: str
     base: bytes
@@ -171,7 +172,8 @@ class Settlement(_message.Message):
     at_us: int
     called: bool
     failed: bool
-    def __init__(self, outcome_id: _Optional[bytes] = ..., address: _Optional[str] = ..., base: _Optional[bytes] = ..., tenant: _Optional[str] = ..., stand_in: _Optional[str] = ..., cost_nanos: _Optional[int] = ..., at_us: _Optional[int] = ..., called: bool = ..., failed: bool = ...) -> None: ...
+    partition: int
+    def __init__(self, outcome_id: _Optional[bytes] = ..., address: _Optional[str] = ..., base: _Optional[bytes] = ..., tenant: _Optional[str] = ..., stand_in: _Optional[str] = ..., cost_nanos: _Optional[int] = ..., at_us: _Optional[int] = ..., called: bool = ..., failed: bool = ..., partition: _Optional[int] = ...) -> None: ...
 
 class Ready(_message.Message):
     __slots__ = ("subtask", "subtasks")

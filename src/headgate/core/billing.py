@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from headgate.core.budgets import NO_BUDGETS
 from headgate.core.identity import address_of, partition_of
+from headgate.core.model import OutcomeRead
 from headgate.v1.cost_pb2 import LedgerInput, Settlement
-from headgate.v1.turn_pb2 import Call, Outcome
+from headgate.v1.turn_pb2 import Call
 
 LEDGER = "@ledger"
 """What stands for a topic in Gate's outputs; Kafka's names hold no @."""
@@ -51,12 +52,12 @@ class Billing:
         """Whether the ledger has anything to do with any call."""
         return bool(self.budgets.rules or self._asked)
 
-    def settle(self, outcome: Outcome, tenant: str, appended_ms: int, *, is_sure: bool) -> None:
+    def settle(self, read: OutcomeRead, tenant: str, *, is_sure: bool) -> None:
         """Tell of an outcome that was read from the journal, whether or not it applies.
 
         is_sure: the budgets are known. Of those that count in none, none is told then.
         """
-        shard = self._shard_of(tenant)
+        outcome, shard = read.outcome, self._shard_of(tenant)
         is_known = shard in self._asked or self.is_counted(tenant, outcome.agent_type)
         if is_sure and not is_known:
             return
@@ -68,9 +69,10 @@ class Billing:
                 tenant=tenant,
                 stand_in=outcome.stand_in,
                 cost_nanos=outcome.cost_nanos,
-                at_us=appended_ms * 1_000,
+                at_us=read.appended_ms * 1_000,
                 called=bool(outcome.called_us),
                 failed=outcome.HasField("failed"),
+                partition=read.partition,
             )
         )
 
