@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
-from headgate.cli.redis_run import run_until_ended
+from headgate.cli.running import run_until_ended
 
 trace = typer.Typer(help="Spans of all turns, to an OpenTelemetry collector.", no_args_is_help=True)
 

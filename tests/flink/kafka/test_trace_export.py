@@ -19,7 +19,10 @@ from headgate.core.identity import digest
 from headgate.core.trace import ALWAYS, span_of
 from headgate.kafka.publish import Publisher
 from headgate.kafka.topics import ensure_topics
+from headgate.local.beside import Beside
 from headgate.local.kafka import Kafka
+from headgate.local.process import Family
+from headgate.local.supervisor import Supervisor
 from headgate.tracing.collector import OtlpCollector, resource_of
 from headgate.tracing.export import SpanExport
 from headgate.v1.agent_pb2 import Event
@@ -138,15 +141,37 @@ def test_a_collector_that_refuses_or_is_away_costs_no_span(config: Config) -> No
     assert took.counts() == dict.fromkeys(ids(1, 20), 1)
 
 
+def written(config: Config, url: str, folder: Path) -> Path:
+    """Write a configuration, and return where."""
+    kafka = f'[kafka]\nbootstrap = "{config.kafka.bootstrap}"\nprefix = "{config.kafka.prefix}"\n'
+    path = folder / "headgate.toml"
+    path.write_text(f'{kafka}[tracing]\nendpoint = "{url}"\n', encoding="utf-8")
+    return path
+
+
+def test_the_stack_starts_it_again(config: Config, tmp_path: Path) -> None:
+    with grpc_collector() as (took, url), Family() as family:
+        supervisor = Supervisor(family)
+        beside = Beside(family, supervisor, tmp_path, print)
+        tell(config, 1, 5)
+        try:
+            path = written(config, url, tmp_path)
+            service = beside.start_trace_export(config.kafka.bootstrap, path)
+            await_spans(took, ids(1, 5))
+            assert beside.pids() == {"trace-export": service.pid}
+            service.kill()
+            tell(config, 6, 9)
+            await_spans(took, ids(1, 9))
+        finally:
+            beside.stop_readers()
+            supervisor.stop()
+
+
 def test_killed_after_the_collector_took_spans_it_sends_that_batch_again_and_no_other(
     config: Config, tmp_path: Path
 ) -> None:
-    path = tmp_path / "headgate.toml"
     with grpc_collector() as (took, url):
-        text = (
-            f'[kafka]\nbootstrap = "{config.kafka.bootstrap}"\nprefix = "{config.kafka.prefix}"\n'
-        )
-        path.write_text(f'{text}[tracing]\nendpoint = "{url}"\n', encoding="utf-8")
+        path = written(config, url, tmp_path)
         command = [sys.executable, "-m", "headgate.cli.app", "trace", "export", "--from-start"]
         command += ["--config", str(path)]
         tell(config, 1, 20)
