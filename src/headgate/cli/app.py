@@ -103,6 +103,7 @@ def _root(
             "--log-format",
             help="How this command and what it starts log. Default: headgate.toml's, else text.",
             envvar=logs.VARIABLE,
+            case_sensitive=False,
             show_default=False,
         ),
     ] = None,
