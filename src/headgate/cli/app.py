@@ -11,6 +11,8 @@ from headgate import logs
 from headgate.cli import (
     agents,
     ask,
+    budgets,
+    cost,
     dead_letters,
     demo,
     demo_workflow,
@@ -75,6 +77,8 @@ app.add_typer(history.history, name="history")
 app.add_typer(redis.redis, name="redis")
 app.add_typer(schedules.schedules, name="schedules")
 app.add_typer(dead_letters.dead_letters, name="dead-letters")
+app.add_typer(budgets.budgets, name="budgets")
+app.add_typer(cost.cost, name="cost")
 app.add_typer(job.job, name="job")
 app.add_typer(trace.trace, name="trace")
 

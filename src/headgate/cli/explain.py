@@ -73,7 +73,8 @@ def _show(told: dict[str, Any]) -> None:
         (label, str(made[key]))
         for label, key in (
             ("valid at", "valid_at"), ("revision", "revision"), ("trace", "traceparent"),
-("usage", "usage"), ("control", "control"),
+("usage", "usage"), ("cost", "cost"), ("tenant", "tenant"), ("taken by", "stand_in"),
+("control", "control"),
         )
         if key in made
     ]  # fmt: skip

@@ -109,12 +109,12 @@ def read_filter(
         reason=reason,
         type=event_type,
         topic=topic,
-        since_ms=None if since is None else _read_time("--since", since),
-        until_ms=None if until is None else _read_time("--until", until),
+        since_ms=None if since is None else read_time("--since", since),
+        until_ms=None if until is None else read_time("--until", until),
     )
 
 
-def _read_time(option: str, text: str) -> int:
+def read_time(option: str, text: str) -> int:
     try:
         return int((datetime.now(UTC) - parse_duration(text)).timestamp() * 1_000)
     except ValueError:

@@ -203,12 +203,16 @@ def _waives(rule: Budget, stand_in: str) -> bool:
 
 def _verdict(rules: Iterable[Budget], accounts: list[Account], estimate: int) -> Verdict:
     must_wait = False
+    refusal: Spent | None = None
     for rule, account in zip(rules, accounts, strict=True):
         left = rule.limit_nanos - account.spent_nanos
         if left <= 0 or estimate > left:
-            return Spent(rule, account, estimate, end_of(rule.window, account.window_us))
+            refused = Spent(rule, account, estimate, end_of(rule.window, account.window_us))
+            if rule.when_spent == Budget.DEGRADE:
+                # A stand-in may fit where this agent does not: it is asked for first.
+                return refused
+            refusal = refusal or refused
+        # What is taken for nothing, for nobody knows better, is let go while anything is left.
         held = account.held_nanos
-        if held and held + estimate > left:
-            must_wait = True
-        # What is taken for nothing, for nobody knows better, goes one by one at the limit.
-    return MustWait() if must_wait else Granted()
+        must_wait = must_wait or (held > 0 and held + estimate > left)
+    return refusal or (MustWait() if must_wait else Granted())

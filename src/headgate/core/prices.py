@@ -82,3 +82,13 @@ def money(nanos: int, currency: str) -> str:
     value = Decimal(nanos) / NANOS
     places = 2 if not nanos or abs(value) >= 1 else max(2, 1 - value.adjusted())
     return f"{value:.{places}f} {currency}"
+
+
+def units(nanos: int) -> str:
+    """Return an amount in units of the currency, exact.
+
+    >>> units(1_500_000_000), units(0), units(25)
+    ('1.5', '0', '0.000000025')
+    """
+    text = f"{Decimal(nanos) / NANOS:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -8,6 +8,7 @@ from typing import Any
 
 from headgate.core.bounds import fault_of_time
 from headgate.core.identity import address_of
+from headgate.core.prices import units
 from headgate.core.render import rfc3339
 from headgate.v1.agent_pb2 import FailureCode, Message, Mutation, Origin, Output, TimerChange, Usage
 from headgate.v1.turn_pb2 import Controlled, EventRef, Failed, Outcome
@@ -39,6 +40,9 @@ def outcome_view(outcome: Outcome) -> dict[str, Any]:
         "messages": [_message(message) for message in outcome.messages],
         "timers": [_timer(timer) for timer in outcome.timers],
         "usage": [_usage(usage) for usage in outcome.usage],
+        "cost": units(outcome.cost_nanos) if outcome.cost_nanos else "",
+        "tenant": outcome.tenant if outcome.cost_nanos else "",
+        "stand_in": outcome.stand_in,
         "revision": outcome.revision,
         "called": _moment(outcome.called_us),
         "answered": _moment(outcome.answered_us),

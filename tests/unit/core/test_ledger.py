@@ -1,0 +1,193 @@
+"""The ledger: what is held, what is spent, who is refused and for how long."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from headgate.core.budgets import Budgets, account_of, name_of
+from headgate.core.ledger import Granted, Ledger, MustWait, Spent
+from headgate.v1.cost_pb2 import Account, Ask, Budget, Settlement
+
+HOUR = 3_600_000_000
+_ids = itertools.count()
+
+
+def budget(name: str = "pot", limit: int = 100, **more: Any) -> Budget:
+    fields: dict[str, Any] = {
+        "per": Budget.TENANT,
+        "window": Budget.HOUR,
+        "when_spent": Budget.DEFER,
+    }
+    return Budget(name=name, limit_nanos=limit, **(fields | more))
+
+
+def ask(key: str = "1", base: bytes = b"a", estimate: int = 40, tenant: str = "acme") -> Ask:
+    return Ask(address=f"order/{key}", base=base, tenant=tenant, estimate_nanos=estimate)
+
+
+def paid(cost: int, key: str = "1", base: bytes = b"a", **more: Any) -> Settlement:
+    fields: dict[str, Any] = {"tenant": "acme", "called": True, "at_us": HOUR}
+    made = Settlement(address=f"order/{key}", base=base, cost_nanos=cost, **(fields | more))
+    made.outcome_id = next(_ids).to_bytes(16, "big")
+    return made
+
+
+class Books:
+    """A ledger with these budgets, at the first hour."""
+
+    def __init__(self, *rules: Budget) -> None:
+        self.rules = Budgets(rules)
+        nothing: dict[str, bytes] = {}
+        self.ledger = Ledger(nothing.get, at_us=HOUR)
+
+    def ask(self, given: Ask, stand_ins: tuple[str, ...] = ()) -> Any:
+        return self.ledger.ask(given, self.rules, stand_ins)
+
+    def settle(self, given: Settlement) -> None:
+        self.ledger.settle(given, self.rules)
+
+    def account(self, rule: int = 0, key: str = "1") -> Account:
+        return self.ledger.account(self.rules.rules[rule], "acme", "order", key)
+
+
+def test_what_is_held_is_freed_and_what_was_spent_stays() -> None:
+    books = Books(budget())
+    assert books.ask(ask()) == Granted()
+    assert books.account().held_nanos == 40
+    books.settle(paid(30))
+    assert (books.account().held_nanos, books.account().spent_nanos) == (0, 30)
+
+
+def test_asked_again_it_is_the_same_hold() -> None:
+    books = Books(budget(limit=50))
+    assert [books.ask(ask()) for _ in range(3)] == [Granted()] * 3
+    assert books.account().held_nanos == 40
+
+
+def test_an_instance_that_went_on_holds_for_its_newest_base() -> None:
+    books = Books(budget(limit=50))
+    books.ask(ask(base=b"a"))
+    assert books.ask(ask(base=b"b")) == Granted()
+    assert books.account().held_nanos == 40
+
+
+def test_calls_wait_for_what_is_held_and_are_refused_for_what_is_spent() -> None:
+    books = Books(budget(limit=100))
+    assert books.ask(ask("1")) == Granted()
+    assert books.ask(ask("2")) == Granted()
+    assert books.ask(ask("3")) == MustWait()
+    books.settle(paid(10, "1"))
+    assert books.ask(ask("3")) == Granted()
+    books.settle(paid(40, "2"))
+    books.settle(paid(40, "3"))
+    refused = books.ask(ask("4"))
+    assert isinstance(refused, Spent)
+    assert (refused.budget.name, refused.until_us) == ("pot", 2 * HOUR)
+    assert books.account().refused == 1
+
+
+def test_a_call_that_cost_more_than_it_was_taken_for_counts_in_full() -> None:
+    books = Books(budget(limit=100))
+    books.ask(ask())
+    books.settle(paid(500))
+    assert books.account().spent_nanos == 500
+    assert isinstance(books.ask(ask(base=b"b", estimate=1)), Spent)
+
+
+def test_a_window_that_turns_gives_room_and_keeps_the_last_one() -> None:
+    books = Books(budget(limit=50))
+    books.ask(ask())
+    books.settle(paid(50))
+    books.ledger.see(2 * HOUR)
+    assert books.ask(ask(base=b"b")) == Granted()
+    account = books.account()
+    assert (account.spent_nanos, account.previous_nanos, account.previous_us) == (0, 50, HOUR)
+    # A partition whose clock is behind: it counts in its own window.
+    books.settle(paid(7, "9", at_us=2 * HOUR - 1))
+    assert books.account().previous_nanos == 57
+    books.ledger.see(9 * HOUR)
+    assert (books.account().previous_nanos, books.account().spent_nanos) == (0, 0)
+
+
+def test_a_turn_counts_in_all_its_amounts_or_is_not_made() -> None:
+    each = budget("each", 50, per=Budget.INSTANCE)
+    books = Books(each, budget("pot", 1_000))
+    books.ask(ask("1"))
+    books.settle(paid(50, "1"))
+    refused = books.ask(ask("1", b"b"))
+    assert isinstance(refused, Spent) and refused.budget.name == "each"
+    pot = books.account(0)
+    assert (pot.budget, pot.held_nanos) == ("pot", 0)
+    assert books.ask(ask("2")) == Granted()
+
+
+def test_others_turns_do_not_count() -> None:
+    books = Books(budget(tenant="acme", agent="order", limit=10))
+    assert isinstance(books.ask(ask(estimate=40)), Spent)
+    assert books.ask(ask(tenant="brick")) == Granted()
+    assert books.ask(Ask(address="audit/1", tenant="acme", estimate_nanos=40)) == Granted()
+
+
+def test_a_stand_in_takes_over_and_its_cost_counts_elsewhere() -> None:
+    soft = budget("soft", 40, when_spent=Budget.DEGRADE, stand_in="small")
+    books = Books(soft, budget("hard", 100))
+    assert books.ask(ask()) == Granted()
+    books.settle(paid(40))
+    assert isinstance(books.ask(ask(base=b"b")), Spent), "nobody of that name is there"
+    assert books.ask(ask(base=b"b"), ("small",)) == Granted("small")
+    books.settle(paid(30, base=b"b", stand_in="small"))
+    assert [books.account(n).spent_nanos for n in (0, 1)] == [70, 40]
+    assert [books.account(n).budget for n in (0, 1)] == ["hard", "soft"]
+    # What the stand-in costs of late does not fit what is left of the hard one.
+    assert books.ask(ask(base=b"c"), ("small",)) == Granted("small")
+    books.settle(paid(30, base=b"c", stand_in="small"))
+    refused = books.ask(ask(base=b"d"), ("small",))
+    assert isinstance(refused, Spent) and refused.budget.name == "hard"
+
+
+def test_a_stand_in_that_left_is_not_waited_for() -> None:
+    soft = budget("soft", 10, when_spent=Budget.DEGRADE, stand_in="small")
+    books = Books(soft)
+    assert books.ask(ask(), ("small",)) == Granted("small")
+    assert isinstance(books.ask(ask()), Spent)
+
+
+def test_what_calls_cost_of_late_is_learned_upwards_at_once() -> None:
+    books = Books(budget(limit=10**9))
+    assert books.ledger.estimate_of("order") == 0
+    books.settle(paid(1_600))
+    assert books.ledger.estimate_of("order") == 1_600
+    books.settle(paid(0))
+    assert books.ledger.estimate_of("order") == 1_500
+    books.settle(paid(0, failed=True))
+    assert books.ledger.estimate_of("order") == 1_500, "nobody knows what it would have cost"
+    for _ in range(500):
+        books.settle(paid(1))
+    assert 1 <= books.ledger.estimate_of("order") <= 16
+
+
+def test_a_budget_made_anew_begins_anew_and_frees_what_was_held() -> None:
+    books = Books(budget(limit=50, since_us=1))
+    books.ask(ask("1"))
+    books.settle(paid(30, "2"))
+    books.rules = Budgets([budget(limit=50, since_us=HOUR + 1)])
+    assert (books.account().spent_nanos, books.account().held_nanos) == (0, 40)
+    books.settle(paid(40, "1"))
+    assert (books.account().spent_nanos, books.account().held_nanos) == (0, 0)
+    books.settle(paid(9, "3", at_us=HOUR + 2))
+    assert books.account().spent_nanos == 9
+
+
+@pytest.mark.parametrize("key", ['a","b', "a/b", "", "\n"])
+def test_no_two_amounts_have_one_name(key: str) -> None:
+    each = budget(per=Budget.INSTANCE)
+    name = name_of(account_of(each, "acme", "order", key))
+    others = [
+        account_of(each, "acme", "order", "other"),
+        account_of(each, f'acme","order","{key}', "order", ""),
+        account_of(budget(per=Budget.AGENT), "acme", f'order","{key}', ""),
+    ]
+    assert name not in {name_of(other) for other in others}
