@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Self
 
@@ -32,6 +33,9 @@ TOPIC = "offers"
 
 ROUNDS = 50
 """Events at most until a change shows; each takes a checkpoint."""
+
+KNOWN_WITHIN_SECONDS = 1.0
+"""How soon after a command has returned the job goes by it."""
 
 
 @pytest.fixture
@@ -198,6 +202,23 @@ def test_attached_and_drained_while_events_flow(runtime: Runtime, name: str) -> 
     runtime.assert_unharmed()
 
 
+def test_what_comes_a_second_after_attach_has_returned_is_its_own(
+    runtime: Runtime, name: str
+) -> None:
+    with Serving(mirror(name)) as served:
+        runtime.headgate("agents", "attach", name, "--endpoint", served.endpoint, "--route", TOPIC)
+        began, pause = time.monotonic(), threading.Event()
+        sent: dict[Place, float] = {}
+        while (since := time.monotonic() - began) < 2 * KNOWN_WITHIN_SECONDS:
+            sent[place_of(runtime.send(TOPIC, runtime.fresh("soon"), {"n": 1}))] = since
+            pause.wait(0.02)
+        await_true(runtime, "all of them", lambda: set(sent) <= fates(runtime))
+        missed = [since for place, since in sent.items() if place in set(unrouted(runtime))]
+        assert max(missed, default=0.0) < KNOWN_WITHIN_SECONDS
+        assert set(sent) & set(taken_by(runtime, name))
+    runtime.assert_unharmed()
+
+
 def test_one_event_goes_to_all_whose_patterns_match(runtime: Runtime, name: str) -> None:
     every, paid = f"{name}-every", f"{name}-paid"
     with Serving(mirror(every), mirror(paid)) as served:
@@ -281,7 +302,9 @@ def test_attach_says_what_is_wrong_and_writes_nothing(runtime: Runtime, name: st
     assert runtime.headgate("agents", "describe", name)["health"] == "unreachable"
 
 
-def test_a_hundred_agents_come_and_go_while_events_flow(runtime: Runtime, name: str) -> None:
+def test_a_hundred_agents_come_and_go_while_events_flow(
+    runtime: Runtime, name: str, record_property: Callable[[str, object], None]
+) -> None:
     names, last = [f"{name}-{number}" for number in range(100)], f"{name}-last"
     bootstrap, registry = runtime.config.kafka.bootstrap, runtime.config.topic_names.registry
     policy = Policy(deadline_ms=30_000, max_attempts=3, max_batch=64, max_state_bytes=1_000_000)
@@ -295,6 +318,7 @@ def test_a_hundred_agents_come_and_go_while_events_flow(runtime: Runtime, name: 
 
         write_specs(bootstrap, registry, {name: spec(name, Route(topic=TOPIC))})
         await_routed(runtime, name)
+        began = time.monotonic()
         with Flow(runtime) as flow:
             for each in names:
                 route = Route(topic=TOPIC, type=f"{each}.*")
@@ -311,6 +335,8 @@ def test_a_hundred_agents_come_and_go_while_events_flow(runtime: Runtime, name: 
                 write_specs(bootstrap, registry, {each: None})
         sent = flow.stop()
         await_true(runtime, "the flow", lambda: set(sent) <= set(taken_by(runtime, name)))
+        # What the machine gave; a bound here would fail on a busy one.
+        record_property("turns_per_second", round(len(sent) / (time.monotonic() - began)))
         taken = [place for place in taken_by(runtime, name) if place in set(sent)]
         assert sorted(taken) == sorted(sent), (
             "the one that stayed missed nothing, took nothing twice"

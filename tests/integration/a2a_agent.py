@@ -45,10 +45,10 @@ def python() -> Path:
 class A2aAgent:
     """A running agent; ``calls`` is what it has told of."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         self.calls: list[dict[str, Any]] = []
         self._process = subprocess.Popen(
-            [str(python()), str(Path(__file__).with_name("a2a_server.py"))],
+            [str(python()), str(Path(__file__).with_name("a2a_server.py")), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -1,5 +1,6 @@
 """A real A2A agent for tests, built with a2a-sdk. Runs in an environment of its own:
-``python a2a_server.py`` prints its port, then one line of JSON for each call that it gets.
+``python a2a_server.py [STATUS]`` prints its port, then one line of JSON for each call that it gets;
+it answers ListTasks with the status, if one is named.
 
 What it does is what the message's text says: a word, or a word and what comes after a space.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import uuid
 from typing import Any
 
@@ -103,7 +105,9 @@ def _value() -> Any:
 
 class Counting(GrpcHandler):
     """Tells of the calls that an executor does not see, and takes no message for a task that
-    is not to be continued."""
+    is not to be continued. ``refuses_lists``: the status of every ListTasks."""
+
+    refuses_lists: grpc.StatusCode | None = None
 
     async def SendMessage(self, request: Any, context: Any) -> Any:  # noqa: N802
         message = request.message
@@ -113,6 +117,8 @@ class Counting(GrpcHandler):
 
     async def ListTasks(self, request: Any, context: Any) -> Any:  # noqa: N802
         say(did="ListTasks", context_id=request.context_id)
+        if self.refuses_lists is not None:
+            await context.abort(self.refuses_lists, "no lists of tasks here")
         return await super().ListTasks(request, context)
 
 
@@ -132,7 +138,10 @@ async def main() -> None:
         agent_executor=Scripted(), task_store=InMemoryTaskStore(), agent_card=card
     )
     server = grpc.aio.server()
-    add_A2AServiceServicer_to_server(Counting(handler), server)
+    counting = Counting(handler)
+    if len(sys.argv) > 1:
+        counting.refuses_lists = grpc.StatusCode[sys.argv[1]]
+    add_A2AServiceServicer_to_server(counting, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     say(did="serve", port=port)

@@ -12,7 +12,10 @@ import pytest
 from headgate.core.identity import digest
 from headgate.rpc.a2a.memory import NAME, Memory
 from headgate.rpc.dispatcher import Dispatcher
+from headgate.rpc.fitness import examine
 from headgate.rpc.health import ask
+from headgate.sdk import Agent
+from headgate.sdk.server import Server
 from headgate.v1.agent_pb2 import (
     FAILURE_CODE_AGENT_ERROR,
     FAILURE_CODE_RPC_ERROR,
@@ -20,7 +23,7 @@ from headgate.v1.agent_pb2 import (
     TimerChange,
 )
 from headgate.v1.connection_pb2 import WIRE_A2A, Breaker, Connection, Service
-from headgate.v1.turn_pb2 import InvokeRequest, Outcome
+from headgate.v1.turn_pb2 import AgentSpec, InvokeRequest, Outcome
 from tests.integration.a2a_agent import A2aAgent, UnavailableError
 from tests.integration.doubles import ListJournal, call, dispatcher, until, until_outcomes
 
@@ -334,6 +337,29 @@ async def test_a_first_attempt_looks_for_nothing_and_a_failed_task_is_not_adopte
     assert len(agent.executed("fail")) == 2
 
 
+@pytest.mark.parametrize(
+    ("status", "is_tried"),
+    [("UNIMPLEMENTED", True), ("NOT_FOUND", True), ("PERMISSION_DENIED", False)],
+)
+async def test_an_agent_without_lists_gets_a_second_attempt_as_a_new_task(
+    agent: A2aAgent, status: str, is_tried: bool
+) -> None:
+    """ListTasks is not everybody's. A list that is refused for another reason costs the attempt."""
+    listless = A2aAgent(status)
+    try:
+        instance = Instance(listless)
+        first = await instance.take("fail once")
+        second = await instance.take("fail once", attempt=2)
+        await instance.dispatcher.close()
+    finally:
+        listless.close()
+    assert first.failed.code == FAILURE_CODE_AGENT_ERROR
+    assert [seen["did"] for seen in listless.calls].count("ListTasks") == 1
+    assert len(listless.executed("fail")) == 1 + is_tried
+    code = FAILURE_CODE_AGENT_ERROR if is_tried else FAILURE_CODE_RPC_ERROR
+    assert second.failed.code == code
+
+
 async def test_another_events_task_is_not_adopted(agent: A2aAgent) -> None:
     instance = Instance(agent)
     await instance.take("draw one")
@@ -384,3 +410,14 @@ async def test_its_health_can_be_asked_for(agent: A2aAgent) -> None:
     answer = await asyncio.to_thread(ask, f"127.0.0.1:{agent.port}", 5.0, A2A)
     # The SDK's server has none, which A2A allows.
     assert (answer.health, answer.problem) == ("no_health_service", "")
+    # Asked as if it spoke Headgate's contract, it has no health service either.
+    mistaken = AgentSpec(type="a", endpoints=[f"127.0.0.1:{agent.port}"])
+    [found] = await asyncio.to_thread(examine, mistaken)
+    assert "does it speak A2A (--wire a2a)?" in found["problem"]
+
+
+async def test_a_service_that_speaks_no_a2a_is_not_taken_for_one() -> None:
+    async with Server(Agent("a"), port=0) as server:
+        spec = AgentSpec(type="a", endpoints=[server.address], connection=A2A)
+        [found] = await asyncio.to_thread(examine, spec)
+    assert "it takes no A2A calls: GetTask: UNIMPLEMENTED" in found["problem"]

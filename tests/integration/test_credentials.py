@@ -6,6 +6,7 @@ import asyncio
 import logging
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -250,5 +251,36 @@ async def test_attach_says_what_is_wrong_with_tls(pki: Path) -> None:
             spec.connection.tls.CopyFrom(tls)
         [found] = await asyncio.to_thread(examine, spec)
         assert said in found["problem"], (where, found)
+    for missing, said in (
+        (Tls(ca_file="/nowhere/ca.crt"), "not reachable: TLS file /nowhere/ca.crt: No such file"),
+        (Tls(ca_file=f"{pki}/ca.key"), "the TLS files are none, or do not fit each other"),
+    ):
+        spec = AgentSpec(
+            type="a", endpoints=[f"127.0.0.1:{port}"], connection=Connection(tls=missing)
+        )
+        [found] = await asyncio.to_thread(examine, spec)
+        assert found["problem"].startswith("not reachable: ")
+        assert said in found["problem"]
     for each in (server, mutual, plain):
         await each.stop(None)
+
+
+async def test_a_failed_handshake_is_told_once_in_words(pki: Path) -> None:
+    """gRPC's own lines about it are for whoever develops gRPC."""
+    server, port = await serve_tls(Service(completed), pki, mutual=False)
+    code = (
+        "from headgate.cli.agents import _silence; _silence(); "
+        "from headgate.rpc.fitness import examine; "
+        "from headgate.v1.turn_pb2 import AgentSpec; "
+        f"spec = AgentSpec(type='a', endpoints=['127.0.0.1:{port}']); "
+        "spec.connection.tls.SetInParent(); print(examine(spec)[0]['problem'])"
+    )
+    try:
+        ran = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", code, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        said, noise = await ran.communicate()
+    finally:
+        await server.stop(None)
+    assert b"its certificate is not trusted" in said
+    assert noise == b""

@@ -25,6 +25,9 @@ agent = "order"
 [agents.order]
 endpoint = "localhost:7070"
 """
+PRICE = "[[cost.prices]]\n"
+BUDGET = "[[budgets]]\nname = 'pot'\n"
+DAILY = "window = 'day'\nlimit = 1\n"
 STREAM = "[[redis.streams]]\nname = 's'\ntopic = "
 
 
@@ -234,6 +237,26 @@ WRONG = [
     (VALID + "[redis]\nurl = 'localhost'", 9, "redis.url", "must be redis://"),
     (VALID + "[redis]\ncluster = 1", 9, "redis.cluster", "must be true or false"),
     (VALID + "[redis]\nprefix = '{a}'", 9, "redis.prefix", "letters, digits"),
+    (VALID + "tenant = ' a'", 8, "agents.order.tenant", "1 to 200 characters"),
+    (VALID + "tenant = 'a'\ntenant_before = ':'", 6, "agents.order", "either tenant"),
+    (VALID + "estimate = -1", 8, "agents.order.estimate", "must be 0 to"),
+    (VALID + "estimate = true", 8, "agents.order.estimate", "amount of money"),
+    (VALID + "[cost]\ncurrency = '$'", 9, "cost.currency", "^[A-Z]{3}$"),
+    (VALID + PRICE + "call = 1", 8, "cost.prices[0]", "either model or agent"),
+    (VALID + PRICE + "agent = 'a'\ninput = 1", 8, "cost.prices[0]", "tokens are a model's"),
+    (VALID + PRICE + "model = 'm'\nsince = 'may'", 10, "cost.prices[0].since", "a date or a time"),
+    (VALID + PRICE + "model = 'm'\ncall = 1e-10", 10, "cost.prices[0].call", "nine places"),
+    (VALID + BUDGET + "limit = 1", 8, "budgets[0].window", "missing"),
+    (VALID + BUDGET + "window = 'wek'\nlimit = 1", 10, "budgets[0].window", "'day', 'month'"),
+    (VALID + BUDGET + DAILY + "when_spent = 'degrade'", 8, "budgets[0]", "belong together"),
+    (
+        VALID + BUDGET + DAILY + "when_spent = 'degrade'\nstand_in = 'ordr'",
+        13,
+        "budgets[0].stand_in",
+        "did you mean 'order'",
+    ),
+    (VALID + 2 * (BUDGET + DAILY), 13, "budgets[1].name", "declared twice"),
+    (VALID + "[tenants.a]\nweight = 0", 9, "tenants.a.weight", "or equal to 1"),
     (
         VALID + "policy.backoff.multiplier = nan",
         8,

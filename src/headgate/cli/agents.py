@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -28,6 +29,14 @@ agents.command("pause")(detach.pause)
 agents.command("resume")(detach.resume)
 agents.command("promote")(canary.promote)
 agents.command("rollback")(canary.rollback)
+
+
+@agents.callback()
+def _silence() -> None:
+    """Take what stands before the command."""
+    # gRPC writes its own lines about a failed handshake into the midst of our answer, which says
+    # the same in words. Only here: what is started by `headgate dev` keeps its log.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 @agents.command("list")

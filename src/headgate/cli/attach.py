@@ -182,7 +182,7 @@ def attach(
             )
         message = "\n".join([f"{name} is not attached:", *problems, advice])
         raise UnfitServiceError(message)
-    write(broker, name, spec)
+    write(broker, contents, name, spec)
     if output is Output.JSON:
         as_json(registered(spec) | {"is_new": known is None, "problems": problems})
     else:

@@ -113,12 +113,13 @@ def promote(
       headgate agents promote order
     """
     broker = find_broker(config, bootstrap)
-    spec = _tried(find_agent(read(broker), name))
+    contents = read(broker)
+    spec = _tried(find_agent(contents, name))
     spec.revision, spec.promoted = spec.canary.revision, True
     if spec.canary.endpoints:
         spec.endpoints[:] = spec.canary.endpoints
     spec.ClearField("canary")
-    write(broker, name, spec)
+    write(broker, contents, name, spec)
     if output is Output.JSON:
         as_json(registered(spec))
     else:
@@ -142,10 +143,11 @@ def rollback(
       headgate agents rollback order
     """
     broker = find_broker(config, bootstrap)
-    spec = _tried(find_agent(read(broker), name))
+    contents = read(broker)
+    spec = _tried(find_agent(contents, name))
     gone = spec.canary.revision
     spec.ClearField("canary")
-    write(broker, name, spec)
+    write(broker, contents, name, spec)
     if output is Output.JSON:
         as_json(registered(spec))
     else:

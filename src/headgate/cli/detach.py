@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from headgate.cli.broker import BootstrapOption, Broker, ConfigOption, find_brok
 from headgate.cli.draining import await_drained
 from headgate.cli.look import Output, OutputOption, answers, as_json
 from headgate.cli.registered import find_agent, read, write
-
-if TYPE_CHECKING:
-    from headgate.v1.turn_pb2 import AgentSpec
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Agent type.", show_default=False)]
 
@@ -57,15 +54,16 @@ def detach(
         message = "--now waits for nothing: first --wait, then --now"
         raise typer.BadParameter(message)
     broker = find_broker(config, bootstrap)
-    spec = find_agent(read(broker), name)
+    contents = read(broker)
+    spec = find_agent(contents, name)
     if now:
-        write(broker, name, None)
+        write(broker, contents, name, None)
         said = f"{name} is detached"
     elif spec.draining:
         said = f"{name} drains already; --now takes it out"
     else:
         spec.draining = True
-        write(broker, name, spec)
+        write(broker, contents, name, spec)
         said = f"{name} drains: it gets no new events; once nothing waits, --now takes it out"
     state = "detached" if now else "draining"
     if wait is not None:
@@ -104,8 +102,7 @@ def pause(
 
       headgate agents pause order
     """
-    broker = find_broker(config, bootstrap)
-    _set_paused(broker, find_agent(read(broker), name), True, output)
+    _set_paused(find_broker(config, bootstrap), name, True, output)
 
 
 def resume(
@@ -120,15 +117,16 @@ def resume(
 
       headgate agents resume order
     """
-    broker = find_broker(config, bootstrap)
-    _set_paused(broker, find_agent(read(broker), name), False, output)
+    _set_paused(find_broker(config, bootstrap), name, False, output)
 
 
-def _set_paused(broker: Broker, spec: AgentSpec, is_paused: bool, output: Output) -> None:
+def _set_paused(broker: Broker, name: str, is_paused: bool, output: Output) -> None:
+    contents = read(broker)
+    spec = find_agent(contents, name)
     changed = spec.paused != is_paused
     if changed:
         spec.paused = is_paused
-        write(broker, spec.type, spec)
+        write(broker, contents, name, spec)
     if output is Output.JSON:
         as_json(registered(spec))
         return

@@ -80,6 +80,7 @@ class PolicyConfig(Section):
         a request carries.
     state_ttl: an instance that has been idle for so long loses its state. mailbox_limit: events
         that may wait for one instance. on_full: what becomes of one beyond it.
+    dedup_window_count, dedup_window: as in [limits], for this agent type alone.
     """
 
     deadline: Duration = timedelta(seconds=30)
@@ -92,6 +93,8 @@ class PolicyConfig(Section):
     state_ttl: Annotated[Duration, Field(ge=timedelta(seconds=1))] | None = None
     mailbox_limit: Annotated[Count, Field(le=2**31 - 1)] | None = None
     on_full: Literal["dead_letter", "hold_back"] = "dead_letter"
+    dedup_window_count: Annotated[Count, Field(le=2**31 - 1)] | None = None
+    dedup_window: Duration | None = None
     concurrency: Concurrency | None = None
     rate: Rate | None = None
     burst: Burst | None = None
@@ -118,7 +121,7 @@ class AgentConfig(Section):
     replicas: further endpoints of the same service; calls go to the least busy.
     wire: what they speak.
     tenant: whose its instances are. tenant_before: instead, what stands before this text in an
-        instance's key. estimate: what a call is taken to cost before it was made.
+        instance's key. estimate: what an event is taken to cost before it was tried.
     """
 
     endpoint: Endpoint

@@ -122,7 +122,7 @@ class LimitsConfig(Section):
     max_record: Size = 1_000_000
     endpoint_concurrency: Count = 1_000
     endpoint_queue: Size = 32_000_000
-    dedup_window_count: Count = 1_000
+    dedup_window_count: Annotated[Count, Field(le=2**31 - 1)] = 1_000
     dedup_window: Duration = timedelta(minutes=10)
 
 

@@ -45,6 +45,7 @@ class Billing:
         ask.tenant = call.tenant
         ask.partition = call.partition
         ask.estimate_nanos = estimate_nanos
+        ask.events = len(wanted.events)
         ask.request = request
 
     @property
@@ -73,6 +74,7 @@ class Billing:
                 called=bool(outcome.called_us),
                 failed=outcome.HasField("failed"),
                 partition=read.partition,
+                events=len(outcome.taken) or outcome.failed.batch or 1,
             )
         )
 

@@ -24,7 +24,6 @@ from headgate.v1.cost_pb2 import Tenancy
 from headgate.v1.turn_pb2 import (
     Control,
     Controlled,
-    InFlight,
     InvokeRequest,
     Outcome,
     Policy,
@@ -42,6 +41,9 @@ again."""
 BATCH_BYTES = 2_000_000
 """Bytes of one turn's events at most, one event always: 64 events of the largest record would be
 more than a message of gRPC may hold."""
+
+RESEND_SPREAD = 128
+"""Into how many parts the upper half of a step between re-sends is divided; an instance has one."""
 
 UNKNOWN_AGENT_WAIT_MS = 250
 """How soon to look again while the registry is still being read at start."""
@@ -124,14 +126,18 @@ def rests_until(control: StoredControl, around: Surroundings) -> int:
     in_flight = control.in_flight
     if not around.promise or in_flight.promise != around.promise:
         return 0
-    return _next_look(in_flight, around)
+    return _next_look(control, around)
 
 
-def _next_look(in_flight: InFlight, around: Surroundings) -> int:
-    # The age doubles with every step. It is taken from now: after an outage of minutes there is
-    # one re-send to make, not one for every step that was missed.
-    age = max(RESEND_FIRST_MS, around.now_ms - in_flight.sent_ms)
-    return around.now_ms + min(age, RESEND_AT_MOST_MS)
+def _next_look(control: StoredControl, around: Surroundings) -> int:
+    # The age grows with every step. It is taken from now: after an outage of minutes there is one
+    # re-send to make, not one for every step that was missed.
+    age = max(RESEND_FIRST_MS, around.now_ms - control.in_flight.sent_ms)
+    # Half of it to all of it, as the base has it. What came together and found a full queue would
+    # else come back together, 30 s later, to a queue that had been empty for 20 (see
+    # docs/fair-shares.md): the agent idles, and tenants lose their shares.
+    spread = RESEND_SPREAD + control.base[-1] % RESEND_SPREAD
+    return around.now_ms + min(age, RESEND_AT_MOST_MS) * spread // (2 * RESEND_SPREAD)
 
 
 def _send_again(instance: Instance, around: Surroundings) -> None:
@@ -147,7 +153,7 @@ def _send_again(instance: Instance, around: Surroundings) -> None:
             in_flight.promise = around.promise
             sent, _ = _request(instance, len(in_flight.fingerprints), around)
             instance.transition.effects.append(sent)
-        in_flight.resend_ms = _next_look(in_flight, around)
+        in_flight.resend_ms = _next_look(instance.control, around)
     instance.transition.wake_ms = in_flight.resend_ms
 
 

@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 
 from headgate.core.budgets import Budgets, account_of, name_of
 from headgate.core.identity import split_address
+from headgate.core.prices import MOST_NANOS
 from headgate.core.windows import end_of, window_of
 from headgate.v1.cost_pb2 import Account, Ask, Budget, Hold, Settlement
 
 _WEIGHT = 16
-"""A call counts a sixteenth in what the next one of its agent type is taken to cost."""
+"""A call counts a sixteenth in what an event of its agent type is taken to cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ class Ledger:
         stand_in = ""
         while True:
             named = ask.estimate_nanos if not stand_in else 0
-            estimate = named or self.estimate_of(stand_in or agent_type)
+            each = named or self.estimate_of(stand_in or agent_type)
+            estimate = min(each * max(1, ask.events), MOST_NANOS)
             ruled = [rule for rule in counted if not _waives(rule, stand_in)]
             accounts = [self.account(rule, ask.tenant, agent_type, key) for rule in ruled]
             verdict = _verdict(ruled, accounts, estimate)
@@ -108,7 +110,7 @@ class Ledger:
         return hold is not None and hold.base == ask.base
 
     def estimate_of(self, agent_type: str) -> int:
-        """Return what calls of an agent type cost of late, nanos; 0 before the first."""
+        """Return what events of an agent type cost of late, nanos; 0 before the first."""
         return int.from_bytes(self._read(f"e{agent_type}") or b"", "big")
 
     def _keep(self, ask: Ask, accounts: list[Account], estimate: int, stand_in: str) -> None:
@@ -131,7 +133,8 @@ class Ledger:
         agent_type, key = split_address(settled.address)
         if settled.cost_nanos or not settled.failed:
             # Of a call that broke off nobody knows what it would have cost.
-            self._learn(settled.stand_in or agent_type, settled.cost_nanos)
+            cost = -(-settled.cost_nanos // max(1, settled.events))
+            self._learn(settled.stand_in or agent_type, cost)
         for rule in rules.counting(settled.tenant, agent_type):
             if _waives(rule, settled.stand_in) or settled.at_us < rule.since_us:
                 continue

@@ -27,6 +27,7 @@ from headgate.logs import about
 from headgate.rpc.endpoint import EndpointLimits
 from headgate.rpc.pending import Pending
 from headgate.rpc.pools import Pools
+from headgate.rpc.shares import shares_of
 from headgate.v1.agent_pb2 import FAILURE_CODE_BAD_REPLY, FAILURE_CODE_UNKNOWN_AGENT, TurnReply
 from headgate.v1.cost_pb2 import Terms
 from headgate.v1.turn_pb2 import Call, Decision, Hello, InvokeRequest, JournalRecord, Tick
@@ -161,6 +162,7 @@ class Dispatcher:
         # Gate and ledger both tell them, each before the first call that they count for.
         if terms.updated_ms >= self._terms.updated_ms:
             self._terms = terms
+            self._pools.share(shares_of(terms))
 
     def _answered(self, pending: Pending, reply: TurnReply) -> None:
         if pending.name not in self._under_way:

@@ -7,7 +7,7 @@ from typing import Any
 
 from headgate.core.service import endpoints_of
 from headgate.rpc.health import Answer, ask_all
-from headgate.rpc.probe import why_unreachable
+from headgate.rpc.probe import NO_GRPC, why_unreachable
 from headgate.v1.connection_pb2 import Connection
 from headgate.v1.turn_pb2 import AgentSpec
 
@@ -28,12 +28,12 @@ def objection(
         case "no_health_service" if not answer.is_a2a:
             return (
                 "it has no health service: serve grpc.health.v1 beside AgentService "
-                "(headgate.sdk.serve does)"
+                "(headgate.sdk.serve does); or does it speak A2A (--wire a2a)?"
             )
         case "not_serving" | "unknown" | "service_unknown":
             return f"its health is {answer.health.upper()}: it takes no turns now"
     if answer.is_a2a:
-        return ""
+        return f"it takes no A2A calls: {answer.problem}" if answer.problem else ""
     if answer.problem:
         return f"it does not say what it hosts: {answer.problem}"
     if answer.contract_version != CONTRACT_VERSION:
@@ -72,6 +72,9 @@ def examine(spec: AgentSpec) -> list[dict[str, Any]]:
 def _reason(answer: Answer, connection: Connection) -> str:
     found = why_unreachable(answer.endpoint, connection)
     if not found:
+        return answer.problem
+    if found == NO_GRPC and "no answer" not in answer.problem:
+        # It answered, if with an error: that says more.
         return answer.problem
     return found if "no answer" in answer.problem else f"{found} ({answer.problem})"
 

@@ -12,15 +12,30 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from headgate.rpc.a2a.client import SERVICE as A2A_SERVICE
-from headgate.rpc.channel import CredentialError, Token, open_blocking_channel
+from headgate.rpc.a2a.client import VERSION
+from headgate.rpc.channel import CredentialError, Metadata, Token, open_blocking_channel
 from headgate.rpc.wire import SERVICE
-from headgate.v1 import agent_pb2, agent_pb2_grpc
+from headgate.v1 import a2a_pb2, agent_pb2, agent_pb2_grpc
 from headgate.v1.connection_pb2 import WIRE_A2A, Connection
 
 # A service that serves answers this within milliseconds; a person waits for the slowest.
 ASK_SECONDS = 1.0
 ASKED_AT_ONCE = 32
 PLAINTEXT = Connection()
+
+NOBODYS_TASK = "headgate-is-this-a2a"
+
+_NO_A2A = frozenset(
+    {
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.UNAVAILABLE,
+    }
+)
+"""What no A2A agent that would take our turns answers to a question for a task. All else is one:
+the agent says, in one way or another, that it has no such task.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +87,9 @@ def ask(
                 return Answer(endpoint, "unreachable", _why(error))
             state = "no_health_service"
         if is_a2a:
-            return Answer(endpoint, state, is_a2a=True)
+            return Answer(
+                endpoint, state, _why_no_a2a(channel, timeout_seconds, metadata), is_a2a=True
+            )
         try:
             hosted = agents.Describe(
                 agent_pb2.DescribeRequest(), timeout=timeout_seconds, metadata=metadata
@@ -82,6 +99,29 @@ def ask(
         revisions = tuple((agent.type, agent.revision) for agent in hosted.agents)
         version = hosted.contract_version
         return Answer(endpoint, state, "", revisions, hosted.sdk, contract_version=version)
+
+
+def _why_no_a2a(channel: grpc.Channel, timeout_seconds: float, metadata: Metadata) -> str:
+    """Say why a service that was reached is no A2A agent, or does not let us in; "" if it is one.
+
+    It is asked for a task that nobody has. That changes nothing there, and what it answers, be it
+    an error, only an A2A agent can.
+    """
+    get_task = channel.unary_unary(
+        f"/{A2A_SERVICE}/GetTask",
+        request_serializer=a2a_pb2.GetTaskRequest.SerializeToString,
+        response_deserializer=a2a_pb2.Task.FromString,
+    )
+    try:
+        get_task(
+            a2a_pb2.GetTaskRequest(id=NOBODYS_TASK),
+            timeout=timeout_seconds,
+            metadata=(VERSION, *metadata),
+        )
+    except grpc.RpcError as error:
+        if error.code() in _NO_A2A:
+            return f"GetTask: {_why(error)}"
+    return ""
 
 
 def ask_all(

@@ -44,6 +44,9 @@ class Pending:
     """Names the call: the same for re-sends, another for every base and attempt."""
 
     size: int = field(init=False)
+    tenant: str = field(init=False)
+    """Who pays for it, and so whose share of the agent type it is."""
+
     deadline_seconds: float = field(init=False)
     expires: float = 0.0
     began: float = 0.0
@@ -61,6 +64,7 @@ class Pending:
         request = self.call.request
         self.name = request.request_id
         self.size = request.ByteSize()
+        self.tenant = self.call.tenant
         self.deadline_seconds = request.deadline_ms / 1000
 
     @property

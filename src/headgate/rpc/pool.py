@@ -1,19 +1,21 @@
 """One agent type's calls: what waits, how much may be under way, which endpoint takes the next.
 
 Requests wait here and nowhere else. They leave when the agent type's allowance (rate,
-concurrency) and an endpoint have room, in the order of their arrival. What waits for a service
-that is away, or left out, is given up at its deadline: Gate sends it again.
+concurrency) and an endpoint have room: those of a tenant in the order of their arrival, tenants by
+their shares (``headgate.rpc.fair_queue``). What does not fit is given up, and what waits for a
+service that is away, or left out, is so at its deadline: Gate sends it again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from headgate.rpc.bucket import TokenBucket
 from headgate.rpc.endpoint import Endpoint
+from headgate.rpc.fair_queue import FairQueue
 from headgate.rpc.pending import Pending
+from headgate.rpc.shares import NO_SHARES, ShareOf
 from headgate.v1.agent_pb2 import TurnReply
 from headgate.v1.connection_pb2 import CallLimits
 from headgate.v1.turn_pb2 import Call
@@ -42,6 +44,7 @@ class Pool:
         limits: CallLimits,
         queue_bytes: int,
         *,
+        shares: Mapping[str, ShareOf] = NO_SHARES,
         on_reply: Callable[[Pending, TurnReply], None],
         on_dropped: Callable[[Pending], None],
     ) -> None:
@@ -54,26 +57,32 @@ class Pool:
         self._queue_bytes = queue_bytes
         self._on_reply = on_reply
         self._on_dropped = on_dropped
-        self._queue: deque[Pending] = deque()
+        # Its bytes are those of what waits, or is in the pause before it waits again.
+        self._queue: FairQueue[Pending] = FairQueue(shares, self.last_used)
         self._paused: dict[Pending, asyncio.TimerHandle] = {}
-        # Of what is in the queue, or in the pause before it goes there again.
-        self._waiting_bytes = 0
         self._turn = 0
         self._pumping: asyncio.Handle | None = None
+        # For when the next of the tenants over their rates may begin a call.
+        self._waking: asyncio.TimerHandle | None = None
         self._sweeping: asyncio.TimerHandle | None = None
         for endpoint in endpoints:
             endpoint.watch(self._has_room)
 
     def submit(self, call: Call) -> None:
-        """Queue a call; give it up at once if the queue is full."""
+        """Queue a call. If that is too much, the tenant that has most of the queue for its weight
+        loses its newest calls: this one, maybe.
+        """
         pending = Pending(call, self)
         self.last_used = now = self._loop.time()
         pending.expires = now + pending.deadline_seconds
-        if self._waiting_bytes and self._waiting_bytes + pending.size > self._queue_bytes:
-            self._give_up(pending)
-            return
-        self._queue.append(pending)
-        self._waiting_bytes += pending.size
+        self._queue.push(pending)
+        while self._queue.size > self._queue_bytes and len(self._queue) + len(self._paused) > 1:
+            self._evict()
+        self._has_room()
+
+    def share(self, shares: Mapping[str, ShareOf]) -> None:
+        """Tenants have these shares from the next call on."""
+        self._queue.share(shares, self._loop.time())
         self._has_room()
 
     @property
@@ -85,12 +94,12 @@ class Pool:
         """Give up what waits: what the agent type's spec says now may send it elsewhere."""
         for pending in list(self._paused):
             self._queue_again(pending)
-        while self._queue:
-            self._give_up(self._dequeue())
+        for pending in self._queue.take_out(lambda _: True):
+            self._give_up(pending)
 
     def leave(self) -> list[Endpoint]:
         """Forget the endpoints; returns those that no pool uses now."""
-        for handle in (self._pumping, self._sweeping, *self._paused.values()):
+        for handle in (self._pumping, self._waking, self._sweeping, *self._paused.values()):
             if handle is not None:
                 handle.cancel()
         return [endpoint for endpoint in self.endpoints if endpoint.unwatch(self._has_room)]
@@ -103,10 +112,11 @@ class Pool:
         self._on_reply(pending, reply)
 
     def given_back(self, pending: Pending) -> None:
-        """The service went away under it: it is the next to be put to one that is there."""
+        """The service went away under it: it is the next of its tenant for one that is there."""
         self.in_flight -= 1
-        self._waiting_bytes += pending.size
-        self._queue_again(pending)
+        pending.expires = self._loop.time() + pending.deadline_seconds
+        self._queue.push_front(pending)
+        self._has_room()
 
     def refused(self, pending: Pending) -> None:
         """The service would not take it now.
@@ -123,12 +133,19 @@ class Pool:
             self._give_up(pending)
             return
         pending.refusals += 1
-        self._waiting_bytes += pending.size
+        self._queue.hold(pending)
         self._paused[pending] = self._loop.call_later(pause, self._queue_again, pending)
 
     def dropped(self, pending: Pending) -> None:
         """It was given up unsent."""
         self.in_flight -= 1
+        self._give_up(pending)
+
+    def _evict(self) -> None:
+        pending = self._queue.evict()
+        pausing = self._paused.pop(pending, None)
+        if pausing is not None:
+            pausing.cancel()
         self._give_up(pending)
 
     def _give_up(self, pending: Pending) -> None:
@@ -148,17 +165,29 @@ class Pool:
             endpoint = self._pick()
             if endpoint is None:
                 break
-            wait = self._bucket.take(self._loop.time())
+            now = self._loop.time()
+            wait = self._bucket.wait(now)
             if wait:
                 self._pumping = self._loop.call_later(wait, self._pump)
                 break
+            pending = self._queue.take(now)
+            if pending is None:
+                self._wake_at(self._queue.next_at)
+                break
+            self._bucket.take(now)
             self.in_flight += 1
-            endpoint.put(self._dequeue())
+            endpoint.put(pending)
         if self._queue:
             for endpoint in self.endpoints:
                 endpoint.want()
             if self._sweeping is None:
                 self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def _wake_at(self, at: float | None) -> None:
+        """Pump when a tenant is within its rate again. Others that come meanwhile do not wait."""
+        if self._waking is not None:
+            self._waking.cancel()
+        self._waking = None if at is None else self._loop.call_at(at, self._has_room)
 
     def _pick(self) -> Endpoint | None:
         """Return the endpoint with the fewest calls in flight, in turn where several have."""
@@ -178,17 +207,10 @@ class Pool:
         return best
 
     def _queue_again(self, pending: Pending) -> None:
-        handle = self._paused.pop(pending, None)
-        if handle is not None:
-            handle.cancel()
+        self._paused.pop(pending).cancel()
         pending.expires = self._loop.time() + pending.deadline_seconds
-        self._queue.appendleft(pending)
+        self._queue.release(pending)
         self._has_room()
-
-    def _dequeue(self) -> Pending:
-        pending = self._queue.popleft()
-        self._waiting_bytes -= pending.size
-        return pending
 
     def _sweep(self) -> None:
         self._sweeping = None
@@ -196,7 +218,7 @@ class Pool:
         # What waits because its agent is busy, or limited, waits on: to send it again would gain
         # nothing and lose its place.
         if not any(endpoint.is_up for endpoint in self.endpoints):
-            while self._queue and self._queue[0].expires <= now:
-                self._give_up(self._dequeue())
+            for pending in self._queue.take_out(lambda pending: pending.expires <= now):
+                self._give_up(pending)
         if self._queue:
             self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)

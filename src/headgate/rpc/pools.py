@@ -8,11 +8,12 @@ spec is another name, and makes another pool.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from headgate.rpc.endpoint import Endpoint, EndpointLimits
 from headgate.rpc.pending import Pending
 from headgate.rpc.pool import Pool
+from headgate.rpc.shares import NO_SHARES, ShareOf
 from headgate.v1.agent_pb2 import TurnReply
 from headgate.v1.connection_pb2 import Service
 from headgate.v1.turn_pb2 import Call
@@ -45,6 +46,7 @@ class Pools:
         self._on_reply = on_reply
         self._on_dropped = on_dropped
         self._now_us = now_us
+        self._shares: Mapping[str, ShareOf] = NO_SHARES
         self._pools: dict[PoolKey, Pool] = {}
         self._endpoints: dict[EndpointKey, Endpoint] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -54,6 +56,14 @@ class Pools:
         agent_type = call.request.stand_in or call.request.agent_type
         key = (agent_type, call.endpoint, call.service)
         return self._pools.get(key) or self._make(key)
+
+    def share(self, shares: Mapping[str, ShareOf]) -> None:
+        """Tenants have these shares of every agent type from now on."""
+        if shares == self._shares:
+            return
+        self._shares = shares
+        for pool in self._pools.values():
+            pool.share(shares)
 
     async def close(self) -> None:
         """Close all connections. Calls under way are left unanswered."""
@@ -80,6 +90,7 @@ class Pools:
             [self._endpoint(each, service) for each in dict.fromkeys(service.endpoints)],
             service.limits,
             self._limits.queue_bytes,
+            shares=self._shares,
             on_reply=self._on_reply,
             on_dropped=self._on_dropped,
         )

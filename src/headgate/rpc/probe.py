@@ -13,9 +13,13 @@ from headgate.v1.connection_pb2 import Connection
 
 PROBE_SECONDS = 1.0
 
+NO_GRPC = "something listens there, but it answers no gRPC call in time"
+
 
 def why_unreachable(endpoint: str, connection: Connection) -> str:
-    """Say what is wrong with an endpoint that does not answer; empty where that cannot be told."""
+    """Say what is wrong with an endpoint that does not answer; empty where it is no fault of the
+    endpoint's: a file that is named here cannot be read.
+    """
     has_tls = connection.HasField("tls")
     try:
         plain = _connect(endpoint)
@@ -36,7 +40,7 @@ def why_unreachable(endpoint: str, connection: Connection) -> str:
         return "it speaks TLS: give --tls, or the authority that it is signed by with --tls-ca"
     if has_tls and not speaks_tls:
         return "it does not speak TLS: leave the TLS options out, or serve it with a certificate"
-    return _distrusted(endpoint, connection) if has_tls else ""
+    return _distrusted(endpoint, connection) if has_tls else NO_GRPC
 
 
 def _distrusted(endpoint: str, connection: Connection) -> str:
@@ -45,6 +49,12 @@ def _distrusted(endpoint: str, connection: Connection) -> str:
         context = ssl.create_default_context(cafile=tls.ca_file or None)
         if tls.cert_file:
             context.load_cert_chain(tls.cert_file, tls.key_file)
+    except ssl.SSLError as error:
+        return f"the TLS files are none, or do not fit each other: {error.reason or error}"
+    except OSError:
+        # Who could not read it has named it.
+        return ""
+    try:
         context.set_alpn_protocols(["h2"])
         with (
             _connect(endpoint) as plain,

@@ -136,23 +136,25 @@ class LedgerInput(_message.Message):
     def __init__(self, asks: _Optional[_Iterable[_Union[Ask, _Mapping]]] = ..., settlements: _Optional[_Iterable[_Union[Settlement, _Mapping]]] = ..., ready: _Optional[_Union[Ready, _Mapping]] = ..., at_us: _Optional[int] = ..., shard: _Optional[int] = ...) -> None: ...
 
 class Ask(_message.Message):
-    __slots__ = ("address", "base", "tenant", "partition", "estimate_nanos", "request")
+    __slots__ = ("address", "base", "tenant", "partition", "estimate_nanos", "events", "request")
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     BASE_FIELD_NUMBER: _ClassVar[int]
     TENANT_FIELD_NUMBER: _ClassVar[int]
     PARTITION_FIELD_NUMBER: _ClassVar[int]
     ESTIMATE_NANOS_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     address: str
     base: bytes
     tenant: str
     partition: int
     estimate_nanos: int
+    events: int
     request: bytes
-    def __init__(self, address: _Optional[str] = ..., base: _Optional[bytes] = ..., tenant: _Optional[str] = ..., partition: _Optional[int] = ..., estimate_nanos: _Optional[int] = ..., request: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, address: _Optional[str] = ..., base: _Optional[bytes] = ..., tenant: _Optional[str] = ..., partition: _Optional[int] = ..., estimate_nanos: _Optional[int] = ..., events: _Optional[int] = ..., request: _Optional[bytes] = ...) -> None: ...
 
 class Settlement(_message.Message):
-    __slots__ = ("outcome_id", "address", "base", "tenant", "stand_in", "cost_nanos", "at_us", "called", "failed", "partition")
+    __slots__ = ("outcome_id", "address", "base", "tenant", "stand_in", "cost_nanos", "at_us", "called", "failed", "partition", "events")
     OUTCOME_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     BASE_FIELD_NUMBER: _ClassVar[int]
@@ -163,6 +165,7 @@ class Settlement(_message.Message):
     CALLED_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     PARTITION_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
     outcome_id: bytes
     address: str
     base: bytes
@@ -173,7 +176,8 @@ class Settlement(_message.Message):
     called: bool
     failed: bool
     partition: int
-    def __init__(self, outcome_id: _Optional[bytes] = ..., address: _Optional[str] = ..., base: _Optional[bytes] = ..., tenant: _Optional[str] = ..., stand_in: _Optional[str] = ..., cost_nanos: _Optional[int] = ..., at_us: _Optional[int] = ..., called: bool = ..., failed: bool = ..., partition: _Optional[int] = ...) -> None: ...
+    events: int
+    def __init__(self, outcome_id: _Optional[bytes] = ..., address: _Optional[str] = ..., base: _Optional[bytes] = ..., tenant: _Optional[str] = ..., stand_in: _Optional[str] = ..., cost_nanos: _Optional[int] = ..., at_us: _Optional[int] = ..., called: bool = ..., failed: bool = ..., partition: _Optional[int] = ..., events: _Optional[int] = ...) -> None: ...
 
 class Ready(_message.Message):
     __slots__ = ("subtask", "subtasks")

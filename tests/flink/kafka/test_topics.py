@@ -48,12 +48,12 @@ def test_topics_are_made_once_as_the_protocol_asks(topics: Topics) -> None:
     again = {state.name: state for state in ensure_topics(config)}
     assert not any(state.is_created for state in again.values())
     names = config.topic_names
-    assert [again[name].partitions for name in names] == [3, 3, 1, 3, 3, 3, 1, 3, 1, 1, 1]
+    assert [again[name].partitions for name in names] == [3, 3, 1, 3, 3, 3, 1, 3, 1, 1, 1, 1]
     found = settings_of(config, names.journal)
     assert found["message.timestamp.type"] == "LogAppendTime"
     assert found["cleanup.policy"] == "delete"
     assert found["max.message.bytes"] == "1065536"
-    for compacted in (names.registry, names.settled, names.parked):
+    for compacted in (names.registry, names.settled, names.parked, names.spending):
         assert settings_of(config, compacted)["cleanup.policy"] == "compact"
 
 

@@ -14,7 +14,7 @@ from headgate.cli import app
 from headgate.cli.attach import UnfitServiceError
 from headgate.cli.canary import CanaryError
 from headgate.cli.job_topics import TopicNotReadError
-from headgate.cli.registered import UnknownAgentError
+from headgate.cli.registered import ChangedMeanwhileError, UnknownAgentError
 from headgate.kafka import registry
 from headgate.kafka.registry import Contents
 from headgate.rpc import fitness, health
@@ -102,6 +102,37 @@ def test_attaching_again_keeps_pause_pin_and_routes_and_ends_draining(held: Regi
     assert not spec.draining
 
 
+def test_a_change_by_somebody_else_meanwhile_is_not_written_over(
+    held: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pause that comes while attach asks the services is somebody's pause."""
+    headgate(*ATTACH)
+
+    def pause_meanwhile(endpoints: list[str], ways: object) -> dict[str, Answer]:
+        held.specs["order"].paused = True
+        return held.ask(endpoints, ways)
+
+    monkeypatch.setattr(fitness, "ask_all", pause_meanwhile)
+    with pytest.raises(ChangedMeanwhileError, match="somebody else has changed order"):
+        headgate("attach", "order", "--endpoint", "b:2")
+    assert (list(held.specs["order"].endpoints), held.specs["order"].paused) == (["a:1"], True)
+    assert not headgate("attach", "order", "--endpoint", "b:2")["is_new"]
+    assert (list(held.specs["order"].endpoints), held.specs["order"].paused) == (["b:2"], True)
+
+
+def test_the_same_new_agent_from_two_places_is_attached_once(
+    held: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def attach_elsewhere(endpoints: list[str], ways: object) -> dict[str, Answer]:
+        held.specs["order"] = AgentSpec(type="order", endpoints=["b:2"])
+        return held.ask(endpoints, ways)
+
+    monkeypatch.setattr(fitness, "ask_all", attach_elsewhere)
+    with pytest.raises(ChangedMeanwhileError):
+        headgate(*ATTACH)
+    assert list(held.specs["order"].endpoints) == ["b:2"]
+
+
 def test_an_unfit_service_is_not_attached_unless_forced(held: Registry) -> None:
     held.health = "not_serving"
     with pytest.raises(UnfitServiceError, match="a:1: its health is NOT_SERVING"):
@@ -131,7 +162,7 @@ def test_detach_drains_or_takes_out(held: Registry) -> None:
     assert headgate("detach", "order", "--now") == {"type": "order", "state": "detached"}
     assert held.specs == {}
     for verb in ("detach", "pause", "resume", "describe", "health"):
-        with pytest.raises(UnknownAgentError, match="no agent 'order'"):
+        with pytest.raises(UnknownAgentError, match="no agent 'order' is attached, nor is any"):
             headgate(verb, "order")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headgate.core.canary import WHOLE, is_canary
+from headgate.core.canary import WHOLE, is_canary, place_of
 from headgate.v1.turn_pb2 import AgentSpec
 from tests.unit.core.build import Host, call_of, event
 
@@ -29,6 +29,14 @@ def test_a_share_is_about_that(share: int) -> None:
 
 def test_nobody_leaves_when_the_share_grows() -> None:
     assert chosen(500) < chosen(1_000) < chosen(WHOLE) == set(ADDRESSES)
+
+
+def test_a_share_is_met_to_the_place() -> None:
+    """A share of nothing is nobody, not one in ten thousand."""
+    for address in ADDRESSES[:50]:
+        place = place_of("v2", address)
+        assert not is_canary(spec(place), address)
+        assert is_canary(spec(place + 1), address)
 
 
 def test_another_revision_is_tried_on_others() -> None:

@@ -169,6 +169,19 @@ def test_what_calls_cost_of_late_is_learned_upwards_at_once() -> None:
     assert 1 <= books.ledger.estimate_of("order") <= 16
 
 
+def test_a_batch_is_taken_for_as_many_events() -> None:
+    books = Books(budget(limit=100))
+    three = ask("1", estimate=30)
+    three.events = 3
+    assert books.ask(three) == Granted()
+    assert books.account().held_nanos == 90
+    books.settle(paid(60, "1", events=3))
+    assert books.ledger.estimate_of("order") == 20
+    three = ask("2", estimate=0)
+    three.events = 3
+    assert isinstance(books.ask(three), Spent)
+
+
 def test_a_budget_made_anew_begins_anew_and_frees_what_was_held() -> None:
     books = Books(budget(limit=50, since_us=1))
     books.ask(ask("1"))

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
-from headgate.core.dispatch import RESEND_AT_MOST_MS, RESEND_FIRST_MS, UNKNOWN_AGENT_WAIT_MS
+from headgate.core.dispatch import (
+    RESEND_AT_MOST_MS,
+    RESEND_FIRST_MS,
+    UNKNOWN_AGENT_WAIT_MS,
+    rests_until,
+)
 from headgate.core.identity import genesis_base, next_base
 from headgate.core.instance import KEPT_EVENT_BYTES, KEPT_VALUE_BYTES
 from headgate.core.machine import COMPACTED_EVERY_TURNS, step
@@ -25,6 +32,7 @@ from headgate.v1.turn_pb2 import (
     Call,
     Controlled,
     HistoryRecord,
+    InFlight,
     InvokeRequest,
     Outcome,
     StoredControl,
@@ -291,6 +299,20 @@ def test_a_parked_instance_waits_for_an_operator() -> None:
     assert list(host.state.pending_controls) == []
 
 
+def test_a_resume_does_not_outrun_the_turn_in_flight() -> None:
+    """A base of its own would make the answer too late, and the call would be paid for again."""
+    host = Host()
+    call = call_of(host.arrive(event(0)))
+    assert host.wish(Controlled.RESUME).effects == []
+    made = host.read(completed(call))
+    assert host.state.turn == 1
+    assert decision_of(made).controlled.verb == Controlled.RESUME
+    # A cancel is there to outrun it.
+    host = Host()
+    host.arrive(event(0))
+    assert decision_of(host.wish(Controlled.CANCEL)).controlled.verb == Controlled.CANCEL
+
+
 def test_skip_gives_the_head_up_once() -> None:
     """An operator's skip is a turn: dead letter, new base, and a repeat of it is a repeat."""
     host = Host()
@@ -354,18 +376,32 @@ def test_a_verb_of_a_newer_version_only_moves_the_base() -> None:
 
 
 def test_re_sends_grow_apart() -> None:
-    """Rule 6: at 1, 2, 4, ... seconds of age, at most 30 s apart; the same request each time."""
+    """Rule 6: after a second, then at steps of the age or half of it, at most 30 s apart; the same
+    request each time."""
     host = Host()
     call = call_of(host.arrive(event(0)))
-    gaps = []
-    for _ in range(8):
-        due_ms = host.state.wake_ms
-        gaps.append(due_ms - host.now_ms)
-        host.now_ms = due_ms
+    assert host.state.wake_ms == NOW_MS + RESEND_FIRST_MS
+    for _ in range(12):
+        host.now_ms = host.state.wake_ms
         assert call_of(host.fire()).request == call.request
-    assert gaps == [1_000, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]
-    assert gaps[0] == RESEND_FIRST_MS
-    assert gaps[-1] == RESEND_AT_MOST_MS
+        age, step = host.now_ms - NOW_MS, host.state.wake_ms - host.now_ms
+        assert min(age, RESEND_AT_MOST_MS) / 2 <= step <= min(age, RESEND_AT_MOST_MS)
+    assert step >= RESEND_AT_MOST_MS / 2
+
+
+def test_what_was_sent_together_is_not_sent_again_together() -> None:
+    """Rule 6: a full queue drops many at once, and has room for some of them at any time."""
+    wakes = []
+    for number in range(200):
+        sent = InFlight(sent_ms=NOW_MS, promise=b"p")
+        control = StoredControl(base=genesis_base(f"orders/{number}"), in_flight=sent)
+        wake_ms = NOW_MS + RESEND_FIRST_MS
+        while wake_ms < NOW_MS + 60_000:
+            wake_ms = rests_until(control, Surroundings(wake_ms, None, promise=b"p"))
+        wakes.append(wake_ms)
+    wakes.sort()
+    assert wakes[-1] - wakes[0] > RESEND_AT_MOST_MS / 2
+    assert max(later - earlier for earlier, later in pairwise(wakes)) < 2_000
 
 
 def test_nobody_is_asked_while_the_registry_is_unread() -> None:

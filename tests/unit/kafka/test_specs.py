@@ -55,6 +55,17 @@ def test_a_policy_is_carried_whole_in_milliseconds() -> None:
     )
 
 
+def test_an_agent_may_have_a_dedup_window_of_its_own() -> None:
+    text = TOML + 'dedup_window = "1d"\n[agents.other]\nendpoint = "localhost:7071"\n'
+    text += "[agents.other.policy]\ndedup_window_count = 8\n"
+    windows = {
+        name: (spec.policy.dedup_window_count, spec.policy.dedup_window_ms)
+        for name, spec in specs_of(loads(text)).items()
+    }
+    # What it does not name is that of [limits].
+    assert windows == {"order": (7, 86_400_000), "other": (8, 3_000)}
+
+
 def test_no_field_of_the_policy_is_forgotten() -> None:
     policy = specs_of(loads(TOML))["order"].policy
     assert {field.name for field, _ in policy.ListFields()} == set(Policy.DESCRIPTOR.fields_by_name)

@@ -9,7 +9,7 @@ import pytest
 from headgate.core.own_types import TIMER
 from headgate.rpc.a2a.long import FIRST_LOOK_MS, LAST_LOOK_MS, look_again, look_of
 from headgate.rpc.a2a.memory import NAME, Memory
-from headgate.rpc.a2a.replies import reply_of_task
+from headgate.rpc.a2a.replies import reply_of_message, reply_of_running, reply_of_task
 from headgate.v1 import a2a_pb2 as a2a
 from headgate.v1.agent_pb2 import FAILURE_CODE_BAD_REPLY, Event, TurnRequest
 
@@ -40,6 +40,19 @@ def test_what_no_json_can_say_is_a_bad_reply() -> None:
     reply = reply_of_task(request, task)
     assert reply.failed.code == FAILURE_CODE_BAD_REPLY
     assert "no JSON" in reply.failed.message
+
+
+def test_what_is_said_of_another_context_is_no_answer() -> None:
+    """An agent that mixes its conversations up must not put one into another's state."""
+    request = TurnRequest(agent_type="a", key="1", events=[Event(id="e")])
+    for task in (a2a.Task(id="t", context_id="a/2"), a2a.Task(context_id="a/1")):
+        task.status.state = a2a.TASK_STATE_COMPLETED
+        for reply in (reply_of_task(request, task), reply_of_running(request, task)):
+            assert reply.failed.code == FAILURE_CODE_BAD_REPLY
+            assert not (reply.mutations or reply.timers or reply.outputs)
+    reply = reply_of_message(request, a2a.Message(context_id="a/2"))
+    assert reply.failed.code == FAILURE_CODE_BAD_REPLY
+    assert "context 'a/2'" in reply.failed.message
 
 
 @pytest.mark.parametrize(

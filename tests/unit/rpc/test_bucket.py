@@ -37,3 +37,19 @@ def test_without_a_rate_nothing_waits() -> None:
 
 def test_the_docstring_says_what_happens() -> None:
     assert doctest.testmod(headgate.rpc.bucket).failed == 0
+
+
+def test_to_ask_takes_nothing() -> None:
+    bucket = TokenBucket(1.0, 1, 0.0)
+    assert [bucket.wait(0.0) for _ in range(3)] == [0.0, 0.0, 0.0]
+    assert bucket.take(0.0) == 0.0
+    assert bucket.wait(0.25) == pytest.approx(0.75)
+
+
+def test_another_rate_keeps_what_was_saved_up_to_its_burst() -> None:
+    bucket = TokenBucket(10.0, 0, 0.0)
+    bucket.take(0.0)
+    bucket.limit(3.0, 0, 0.0)
+    assert [bucket.take(0.0) > 0 for _ in range(4)] == [False, False, False, True]
+    bucket.limit(100.0, 0, 0.0)
+    assert bucket.take(0.0) == pytest.approx(0.01)

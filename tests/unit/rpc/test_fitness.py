@@ -23,6 +23,11 @@ HOSTED = (("order", "v1"),)
         (Answer("e:1", "serving", is_a2a=True), ""),
         (Answer("e:1", "no_health_service", is_a2a=True), ""),
         (Answer("e:1", "no_health_service", revisions=HOSTED, contract_version=1), "no health"),
+        (
+            Answer("e:1", "no_health_service", "GetTask: UNIMPLEMENTED: ?", is_a2a=True),
+            "takes no A2A calls: GetTask",
+        ),
+        (Answer("e:1", "no_health_service", revisions=HOSTED), "--wire a2a"),
         (Answer("e:1", "not_serving", revisions=HOSTED, contract_version=1), "NOT_SERVING"),
         (Answer("e:1", "serving", "Describe: UNIMPLEMENTED: ?"), "what it hosts: Describe"),
         (Answer("e:1", "serving", revisions=HOSTED, contract_version=2), "version 2 of the"),
@@ -60,7 +65,9 @@ def test_a_service_that_only_listens_speaks_no_tls(silent: str) -> None:
 
 def test_a_service_that_only_listens_gives_no_answer(silent: str) -> None:
     [found] = examine(AgentSpec(type="order", endpoints=[silent]))
-    assert "no answer" in found["problem"]
+    assert found["problem"] == (
+        "not reachable: something listens there, but it answers no gRPC call in time"
+    )
 
 
 def test_a_socket_file_that_is_not_there() -> None:

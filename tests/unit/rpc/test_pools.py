@@ -162,11 +162,40 @@ async def test_refused_calls_leave_no_bytes_behind() -> None:
         while not busy.taken:
             await asyncio.sleep(0.001)
         pending = busy.taken.pop()
-        assert pool._waiting_bytes == 0
+        assert pool._queue.size == 0
         pool.refused(pending)
-        assert pool._waiting_bytes == pending.size
+        assert pool._queue.size == pending.size
     while not busy.taken:
         await asyncio.sleep(0.001)
     pool.answered(busy.taken.pop(), TurnReply(completed=Completed()))
-    assert (len(replies), pool._waiting_bytes, pool.is_idle) == (1, 0, True)
+    assert (len(replies), pool._queue.size, pool.is_idle) == (1, 0, True)
+    pool.leave()
+
+
+async def test_a_call_that_pauses_makes_room_once_and_does_not_come_back() -> None:
+    busy = Busy()
+    dropped: list[Pending] = []
+    refused, other = a_call(1, "a:1"), a_call(2, "a:1")
+    refused.tenant, other.tenant = "large", "small"
+    refused.request.key = "x" * 1_000
+    pool = Pool(
+        [busy],  # type: ignore[list-item]
+        CallLimits(),
+        1_000,
+        on_reply=lambda pending, reply: None,
+        on_dropped=dropped.append,
+    )
+    pool.submit(refused)
+    while not busy.taken:
+        await asyncio.sleep(0.001)
+    pausing = busy.taken.pop()
+    pool.refused(pausing)
+    pool.submit(other)
+    assert dropped == [pausing]
+    while not busy.taken:
+        await asyncio.sleep(0.001)
+    (taken,) = busy.taken
+    assert (taken.tenant, pool._queue.size) == ("small", 0)
+    pool.answered(taken, TurnReply(completed=Completed()))
+    assert pool.is_idle
     pool.leave()

@@ -42,6 +42,10 @@ a time, so it is the first or second."""
 
 _ADOPTED = UNFINISHED | {a2a.TASK_STATE_COMPLETED, a2a.TASK_STATE_INPUT_REQUIRED}
 
+_CANNOT_LIST = frozenset({grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND})
+"""Answers of agents that serve no lists of tasks, or know no such context. If they failed the
+attempt, an agent without lists would get every event once, and never a second time."""
+
 _CANNOT_CONTINUE = frozenset(
     {
         grpc.StatusCode.NOT_FOUND,
@@ -129,16 +133,18 @@ class A2aClient:
 
     async def _find(self, request: TurnRequest) -> a2a.Task | None:
         """Return the task that an earlier try of this turn began or continued, if there is one."""
-        found = await self._call(
-            self._list,
-            a2a.ListTasksRequest(
-                context_id=address_of(request.agent_type, request.key),
-                page_size=TASKS_LOOKED_AT,
-                history_length=TASKS_LOOKED_AT,
-                include_artifacts=True,
-            ),
-            request,
+        wanted = a2a.ListTasksRequest(
+            context_id=address_of(request.agent_type, request.key),
+            page_size=TASKS_LOOKED_AT,
+            history_length=TASKS_LOOKED_AT,
+            include_artifacts=True,
         )
+        try:
+            found = await self._call(self._list, wanted, request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _CANNOT_LIST:
+                return None
+            raise
         cause, running = cause_of(request), Memory.of(request).running
         for task in found.tasks:
             causes = {_cause(message) for message in task.history} - {""}
