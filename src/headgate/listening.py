@@ -88,6 +88,8 @@ async def listen(
     over_http = _Server(
         uvicorn.Config(
             app,
+            # To the root's handlers, as everything else.
+            log_config=None,
             log_level="warning",
             lifespan="off",
             timeout_graceful_shutdown=int(GRACE_SECONDS),

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import psutil
 import typer
 
+from headgate.cli.broker import log_as
 from headgate.cli.look import Output, answers, as_json, plain, table
 from headgate.config import Config, load
 from headgate.errors import ConfigError, HeadgateError
@@ -54,6 +55,8 @@ def dev(
     """Start Kafka and Flink on this machine, and the job if there is a headgate.toml."""
     # Only the default name may be missing: a file that was named is expected to be there.
     settings = load(config) if config.is_file() or config != DEFAULT_CONFIG else None
+    if settings is not None:
+        log_as(settings)
     wanted = task_managers or (settings.job.parallelism if settings else 1)
     if fresh:
         LocalStack(home).erase()
@@ -140,6 +143,8 @@ def _run_job(stack: LocalStack, config: Config | None, path: Path, reemit: bool)
     stack.job = start_job(stack, config, path, *flags, say=answers.print)
     _start_history(stack, config, path)
     _start_redis(stack, config, path)
+    if config.tracing.endpoint is not None:
+        stack.start_trace_export(path)
 
 
 def _start_history(stack: LocalStack, config: Config, path: Path) -> None:

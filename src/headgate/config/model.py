@@ -14,6 +14,7 @@ from headgate.config.fields import Count, Duration, Section, Size, between
 from headgate.config.keys import KeySource, parse_key_source
 from headgate.config.money import TenantName
 from headgate.config.redis import RedisConfig
+from headgate.config.tracing import LoggingConfig, TracingConfig
 from headgate.core.patterns import compile_pattern
 from headgate.errors import ConfigError
 
@@ -168,6 +169,8 @@ class Config(Section):
     limits: LimitsConfig = LimitsConfig()
     history: HistoryConfig = HistoryConfig()
     redis: RedisConfig = RedisConfig()
+    tracing: TracingConfig = TracingConfig()
+    logging: LoggingConfig = LoggingConfig()
     topics: tuple[TopicConfig, ...] = ()
     routes: tuple[RouteConfig, ...] = ()
     agents: dict[AgentName, AgentConfig] = Field(default_factory=dict)
