@@ -23,11 +23,11 @@ from headgate.config import Config
 from headgate.config.model import KafkaConfig
 from headgate.config.redis import RedisConfig
 from headgate.kafka.topics import ensure_topics
+from headgate.local.command_service import CommandService
 from headgate.local.jars import fetch
 from headgate.local.kafka import Kafka
 from headgate.local.process import Family
 from headgate.local.redis import Redis
-from headgate.local.command_service import CommandService
 from headgate.local.supervisor import Supervisor
 
 KILL_SECONDS = 3.0
