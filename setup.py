@@ -1,7 +1,8 @@
-"""Packaging of Headgate: one distribution, six extras.
+"""Packaging of Headgate: one distribution, several extras.
 
 `[sdk]` is what an agent service installs: gRPC and protobuf, nothing of Flink or Kafka. `[chat]` is
-that and what agents/chat needs, `[temporal]` that and Temporal's SDK.
+that and what agents/chat needs, `[temporal]` that and Temporal's SDK. `[tracing]` goes with either
+of the two: OpenTelemetry.
 `[flink]` is the runtime and the command line, `[ui]` the console and the command line without
 Flink. `[dev]` is what the tests and `make lint` need.
 
@@ -83,7 +84,15 @@ VIEW = [
     "protobuf>=5.26.1,<7",  # as SDK
 ]
 
+# `headgate trace export`, and agent services that record spans of their own.
+TRACING = [
+    "opentelemetry-sdk>=1.45,<2",  # floor: tried; 1.x keeps what it exports
+    "opentelemetry-exporter-otlp-proto-grpc>=1.45,<2",  # runs beside grpcio 1.65 and protobuf 5.29
+    "opentelemetry-exporter-otlp-proto-http>=1.45,<2",  # OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+]
+
 DEV = [
+    *TRACING,  # the tests record and export spans; opentelemetry-proto serves their collector
     *CHAT,  # the tests talk with agents/chat
     *TEMPORAL,  # and with a real Temporal server
     "pytest>=9.2,<10",  # a major removes what the one before deprecated, and plugins follow late
@@ -132,6 +141,7 @@ setup(
         "chat": CHAT,
         "temporal": TEMPORAL,
         "view": VIEW,
+        "tracing": TRACING,
         "dev": DEV,
     },
     entry_points={

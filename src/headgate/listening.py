@@ -134,6 +134,8 @@ def _server(app: ASGIApp) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
+            # To the root's handlers, as everything else.
+            log_config=None,
             log_level="warning",
             lifespan="off",
             timeout_graceful_shutdown=int(GRACE_SECONDS),

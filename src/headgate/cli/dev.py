@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import psutil
 import typer
 
+from headgate.cli.broker import log_as
 from headgate.cli.look import Output, answers, as_json, plain, table
 from headgate.config import Config, load
 from headgate.errors import ConfigError, HeadgateError
@@ -55,6 +56,8 @@ def dev(
     """Start Kafka and Flink on this machine, and the job if there is a headgate.toml."""
     # Only the default name may be missing: a file that was named is expected to be there.
     settings = load(config) if config.is_file() or config != DEFAULT_CONFIG else None
+    if settings is not None:
+        log_as(settings)
     wanted = task_managers or (settings.job.parallelism if settings else 1)
     if fresh:
         LocalStack(home).erase()
@@ -141,6 +144,8 @@ def _run_job(stack: LocalStack, config: Config | None, path: Path, reemit: bool)
     stack.job = start_job(stack, config, path, *flags, say=answers.print)
     _start_history(stack, config, path)
     _start_redis(stack, config, path)
+    if config.tracing.endpoint is not None:
+        stack.start_trace_export(path)
     # Where `headgate ui` is by itself, unless somebody is there.
     wanted = config.ui.port if "port" in config.ui.model_fields_set else CONSOLE_PORT
     stack.start_console(path, wanted if wanted and is_free(wanted) else None)

@@ -14,6 +14,7 @@ from headgate.config.fields import Count, Duration, Section, Size, between
 from headgate.config.keys import KeySource, parse_key_source
 from headgate.config.money import TenantName
 from headgate.config.redis import RedisConfig
+from headgate.config.tracing import LoggingConfig, TracingConfig
 from headgate.config.ui import UiConfig
 from headgate.core.patterns import compile_pattern
 from headgate.errors import ConfigError
@@ -169,6 +170,8 @@ class Config(Section):
     limits: LimitsConfig = LimitsConfig()
     history: HistoryConfig = HistoryConfig()
     redis: RedisConfig = RedisConfig()
+    tracing: TracingConfig = TracingConfig()
+    logging: LoggingConfig = LoggingConfig()
     ui: UiConfig = UiConfig()
     topics: tuple[TopicConfig, ...] = ()
     routes: tuple[RouteConfig, ...] = ()

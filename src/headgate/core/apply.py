@@ -132,8 +132,10 @@ def _failed(instance: Instance, failed: Failed) -> None:
         case _:
             if failed.retry_after_ms:
                 control.not_before_us = control.at_us + failed.retry_after_ms * 1000
-            if failed.code != FAILURE_CODE_BUDGET:
+            if failed.code == FAILURE_CODE_BUDGET:
                 # No call was made: nobody is to blame that money is spent.
+                control.singles = failed.batch or control.singles
+            else:
                 _blame(instance, failed)
 
 

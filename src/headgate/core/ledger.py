@@ -14,7 +14,7 @@ So an amount is over-spent by no more than the calls in flight cost over what th
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from headgate.core.budgets import Budgets, account_of, name_of
 from headgate.core.identity import split_address
@@ -40,12 +40,16 @@ class MustWait:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """A budget has no room in this window. ``until_us``: its end; 0 if it never ends."""
+    """A budget has no room in this window. ``until_us``: its end; 0 if it never ends.
+
+    ``fewer_fit``: there is room for one of the call's events.
+    """
 
     budget: Budget
     account: Account
     estimate_nanos: int
     until_us: int
+    fewer_fit: bool = False
 
 
 Verdict = Granted | MustWait | Spent
@@ -97,6 +101,8 @@ class Ledger:
                 return Granted(stand_in)
             if isinstance(verdict, MustWait):
                 return verdict
+            if ask.events > 1 and not isinstance(_verdict(ruled, accounts, each), Spent):
+                return replace(verdict, fewer_fit=True)
             verdict.account.refused += 1
             self._store(verdict.account)
             found = verdict.budget

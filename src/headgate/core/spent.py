@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from headgate.core import trace
 from headgate.core.identity import address_of, digest
 from headgate.core.ledger import Spent
 from headgate.core.letters import letter_for_event
@@ -30,7 +31,7 @@ BUSY_MS = 1_000
 
 def refusal_of(call: Call, spent: Spent, *, at_us: int, currency: str) -> Outcome:
     """Return the outcome of a turn that a budget refuses: it is deferred, or its head event given
-    up.
+    up. Where one event would fit, a batch is tried one by one.
 
     at_us: the protocol's time, microseconds since the epoch.
     """
@@ -39,7 +40,11 @@ def refusal_of(call: Call, spent: Spent, *, at_us: int, currency: str) -> Outcom
     outcome = _outcome(call, address)
     message = _message(spent, currency)
     failed = Failed(code=FAILURE_CODE_BUDGET, message=message)
-    if budget.when_spent == Budget.DEAD_LETTER:
+    if spent.fewer_fit:
+        failed.message += f"; its {len(request.events)} events are tried one by one"
+        failed.batch = len(request.events)
+        failed.retry_after_ms = 0
+    elif budget.when_spent == Budget.DEAD_LETTER:
         event = request.events[0]
         outcome.taken.append(reference_to(event))
         outcome.caused_at_us = event.at_us
@@ -74,16 +79,17 @@ def busy_refusal_of(call: Call) -> Outcome:
 
 def _outcome(call: Call, address: str) -> Outcome:
     request = call.request
-    return Outcome(
+    outcome = Outcome(
         agent_type=request.agent_type,
         key=request.key,
         base=request.base,
         turn=request.turn,
         # The same however often it is asked for on this base.
         outcome_id=digest("budget", address, request.base),
-        traceparent=request.traceparent,
         tenant=call.tenant,
     )
+    trace.carry(request, outcome)
+    return outcome
 
 
 def _message(spent: Spent, currency: str) -> str:

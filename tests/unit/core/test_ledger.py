@@ -179,7 +179,13 @@ def test_a_batch_is_taken_for_as_many_events() -> None:
     assert books.ledger.estimate_of("order") == 20
     three = ask("2", estimate=0)
     three.events = 3
-    assert isinstance(books.ask(three), Spent)
+    refused = books.ask(three)
+    assert isinstance(refused, Spent) and refused.fewer_fit
+    assert books.account().refused == 0
+    assert books.ask(ask("2", estimate=0)) == Granted()
+    books.settle(paid(40, "2"))
+    refused = books.ask(three)
+    assert isinstance(refused, Spent) and not refused.fewer_fit
 
 
 def test_a_budget_made_anew_begins_anew_and_frees_what_was_held() -> None:
