@@ -11,6 +11,7 @@ import headgate.config
 import headgate.doctor
 import headgate.kafka
 import headgate.sizing
+import headgate.ui
 
 MODULES = [
     module.name
@@ -20,6 +21,7 @@ MODULES = [
         headgate.doctor,
         headgate.kafka,
         headgate.sizing,
+        headgate.ui,
     )
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
 ]

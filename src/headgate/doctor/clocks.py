@@ -15,26 +15,24 @@ LISTEN_SECONDS = 3.2
 POLL_MS = 200
 
 
-def read_clocks(config: Config) -> Iterator[Clock]:
+def read_clocks(config: Config, partitions: int) -> Iterator[Clock]:
     """Yield how far broker and workers are ahead of this machine; nothing where no tick comes.
+
+    partitions: of the journal, as it is; what headgate.toml says may be wrong.
 
     Raises BrokerUnreachableError.
     """
     from kafka import TopicPartition
 
-    places = [
-        TopicPartition(config.topic_names.journal, number)
-        for number in range(config.kafka.partitions)
-    ]
+    places = [TopicPartition(config.topic_names.journal, number) for number in range(partitions)]
     broker: dict[int, float] = {}
     workers: dict[int, float] = {}
     consumer = open_consumer(config.kafka.bootstrap)
     try:
         consumer.assign(places)
-        consumer.seek_to_end(*places)
-        for place in places:
-            # The end is asked for now, not when the first poll comes to it.
-            consumer.position(place)
+        # The ends of now, asked for at once: what is old would look like a clock that is behind.
+        for place, end in consumer.end_offsets(places).items():
+            consumer.seek(place, end)
         until = time.monotonic() + LISTEN_SECONDS
         while time.monotonic() < until:
             for records in consumer.poll(timeout_ms=POLL_MS).values():

@@ -129,7 +129,8 @@ def _clocks(found: _Gathering, rest: FlinkRest | None) -> None:
             clocks.append(clock_of(rest, job.id))
         names = facts.config.topic_names
         if facts.kafka is not None and names.journal in facts.kafka.topics:
-            seen = list(read_clocks(facts.config))
+            partitions = facts.kafka.topics[names.journal].partitions
+            seen = list(read_clocks(facts.config, partitions))
             clocks += seen
             if not seen:
                 found.without("the broker's clock", "no job writes to the journal")

@@ -8,6 +8,7 @@ from headgate.doctor.facts import Facts, Finding, Severity
 from headgate.doctor.named import events_of, own_of, topic_of
 from headgate.kafka.topics import differences, message_bytes, plan_topics
 
+
 def topic_settings(facts: Facts) -> Iterator[Finding]:
     """Own topics are as the protocol needs them."""
     for plan in plan_topics(facts.config):
