@@ -84,8 +84,8 @@ def show(load: Load, found: Size, checked: Checked) -> None:
     )
     if checked.loss.drained is not None:
         answers.print(
-            f"After a loss nothing happens for {figures.OUTAGE_ONE_OF_TWO_SECONDS} s, as measured; all is "
-            f" caught up within {checked.loss.drained:.1f} s. With one TaskManager alone "
+            f"After a loss nothing happens for {figures.OUTAGE_ONE_OF_TWO_SECONDS} s, as measured; "
+            f"all is caught up within {checked.loss.drained:.1f} s. With one TaskManager alone "
             f"nothing would happen for {figures.OUTAGE_ONLY_ONE_SECONDS} s."
         )
     for text in verdicts(load, found, checked):

@@ -51,8 +51,8 @@ def read_clocks(config: Config, partitions: int) -> Iterator[Clock]:
 
 
 def note(ahead_of: dict[int, float], partition: int, ahead_seconds: float) -> None:
-    """Keep the best estimate of a partition's clock: what delays a record on its way makes the clock
-    look behind, so the one that looks most ahead was delayed least.
+    """Keep the best estimate of a partition's clock: what delays a record on its way makes the
+    clock look behind, so the one that looks most ahead was delayed least.
 
     >>> ahead_of = {}
     >>> for each in (-0.4, -0.02, -0.1):

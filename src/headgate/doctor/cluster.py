@@ -151,5 +151,7 @@ def _failures(rest: FlinkRest, job: str, now_ms: int) -> Iterator[str]:
 
 def _gates(rest: FlinkRest, job: str, vertex: str) -> tuple[int, ...]:
     tasks = rest.get(f"/jobs/{job}/vertices/{vertex}")["subtasks"]
-    places = Counter(task.get("taskmanager-id") or task.get("endpoint") for task in tasks)
+    # One that has no place yet is nowhere, not beside others.
+    running = [task for task in tasks if task["status"] == "RUNNING"]
+    places = Counter(task.get("taskmanager-id") or task.get("endpoint") for task in running)
     return tuple(sorted(places.values(), reverse=True))

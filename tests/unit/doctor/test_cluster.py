@@ -74,7 +74,12 @@ class Answers:
             },
             f"/jobs/{job}/exceptions": {"exceptionHistory": {"entries": self.failures}},
             f"/jobs/{job}/vertices/g": {
-                "subtasks": [{"taskmanager-id": "tm"}, {"taskmanager-id": "tm"}]
+                "subtasks": [
+                    {"taskmanager-id": "tm", "status": "RUNNING"},
+                    {"taskmanager-id": "tm", "status": "RUNNING"},
+                    {"taskmanager-id": "(unassigned)", "status": "SCHEDULED"},
+                    {"taskmanager-id": "(unassigned)", "status": "SCHEDULED"},
+                ]
             },
         }
         return {"jobs": self.jobs} if path == "/jobs/overview" else found[path]

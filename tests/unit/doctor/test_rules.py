@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -477,6 +478,13 @@ def test_every_rule_has_a_case_and_is_asked() -> None:
         if not name.startswith("_") and getattr(function, "__module__", "") == module.__name__
     }
     assert public == set(RULES)
+
+
+def test_the_page_names_every_rule_and_no_other() -> None:
+    page = Path(__file__).parents[3] / "docs" / "scaling.md"
+    table = page.read_text("utf-8").partition("| about | rules |")[2].partition("\n\n")[0]
+    named = re.findall(r"`([\w-]+)`", table)
+    assert sorted(named) == sorted({case[2] for case in CASES} | {"flink-away", "history-away"})
 
 
 def test_errors_come_first() -> None:
