@@ -106,7 +106,7 @@ setup(
     package_dir={"": "src"},
     # Namespace packages as well: the folder of the generated stubs has no __init__.py.
     packages=find_namespace_packages("src", include=["headgate*"]),
-    package_data={"headgate": ["py.typed"], "": ["*.pyi", "*.lua"]},
+    package_data={"headgate": ["py.typed"], "": ["*.pyi", "*.lua", "*.java"]},
     # headgate.local looks here for Flink's settings and the list of jars.
     data_files=[("share/headgate/flink-conf", ["flink-conf/config.yaml", "flink-conf/jars.xml"])],
     # One minor only, the one that Debian 12 ships and everything was measured on: TaskManagers and
