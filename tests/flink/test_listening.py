@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from headgate.local.jars import MissingToolError
@@ -14,11 +16,11 @@ from tests.reference_agents import AGENTS
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
 
 
-def listener() -> Agent[None]:
-    agent: Agent[None] = Agent("listener")
+def listener() -> Agent[Any]:
+    agent: Agent[Any] = Agent("listener")
 
     @agent.on("*")
-    def take(turn: Turn[None], event: Event) -> None:
+    def take(turn: Turn[Any], event: Event) -> None:
         pass
 
     return agent
