@@ -33,6 +33,7 @@ from headgate.cli import (
     state,
     tail,
     trace,
+    ui,
     workflows,
 )
 from headgate.cli.look import problems
@@ -68,6 +69,7 @@ app.command()(explain.explain)
 app.command()(record.record)
 app.command()(replay.replay)
 app.command()(door.door)
+app.command()(ui.ui)
 app.command()(repair.repair)
 app.add_typer(agents.agents, name="agents")
 app.add_typer(instances.instances, name="instances")

@@ -15,6 +15,7 @@ from headgate.config.keys import KeySource, parse_key_source
 from headgate.config.money import TenantName
 from headgate.config.redis import RedisConfig
 from headgate.config.tracing import LoggingConfig, TracingConfig
+from headgate.config.ui import UiConfig
 from headgate.core.patterns import compile_pattern
 from headgate.errors import ConfigError
 
@@ -171,6 +172,7 @@ class Config(Section):
     redis: RedisConfig = RedisConfig()
     tracing: TracingConfig = TracingConfig()
     logging: LoggingConfig = LoggingConfig()
+    ui: UiConfig = UiConfig()
     topics: tuple[TopicConfig, ...] = ()
     routes: tuple[RouteConfig, ...] = ()
     agents: dict[AgentName, AgentConfig] = Field(default_factory=dict)

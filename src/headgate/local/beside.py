@@ -1,4 +1,6 @@
-"""What runs beside Kafka, Flink and agents where it is wanted: history, Temporal, Redis, traces."""
+"""What runs beside Kafka, Flink and agents where it is wanted: history, console, Temporal, Redis,
+traces.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +8,7 @@ from typing import Any, Literal
 
 from headgate.local import temporal_build
 from headgate.local.command_service import CommandService
+from headgate.local.console import Console
 from headgate.local.history import History
 from headgate.local.process import Family
 from headgate.local.redis import Redis
@@ -25,6 +28,7 @@ class Beside:
         self._home = home
         self._say = say
         self._history: History | None = None
+        self._console: Console | None = None
         self._temporal: Temporal | None = None
         self._redis: Redis | None = None
         self._commands: dict[str, CommandService] = {}
@@ -52,6 +56,16 @@ class Beside:
             made.start(bootstrap, config, store)
             self._history = made
         return self._history
+
+    def start_console(
+        self, bootstrap: str, config: Path, flink: str, port: int | None = None
+    ) -> Console:
+        """Start the web console of a configuration's job, and wait until it serves."""
+        if self._console is None:
+            made = Console(self._family, self._supervisor, self._home / "console", port)
+            made.start(bootstrap, config, flink, self._history.endpoint if self._history else "")
+            self._console = made
+        return self._console
 
     def start_temporal(self) -> Temporal:
         """Start a Temporal server, built with Go if need be, and wait until it serves."""
@@ -98,10 +112,10 @@ class Beside:
 
     def stop_readers(self) -> None:
         """End those that read from Kafka or write to it."""
-        for reader in (self._history, *self._commands.values()):
+        for reader in (self._console, self._history, *self._commands.values()):
             if reader is not None:
                 reader.stop()
-        self._history = None
+        self._console = self._history = None
         self._commands.clear()
 
     def stop_servers(self) -> None:
@@ -118,6 +132,8 @@ class Beside:
         pids |= {name: service.pid for name, service in self._commands.items()}
         if self._history is not None:
             pids["history"] = self._history.pid
+        if self._console is not None:
+            pids["console"] = self._console.pid
         return pids
 
     def addresses(self) -> dict[str, Any]:
@@ -125,6 +141,7 @@ class Beside:
         return {
             "temporal": self._temporal.target if self._temporal else "",
             "redis": self._redis.url if self._redis else "",
+            "console": self._console.url if self._console else "",
             "history": self._history.endpoint if self._history else "",
             "history_url": self._history.url if self._history else "",
         }

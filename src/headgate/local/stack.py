@@ -13,6 +13,7 @@ from headgate.local import jars, state_file, temporal_build
 from headgate.local.agents import Agents
 from headgate.local.beside import Beside
 from headgate.local.command_service import CommandService
+from headgate.local.console import Console
 from headgate.local.flink import Flink
 from headgate.local.history import History
 from headgate.local.kafka import Kafka
@@ -121,6 +122,13 @@ class LocalStack:
         bootstrap = self._started().kafka.bootstrap
         return self.beside.start_history(
             bootstrap, config, store=store, http_port=http_port, grpc_port=grpc_port
+        )
+
+    def start_console(self, config: Path, port: int | None = None) -> Console:
+        """Start the web console of a configuration's job; see `Beside`."""
+        started = self._started()
+        return started.beside.start_console(
+            started.kafka.bootstrap, config, started.flink.rest_url, port
         )
 
     def start_temporal(self) -> Temporal:
