@@ -34,8 +34,10 @@ def test_every_server_of_a_stack_with_everything_listens_on_loopback(
     stack.send("listener/one", "join")
     # A turn was taken: the job runs, and with it the Python worker.
     assert len(stack.history("listener/one")) == 1
-    expected = {"history", "agent-echo"}
-    local.start_history(local.home / "headgate.toml")
+    expected = {"history", "console", "agent-echo"}
+    config = local.home / "headgate.toml"
+    local.start_history(config)
+    local.start_console(config)
     local.agents.start("echo", AGENTS / "echo" / "agent.py")
     try:
         for name, start in (("redis", local.start_redis), ("temporal", local.start_temporal)):
