@@ -35,7 +35,8 @@ def assert_on_loopback(stack: LocalStack) -> None:
     # First, and by their ports: among as many as Beam's they could hide.
     for name, url in stack.flink.metrics_urls.items():
         port = urlsplit(url).port
-        assert [_is_loopback(host) for host, served in found[name] if served == port] == [True]
+        hosts = [host for host, served in found[name] if served == port]
+        assert [_is_loopback(host) for host in hosts] == [True], f"metrics of {name} at {hosts}"
     beams = [
         each for name in found if name.startswith("taskmanager-") for each in exposed.pop(name)
     ]
