@@ -13,6 +13,8 @@ from headgate.v1.turn_pb2 import JournalRecord
 # Each partition has a tick a second, by the one worker that has it: three are seen.
 LISTEN_SECONDS = 3.2
 POLL_MS = 200
+# A partition without a leader has no end to tell, and would be waited for without one.
+ENDS_MS = 10_000
 
 
 def read_clocks(config: Config, partitions: int) -> Iterator[Clock]:
@@ -20,7 +22,7 @@ def read_clocks(config: Config, partitions: int) -> Iterator[Clock]:
 
     partitions: of the journal, as it is; what headgate.toml says may be wrong.
 
-    Raises BrokerUnreachableError.
+    Raises BrokerUnreachableError, and KafkaTimeoutError where a partition has no leader.
     """
     from kafka import TopicPartition
 
@@ -31,7 +33,7 @@ def read_clocks(config: Config, partitions: int) -> Iterator[Clock]:
     try:
         consumer.assign(places)
         # The ends of now, asked for at once: what is old would look like a clock that is behind.
-        for place, end in consumer.end_offsets(places).items():
+        for place, end in consumer.end_offsets(places, timeout_ms=ENDS_MS).items():
             consumer.seek(place, end)
         until = time.monotonic() + LISTEN_SECONDS
         while time.monotonic() < until:

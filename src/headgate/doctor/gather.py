@@ -118,6 +118,8 @@ def _flink(found: _Gathering, rest: FlinkRest | None) -> None:
 
 
 def _clocks(found: _Gathering, rest: FlinkRest | None) -> None:
+    from kafka.errors import KafkaError
+
     from headgate.doctor.clocks import read_clocks
     from headgate.doctor.cluster import clock_of
 
@@ -136,6 +138,6 @@ def _clocks(found: _Gathering, rest: FlinkRest | None) -> None:
                 found.without("the broker's clock", "no job writes to the journal")
         else:
             found.without("the broker's clock", "there is no journal to read it from")
-    except HeadgateError as error:
+    except (HeadgateError, KafkaError) as error:
         found.without("clocks", error)
     found.facts = replace(facts, clocks=tuple(clocks))

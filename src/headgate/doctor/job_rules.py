@@ -12,6 +12,10 @@ from headgate.doctor.facts import Facts, Finding, Job, Severity
 MANY_FAILURES = 3
 # Flink remembers ten attempts; one that fails while a TaskManager is replaced is nobody's fault.
 MANY_FAILED = 3
+# Of the interval. A machine that is busy for a moment doubles a checkpoint.
+SLOW = 3
+# Below a second nobody waits for outputs, however short the interval is.
+LEAST_SLOW_SECONDS = 1.0
 
 
 def job_state(facts: Facts) -> Iterator[Finding]:
@@ -57,7 +61,7 @@ def checkpoints(facts: Facts) -> Iterator[Finding]:
             "See the failure on Flink's page (Checkpoints, History): storage that cannot be "
             "written, a broker that refuses to commit, or a task that stands still.",
         )
-    if job.slowest_seconds > job.interval_seconds * 2 and job.slowest_seconds > 1:
+    if job.slowest_seconds > max(job.interval_seconds * SLOW, LEAST_SLOW_SECONDS):
         yield Finding(
             Severity.WARNING,
             "checkpoints-slow",

@@ -22,7 +22,7 @@ def topic_settings(facts: Facts) -> Iterator[Finding]:
                     f"{topic.name} {what}",
                     "The job refuses to start, or its guarantees do not hold: the place of an "
                     "address, the time of a turn and the order of the journal hang on these.",
-                    cure or "See docs/architecture.md, Topics.",
+                    f"{cure[:1].upper()}{cure[1:] or 'See docs/architecture.md, Topics'}.",
                 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ WEIGHTS = Weights(
 )
 
 
-def sized(**changed: float) -> Size:
+def sized(**changed: Any) -> Size:
     return size_of(replace(LOAD, **changed), WEIGHTS)
 
 
