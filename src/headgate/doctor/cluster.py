@@ -73,8 +73,8 @@ def restore_points(rest: FlinkRest, flink: Flink) -> tuple[RestorePoint, ...]:
 
 def on_disk(settings: Mapping[str, str], now: float) -> Iterator[RestorePoint]:
     """Yield savepoints, and the newest checkpoint, below folders that this machine can read."""
-    savepoints = _folder(settings.get("execution.checkpointing.savepoint-dir", ""))
-    checkpoints = _folder(settings.get("execution.checkpointing.dir", ""))
+    savepoints = folder_here(settings.get("execution.checkpointing.savepoint-dir", ""))
+    checkpoints = folder_here(settings.get("execution.checkpointing.dir", ""))
     if savepoints is not None:
         for metadata in savepoints.glob("*/_metadata"):
             yield _point(metadata, now, is_savepoint=True)
@@ -92,7 +92,8 @@ def _point(metadata: Path, now: float, is_savepoint: bool) -> RestorePoint:
     )
 
 
-def _folder(url: str) -> Path | None:
+def folder_here(url: str) -> Path | None:
+    """Return the folder that a file: URL names, None where this machine has none."""
     parts = urlsplit(url)
     folder = Path(unquote(parts.path)) if parts.scheme == "file" else None
     return folder if folder is not None and folder.is_dir() else None

@@ -92,7 +92,7 @@ def _broker(found: _Gathering, contents: Contents | None) -> None:
 
 
 def _flink(found: _Gathering, rest: FlinkRest | None) -> None:
-    from headgate.doctor.cluster import look_at_flink, restore_points
+    from headgate.doctor.cluster import folder_here, look_at_flink, restore_points
     from headgate.local.rest import FlinkUnreachableError
 
     what = "slots, checkpoints, restarts, the age of savepoints"
@@ -110,7 +110,9 @@ def _flink(found: _Gathering, rest: FlinkRest | None) -> None:
     if flink.job is None:
         found.without("the job", f"Flink knows none that is called {found.facts.config.job.name!r}")
     folder = flink.settings.get("execution.checkpointing.savepoint-dir", "")
-    if not folder.startswith("file:"):
+    # The first savepoint makes the folder: one that is not there is empty, on our own machine.
+    is_ours = found.facts.kafka is not None and found.facts.kafka.is_local
+    if not (folder.startswith("file:") and is_ours) and folder_here(folder) is None:
         found.without(
             "savepoints other than the job's last",
             f"{folder or 'no folder of savepoints is configured'}: not a folder of this machine",
