@@ -137,7 +137,10 @@ def _clocks(found: _Gathering, rest: FlinkRest | None) -> None:
             seen = list(read_clocks(facts.config, partitions))
             clocks += seen
             if not seen:
-                found.without("the broker's clock", "no job writes to the journal")
+                found.without(
+                    "the clocks of broker and workers",
+                    "no tick came for three seconds: no job runs, or it has just started",
+                )
         else:
             found.without("the broker's clock", "there is no journal to read it from")
     except (HeadgateError, KafkaError) as error:
