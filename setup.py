@@ -1,8 +1,10 @@
-"""Packaging of Headgate: one distribution, five extras.
+"""Packaging of Headgate: one distribution, several extras.
 
 `[sdk]` is what an agent service installs: gRPC and protobuf, nothing of Flink or Kafka. `[chat]` is
-that and what agents/chat needs, `[temporal]` that and Temporal's SDK.
-`[flink]` is the runtime and the command line. `[dev]` is what the tests and `make lint` need.
+that and what agents/chat needs, `[temporal]` that and Temporal's SDK. `[tracing]` goes with either
+of the two: OpenTelemetry.
+`[flink]` is the runtime and the command line, `[ui]` the console and the command line without
+Flink. `[dev]` is what the tests and `make lint` need.
 
 Every requirement has a floor (the oldest release tried) and a ceiling (the first one known or
 likely to break), with the reason beside it. docs/adr/0005-dependency-cage.md tells the story.
@@ -25,6 +27,12 @@ CAGE = [
     "pyarrow>=16.1,<17",  # Beam: <17
 ]
 
+# Pages of the web console.
+PAGES = [
+    "jinja2>=3.1.6,<4",  # floor: what was tried; a major may change what is escaped
+    "markupsafe>=3.0,<4",  # as jinja2: what is markup and what is text
+]
+
 FLINK = [
     "apache-flink>=2.3.0,<2.4",  # thread mode and async I/O were measured on 2.3.0
     *CAGE,
@@ -39,6 +47,14 @@ FLINK = [
     "sqlalchemy>=2.0.46,<2.1",  # the history store, on SQLite and PostgreSQL; a minor drops APIs
     "psycopg[binary]>=3.2,<3.4",  # its PostgreSQL; below 4 a minor may change adaptation
     "psutil>=7.2,<8",  # the embedded stack finds and ends its own children with it
+    *PAGES,  # `headgate dev` has a console
+]
+
+# `headgate ui` and the other commands that need no Flink.
+UI = [
+    each
+    for each in FLINK
+    if each.split(">")[0] not in {"apache-flink", "apache-beam", "numpy", "pyarrow"}
 ]
 
 # Agent services live in their own environments: the ceilings are those of the protocol stubs,
@@ -68,12 +84,21 @@ VIEW = [
     "protobuf>=5.26.1,<7",  # as SDK
 ]
 
+# `headgate trace export`, and agent services that record spans of their own.
+TRACING = [
+    "opentelemetry-sdk>=1.45,<2",  # floor: tried; 1.x keeps what it exports
+    "opentelemetry-exporter-otlp-proto-grpc>=1.45,<2",  # runs beside grpcio 1.65 and protobuf 5.29
+    "opentelemetry-exporter-otlp-proto-http>=1.45,<2",  # OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+]
+
 DEV = [
+    *TRACING,  # the tests record and export spans; opentelemetry-proto serves their collector
     *CHAT,  # the tests talk with agents/chat
     *TEMPORAL,  # and with a real Temporal server
     "pytest>=9.2,<10",  # a major removes what the one before deprecated, and plugins follow late
     "pytest-asyncio>=1.5,<2",  # the loop scopes of pyproject.toml belong to the 1 series
     "pytest-timeout>=2.4,<3",  # hangs become failures; a major may rename options
+    "playwright>=1.65,<2",  # drives Debian's chromium in tests of the console; downloads none
     "cloudevents>=2.2,<3",  # reads our outputs as any consumer would
     "hypothesis>=6.170,<7",  # a major may change what a stored failing example means
     "ruff>=0.17.6,<0.18",  # each minor adds rules to the families we enable: raise it on purpose
@@ -97,7 +122,11 @@ setup(
     package_dir={"": "src"},
     # Namespace packages as well: the folder of the generated stubs has no __init__.py.
     packages=find_namespace_packages("src", include=["headgate*"]),
-    package_data={"headgate": ["py.typed"], "": ["*.pyi", "*.lua"]},
+    package_data={
+        "headgate": ["py.typed"],
+        "": ["*.pyi", "*.lua"],
+        "headgate.ui": ["templates/*", "static/*"],
+    },
     # headgate.local looks here for Flink's settings and the list of jars.
     data_files=[("share/headgate/flink-conf", ["flink-conf/config.yaml", "flink-conf/jars.xml"])],
     # One minor only, the one that Debian 12 ships and everything was measured on: TaskManagers and
@@ -107,10 +136,12 @@ setup(
     install_requires=["protobuf>=5.26.1,<7"],
     extras_require={
         "flink": FLINK,
+        "ui": UI,
         "sdk": SDK,
         "chat": CHAT,
         "temporal": TEMPORAL,
         "view": VIEW,
+        "tracing": TRACING,
         "dev": DEV,
     },
     entry_points={

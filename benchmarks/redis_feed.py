@@ -23,11 +23,11 @@ from headgate.config import Config
 from headgate.config.model import KafkaConfig
 from headgate.config.redis import RedisConfig
 from headgate.kafka.topics import ensure_topics
+from headgate.local.command_service import CommandService
 from headgate.local.jars import fetch
 from headgate.local.kafka import Kafka
 from headgate.local.process import Family
 from headgate.local.redis import Redis
-from headgate.local.redis_services import RedisService
 from headgate.local.supervisor import Supervisor
 
 KILL_SECONDS = 3.0
@@ -88,9 +88,11 @@ class _Bench:
     def fed(self, name: str, *, kills: bool) -> Result:
         """Feed all of it; the result is compared with the history."""
         with self._serving(name.replace(", ", "-")) as server:
-            feeder = RedisService(self._family, self._supervisor, self._home / name, "feed")
+            feeder = CommandService(
+                self._family, self._supervisor, self._home / name, "redis", "feed"
+            )
             began = time.monotonic()
-            feeder.start(self._config.kafka.bootstrap, self._file, server.url)
+            feeder.start(self._config.kafka.bootstrap, self._file, "--url", server.url)
             struck = 0
             spent = {"feeder": 0.0, "redis": 0.0}
             next_kill = began + KILL_SECONDS
@@ -145,8 +147,10 @@ class _Bench:
         """From the time at which a record is handed to Kafka to its entry, at a steady rate."""
         took: list[float] = []
         with self._serving("fed") as server:
-            feeder = RedisService(self._family, self._supervisor, self._home / "lag", "feed")
-            feeder.start(self._config.kafka.bootstrap, self._file, server.url)
+            feeder = CommandService(
+                self._family, self._supervisor, self._home / "lag", "redis", "feed"
+            )
+            feeder.start(self._config.kafka.bootstrap, self._file, "--url", server.url)
             with reading_lag(server.url, took):
                 began = time.monotonic()
                 for number in range(LAG_RATE * LAG_SECONDS):

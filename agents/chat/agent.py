@@ -48,6 +48,7 @@ def make_agent(
                 tools.schemas(),
                 may_call_tools=number < rounds,
                 idempotency_key=turn.step_key(event, f"completion {number}"),
+                trace_headers=turn.trace_headers(),
             )
             turn.used(
                 model=answer.model,

@@ -27,6 +27,8 @@ RETRY_AFTER_SECONDS = 3600.0
 # Of a server's own words in a failure's message.
 TOLD_CHARACTERS = 500
 
+NO_HEADERS: Mapping[str, str] = {}
+
 # Not the event's fault but the settings': key, quota, URL or the model's name. Other events would
 # meet the same, so the instance stops, with its mailbox, until someone has put it right.
 SETTINGS = frozenset({301, 302, 307, 308, 401, 402, 403, 404})
@@ -69,6 +71,7 @@ class Completions:
         *,
         may_call_tools: bool = True,
         idempotency_key: str = "",
+        trace_headers: Mapping[str, str] = NO_HEADERS,
     ) -> Answer:
         """Ask for the next message.
 
@@ -80,7 +83,9 @@ class Completions:
         asked: dict[str, Any] = {"model": self.settings.model, "messages": list(messages)}
         if tools:
             asked |= {"tools": list(tools), "tool_choice": "auto" if may_call_tools else "none"}
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        headers = dict(trace_headers)
+        if idempotency_key:
+            headers["Idempotency-Key"] = idempotency_key
         seconds = self.settings.timeout_seconds
         try:
             # Over the whole answer: httpx's own limit starts anew with each byte that drips in.

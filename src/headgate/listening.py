@@ -14,9 +14,12 @@ from typing import Any
 import uvicorn
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from headgate.errors import HeadgateError
+
+BACKLOG = 2_048
+"""Connections that wait to be taken; uvicorn's own number."""
 
 GRACE_SECONDS = 5.0
 """Calls that wait are cut off then: whoever asks again waits on."""
@@ -65,7 +68,7 @@ def seconds_asked(prefer: str) -> float | None:
 
 
 async def listen(
-    app: Starlette,
+    app: ASGIApp,
     over_grpc: Any,
     places: Places,
     on_ready: Callable[[Places], None],
@@ -84,21 +87,12 @@ async def listen(
     except RuntimeError as error:
         message = f"{places.host}:{places.grpc_port} cannot be listened on: {error}"
         raise BindError(message) from error
-    bound = _bound(places)
-    over_http = _Server(
-        uvicorn.Config(
-            app,
-            log_level="warning",
-            lifespan="off",
-            timeout_graceful_shutdown=int(GRACE_SECONDS),
-            server_header=False,
-        )
-    )
+    bound = _bound(places.host, places.http_port)
+    over_http = _server(app)
     await over_grpc.start()
     serving = asyncio.create_task(over_http.serve([bound]))
-    loop, stopped = asyncio.get_running_loop(), until or asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+    stopped = until or asyncio.Event()
+    _stop_by_signals(stopped)
     on_ready(Places(places.host, bound.getsockname()[1], grpc_port))
     try:
         await stopped.wait()
@@ -106,6 +100,48 @@ async def listen(
         over_http.should_exit = True
         await over_grpc.stop(GRACE_SECONDS)
         await serving
+
+
+async def listen_http(
+    app: ASGIApp, host: str, port: int, on_ready: Callable[[int], None], until: asyncio.Event
+) -> None:
+    """Serve an application over HTTP alone until SIGINT or SIGTERM, or an event, which they set.
+
+    on_ready: is told the port.
+
+    Raises:
+        BindError: the port is taken.
+    """
+    bound = _bound(host, port)
+    server = _server(app)
+    serving = asyncio.create_task(server.serve([bound]))
+    _stop_by_signals(until)
+    on_ready(bound.getsockname()[1])
+    try:
+        await until.wait()
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def _stop_by_signals(stopped: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+
+
+def _server(app: ASGIApp) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            # To the root's handlers, as everything else.
+            log_config=None,
+            log_level="warning",
+            lifespan="off",
+            timeout_graceful_shutdown=int(GRACE_SECONDS),
+            server_header=False,
+        )
+    )
 
 
 class _Server(uvicorn.Server):
@@ -116,13 +152,15 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _bound(places: Places) -> socket.socket:
-    made = socket.socket(socket.AF_INET6 if ":" in places.host else socket.AF_INET)
+def _bound(host: str, port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        made.bind((places.host, places.http_port))
+        made.bind((host, port))
+        # Whoever is told of the port may come at once: it is let wait until there is somebody.
+        made.listen(BACKLOG)
     except OSError as error:
         made.close()
-        message = f"{places.host}:{places.http_port} cannot be listened on: {error}"
+        message = f"{host}:{port} cannot be listened on: {error}"
         raise BindError(message) from error
     return made

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from headgate.cli.attach import UnfitServiceError
+from headgate.cli.attaching import UnfitServiceError
 from headgate.kafka.views import View
 from headgate.testing.serving import Serving
 from tests.flink.runtime import Runtime, mirror

@@ -9,7 +9,7 @@ from typing import Self
 
 import pytest
 
-from headgate.cli.attach import UnfitServiceError
+from headgate.cli.attaching import UnfitServiceError
 from headgate.cli.job_topics import TopicNotReadError
 from headgate.cli.registered import UnknownAgentError
 from headgate.core.canary import is_canary

@@ -16,7 +16,6 @@ from headgate.v1.turn_pb2 import (
     DeadLetter,
     Failed,
     HistoryRecord,
-    InvokeRequest,
     JournalRecord,
     StoredControl,
     Tick,
@@ -192,10 +191,11 @@ def test_what_is_not_held_back_for_want_of_room_is_made_again(
     contexts = [Context(key) for key in KEYS]
     for address in addresses:
         arrive(gate, address, context=contexts[shard_of(address)])
-    for address, raw in dict(gate._outputs._held_back).items():
+    for address, held in dict(gate._outputs._held_back).items():
         # Again, as a wake-up does: it takes no more room.
-        gate._outputs._request(address, InvokeRequest.FromString(raw))
-    assert gate._outputs._held_bytes == sum(map(len, gate._outputs._held_back.values())) <= 1_000
+        gate._outputs._request(address, held)
+    kept = sum(len(held.raw) for held in gate._outputs._held_back.values())
+    assert gate._outputs._held_bytes == kept <= 1_000
     first = requests_of(make_ready(gate))
     assert 0 < len(first) < len(addresses)
     clock.advance(2)

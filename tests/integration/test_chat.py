@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 import pytest
 
+from headgate.sdk.run import run
 from headgate.sdk.testing import AgentTester, TurnResult
 from headgate.v1 import agent_pb2 as pb
 from headgate.v1 import agent_pb2_grpc
@@ -61,6 +62,19 @@ def say(tester: AgentTester[Any], words: str = "where is 17?", **more: Any) -> T
 
 def roles(asked: dict[str, Any]) -> list[str]:
     return [message["role"] for message in asked["messages"]]
+
+
+def test_the_servers_spans_can_be_in_the_turns_trace() -> None:
+    span = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    with talking(text("Hello.")) as (server, tester):
+        request = pb.TurnRequest(
+            agent_type="chat",
+            key="customer-1",
+            traceparent=span,
+            events=[pb.Event(id="1", type="chat.message", data=b'{"text": "Hi."}')],
+        )
+        assert asyncio.run(run(tester._agent, request)).HasField("completed")
+    assert server.headers[0]["traceparent"] == span
 
 
 def test_a_message_is_answered_and_both_are_kept() -> None:

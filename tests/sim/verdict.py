@@ -66,6 +66,7 @@ def check(schedule: Schedule) -> dict[str, Chain]:
     _check_parked(world, chains)
     _check_attempts(chains)
     _check_controls(chains)
+    _check_traces(schedule, chains)
     _check_calls(world, chains, forgets=schedule.theme.forgets)
     assert not world.paid_twice.known, f"paid twice: {world.paid_twice.known}"
     return chains
@@ -259,6 +260,33 @@ def _check_parked(world: World, chains: dict[str, Chain]) -> None:
     assert listed == {address for address, chain in chains.items() if chain.is_parked}
     for address in listed:
         assert ParkedInstance.FromString(newest[address]).turn <= len(chains[address].outcomes)
+
+
+def _check_traces(schedule: Schedule, chains: dict[str, Chain]) -> None:
+    """Each turn has one span, a child of its first event's, in its trace; messages pass it on."""
+    spans: dict[str, str] = {}
+    for address, chain in chains.items():
+        for number, outcome in enumerate(chain.outcomes, start=1):
+            if outcome.traceparent:
+                assert outcome.traceparent not in spans, "two turns of one span"
+                spans[outcome.traceparent] = f"{address}/{number}"
+    began = {event.fingerprint: event for _, event in schedule.published}
+    for address, chain in chains.items():
+        for outcome in chain.outcomes:
+            if not outcome.HasField("completed"):
+                continue
+            ref, traceparent = outcome.taken[0], outcome.traceparent
+            parents = outcome.event_traceparents
+            event = began.get(ref.fingerprint)
+            if event is None:
+                # A message or a timer: its event's id begins with the turn that sent it.
+                assert spans[parents[0]] == ref.id.rpartition("/")[0], f"{address}: {ref.id}"
+                assert traceparent[:36] == parents[0][:36], f"{address}: another trace"
+            elif event.traceparent:
+                assert parents[0] == event.traceparent
+                assert traceparent[:36] == event.traceparent[:36], f"{address}: another trace"
+            else:
+                assert traceparent[3:35] == ref.fingerprint.hex(), f"{address}: another trace"
 
 
 def _check_controls(chains: dict[str, Chain]) -> None:

@@ -9,10 +9,11 @@ import pytest
 import headgate.cli
 import headgate.config
 import headgate.kafka
+import headgate.ui
 
 MODULES = [
     module.name
-    for package in (headgate.cli, headgate.config, headgate.kafka)
+    for package in (headgate.cli, headgate.config, headgate.kafka, headgate.ui)
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
 ]
 

@@ -1,11 +1,13 @@
 """`headgate`: the command line; each noun has its module and is registered here."""
 
 import sys
+from enum import Enum
 from importlib import metadata
 from typing import Annotated, Any
 
 import typer
 
+from headgate import logs
 from headgate.cli import (
     agents,
     ask,
@@ -30,10 +32,20 @@ from headgate.cli import (
     signal,
     state,
     tail,
+    trace,
+    ui,
     workflows,
 )
 from headgate.cli.look import problems
 from headgate.errors import HeadgateError
+
+
+class LogFormat(Enum):
+    """What logs look like."""
+
+    TEXT = logs.TEXT
+    JSON = logs.JSON
+
 
 app = typer.Typer(
     name="headgate",
@@ -57,6 +69,7 @@ app.command()(explain.explain)
 app.command()(record.record)
 app.command()(replay.replay)
 app.command()(door.door)
+app.command()(ui.ui)
 app.command()(repair.repair)
 app.add_typer(agents.agents, name="agents")
 app.add_typer(instances.instances, name="instances")
@@ -69,6 +82,7 @@ app.add_typer(dead_letters.dead_letters, name="dead-letters")
 app.add_typer(budgets.budgets, name="budgets")
 app.add_typer(cost.cost, name="cost")
 app.add_typer(job.job, name="job")
+app.add_typer(trace.trace, name="trace")
 
 
 def _say_version(*, is_asked: bool) -> None:
@@ -89,8 +103,20 @@ def _root(
             is_eager=True,
         ),
     ] = False,
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option(
+            "--log-format",
+            help="How this command and what it starts log. Default: headgate.toml's, else text.",
+            envvar=logs.VARIABLE,
+            case_sensitive=False,
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Take what stands before the command."""
+    if log_format is not None:
+        logs.configure(log_format.value)
 
 
 def main() -> None:

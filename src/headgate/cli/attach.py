@@ -30,30 +30,13 @@ from headgate.cli.attach_options import (
     Wire,
     table_of,
 )
+from headgate.cli.attaching import attach_agent
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
-from headgate.cli.canary import keep, read_share, with_canary
-from headgate.cli.job_topics import check_topics
+from headgate.cli.canary import read_share
 from headgate.cli.look import Output, OutputOption, answers, as_json
-from headgate.cli.registered import find_agent, read, write
-from headgate.errors import HeadgateError
 
 if TYPE_CHECKING:
     from headgate.v1.turn_pb2 import AgentSpec
-
-
-class UnfitServiceError(HeadgateError):
-    """A service cannot serve the agent as it is.
-
-    Operator action: put right what the message says, or attach with --force, and the calls wait
-    until the service is there.
-    """
-
-
-class NoEndpointError(HeadgateError):
-    """Nothing says where the agent's service listens.
-
-    Operator action: give --endpoint HOST:PORT, or a --file that names one.
-    """
 
 
 def attach(
@@ -147,44 +130,12 @@ def attach(
         },
         token={"file": token_file, "env": token_env},
     )
-    if not given.get("endpoint") and file is None and share is None:
-        message = f"where is {name}? Give --endpoint HOST:PORT, or --file"
-        raise NoEndpointError(message)
-    from headgate.config.attached import read_attached
-    from headgate.kafka.specs import specs_of
-    from headgate.rpc.fitness import examine
-
-    contents = read(broker)
-    known = contents.specs.get(name)
-    if share is not None:
-        beside = {"route": route, "file": file}
-        spec = with_canary(
-            find_agent(contents, name), given=given, beside=beside, revision=revision, share=share
-        )
-    else:
-        made = read_attached(name, given, route or (), file=file, limits=broker.config.limits)
-        [spec] = specs_of(made).values()
-        # Before its services are asked: they must serve the revisions that stay, too.
-        if known is not None:
-            keep(known, spec)
-        if revision is not None:
-            spec.revision = revision
-    check_topics((each.topic for each in spec.routes), contents, broker)
-    problems = [
-        f"{each['endpoint']}: {each['problem']}" for each in examine(spec) if each["problem"]
-    ]
-    if problems and not force:
-        advice = "Put that right, or give --force to attach it all the same."
-        if spec.revision and revision is None:
-            advice += (
-                f" It is pinned to revision {spec.revision} since before: --revision R pins it to "
-                "another, --revision '' to none."
-            )
-        message = "\n".join([f"{name} is not attached:", *problems, advice])
-        raise UnfitServiceError(message)
-    write(broker, contents, name, spec)
+    made = attach_agent(
+        broker, name, given, route=route, file=file, revision=revision, share=share, force=force
+    )
+    spec, problems = made.spec, made.problems
     if output is Output.JSON:
-        as_json(registered(spec) | {"is_new": known is None, "problems": problems})
+        as_json(registered(spec) | {"is_new": made.is_new, "problems": problems})
     else:
         _say(spec, problems)
 

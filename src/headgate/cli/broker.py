@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from headgate import logs
 from headgate.config import Config, load
 from headgate.errors import HeadgateError
 
@@ -49,12 +50,19 @@ class Broker:
     config: Config
 
 
+def log_as(config: Config) -> None:
+    """Log as a configuration says, unless whoever started this said otherwise."""
+    if logs.VARIABLE not in os.environ:
+        logs.configure(config.logging.format)
+
+
 def find_broker(config: Path | None, bootstrap: str | None) -> Broker:
     """Return the broker to talk to; raises NoBrokerError and ConfigError."""
     settings: Config | None = None
     # Only the default name may be missing: a file that was named is expected to be there.
     if config is not None or DEFAULT_CONFIG.is_file():
         settings = load(config or DEFAULT_CONFIG)
+        log_as(settings)
     if bootstrap:
         return Broker(bootstrap, settings or Config())
     if settings is not None:

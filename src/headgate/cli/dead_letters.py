@@ -20,7 +20,16 @@ from headgate.cli.letter_filter import (
     UntilOption,
     read_filter,
 )
-from headgate.cli.letters import NoLetterError, find, open_ones, say_done, show_table, view_of
+from headgate.cli.letters import (
+    NoLetterError,
+    discard_letters,
+    find,
+    open_ones,
+    replay_letters,
+    say_done,
+    show_table,
+    view_of,
+)
 from headgate.cli.look import Output, OutputOption, answers, as_json, plain, table
 
 dead_letters = typer.Typer(
@@ -160,20 +169,7 @@ def replay(
     )
     broker = find_broker(config, bootstrap)
     letters = open_ones(broker, wanted, everything=everything)
-    from headgate.kafka.letters import Settling
-    from headgate.kafka.originals import Originals
-    from headgate.kafka.span import Spans
-
-    names = broker.config.topic_names
-    with Spans(broker.bootstrap, is_read_committed=False) as spans:
-        originals = Originals(spans, names)
-        found = {each.letter.id: originals.find(each.letter) for each in letters}
-    refused = {name: why_not for name, why_not in found.items() if isinstance(why_not, str)}
-    records = [record for record in found.values() if not isinstance(record, str)]
-    done = [record.letter_id for record in records]
-    if records and not dry_run:
-        with Settling(broker.bootstrap, names) as settling:
-            done = settling.replay(records, reason=why)
+    done, refused = replay_letters(broker, letters, why=why, dry_run=dry_run)
     say_done("replayed", done, refused, dry_run=dry_run, output=output)
 
 
@@ -212,10 +208,8 @@ def discard(
         until=until,
     )
     broker = find_broker(config, bootstrap)
-    done = [each.letter.id for each in open_ones(broker, wanted, everything=everything)]
+    letters = open_ones(broker, wanted, everything=everything)
+    done = [each.letter.id for each in letters]
     if done and not dry_run:
-        from headgate.kafka.letters import Settling
-
-        with Settling(broker.bootstrap, broker.config.topic_names) as settling:
-            done = settling.discard(done, reason=why)
+        done = discard_letters(broker, letters, why=why)
     say_done("discarded", done, {}, dry_run=dry_run, output=output)

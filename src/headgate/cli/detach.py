@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from headgate.cli.broker import BootstrapOption, Broker, ConfigOption, find_brok
 from headgate.cli.draining import await_drained
 from headgate.cli.look import Output, OutputOption, answers, as_json
 from headgate.cli.registered import find_agent, read, write
+
+if TYPE_CHECKING:
+    from headgate.v1.turn_pb2 import AgentSpec
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Agent type.", show_default=False)]
 
@@ -102,7 +105,7 @@ def pause(
 
       headgate agents pause order
     """
-    _set_paused(find_broker(config, bootstrap), name, True, output)
+    _pause(find_broker(config, bootstrap), name, True, output)
 
 
 def resume(
@@ -117,16 +120,22 @@ def resume(
 
       headgate agents resume order
     """
-    _set_paused(find_broker(config, bootstrap), name, False, output)
+    _pause(find_broker(config, bootstrap), name, False, output)
 
 
-def _set_paused(broker: Broker, name: str, is_paused: bool, output: Output) -> None:
+def set_paused(broker: Broker, name: str, is_paused: bool) -> tuple[AgentSpec, bool]:
+    """Pause an agent or let it go on; return it, and False if it was so already."""
     contents = read(broker)
     spec = find_agent(contents, name)
     changed = spec.paused != is_paused
     if changed:
         spec.paused = is_paused
         write(broker, contents, name, spec)
+    return spec, changed
+
+
+def _pause(broker: Broker, name: str, is_paused: bool, output: Output) -> None:
+    spec, changed = set_paused(broker, name, is_paused)
     if output is Output.JSON:
         as_json(registered(spec))
         return

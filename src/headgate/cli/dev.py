@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 import psutil
 import typer
 
+from headgate.cli.broker import log_as
 from headgate.cli.look import Output, answers, as_json, plain, table
 from headgate.config import Config, load
 from headgate.errors import ConfigError, HeadgateError
 from headgate.local import state_file, temporal_build
+from headgate.local.console import PORT as CONSOLE_PORT
 from headgate.local.history import GRPC_PORT, HTTP_PORT
 from headgate.local.ports import LOOPBACK, is_free
 from headgate.local.redis import PORT as REDIS_PORT
@@ -54,6 +56,8 @@ def dev(
     """Start Kafka and Flink on this machine, and the job if there is a headgate.toml."""
     # Only the default name may be missing: a file that was named is expected to be there.
     settings = load(config) if config.is_file() or config != DEFAULT_CONFIG else None
+    if settings is not None:
+        log_as(settings)
     wanted = task_managers or (settings.job.parallelism if settings else 1)
     if fresh:
         LocalStack(home).erase()
@@ -140,6 +144,11 @@ def _run_job(stack: LocalStack, config: Config | None, path: Path, reemit: bool)
     stack.job = start_job(stack, config, path, *flags, say=answers.print)
     _start_history(stack, config, path)
     _start_redis(stack, config, path)
+    if config.tracing.endpoint is not None:
+        stack.start_trace_export(path)
+    # Where `headgate ui` is by itself, unless somebody is there.
+    wanted = config.ui.port if "port" in config.ui.model_fields_set else CONSOLE_PORT
+    stack.start_console(path, wanted if wanted and is_free(wanted) else None)
 
 
 def _start_history(stack: LocalStack, config: Config, path: Path) -> None:
@@ -231,13 +240,16 @@ def _announce(home: Path) -> None:
     else:
         answers.print(
             'Next: [bold]headgate send TOPIC --key KEY \'{"text": "hello"}\'[/]   '
-            "Then: [bold]headgate tail outbox[/]   End: [bold]headgate down[/]"
+            "Then: [bold]headgate tail outbox[/], or the console in a browser   "
+            "End: [bold]headgate down[/]"
         )
 
 
 def _show(state: StackState) -> None:
     described = _described(state)
     rows = [("Kafka", state.kafka_bootstrap), ("Flink", state.flink_rest_url)]
+    if state.console:
+        rows.insert(0, ("console", state.console))
     if state.history:
         rows += [("history, HTTP", state.history_url), ("history, gRPC", state.history)]
     rows += [("Redis", state.redis)] if state.redis else []

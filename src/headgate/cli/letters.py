@@ -48,6 +48,37 @@ def open_ones(broker: Broker, wanted: LetterFilter, *, everything: bool) -> list
     return found
 
 
+def replay_letters(
+    broker: Broker, letters: list[Filed], *, why: str, dry_run: bool = False
+) -> tuple[list[str], dict[str, str]]:
+    """Hand records of letters to the job again; return the ids of those, and of the others why
+    not.
+    """
+    from headgate.kafka.letters import Settling
+    from headgate.kafka.originals import Originals
+    from headgate.kafka.span import Spans
+
+    names = broker.config.topic_names
+    with Spans(broker.bootstrap, is_read_committed=False) as spans:
+        originals = Originals(spans, names)
+        found = {each.letter.id: originals.find(each.letter) for each in letters}
+    refused = {name: why_not for name, why_not in found.items() if isinstance(why_not, str)}
+    records = [record for record in found.values() if not isinstance(record, str)]
+    done = [record.letter_id for record in records]
+    if records and not dry_run:
+        with Settling(broker.bootstrap, names) as settling:
+            done = settling.replay(records, reason=why)
+    return done, refused
+
+
+def discard_letters(broker: Broker, letters: list[Filed], *, why: str) -> list[str]:
+    """Give letters up for good; return the ids of those that were not settled before."""
+    from headgate.kafka.letters import Settling
+
+    with Settling(broker.bootstrap, broker.config.topic_names) as settling:
+        return settling.discard([each.letter.id for each in letters], reason=why)
+
+
 def view_of(filed: Filed) -> dict[str, Any]:
     """Return what a letter says, and what became of it."""
     from headgate.kafka.views import letter_view, settled_view

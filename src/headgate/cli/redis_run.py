@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from functools import partial
-from typing import Annotated, Protocol
+from typing import Annotated
 
 import typer
 
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
-from headgate.cli.look import answers
 from headgate.cli.redis_place import UrlOption, find_redis
+from headgate.cli.running import run_until_ended
 from headgate.errors import ConfigError
 
 
@@ -39,7 +35,7 @@ def feed(
     settings = find_redis(broker, url)
     feeder = Feeder(broker.bootstrap, broker.config.topic_names.history, settings)
     where = f"{broker.config.topic_names.history} into {shown(settings.url)}"
-    _run([feeder], f"feeding {where}. Ctrl-C ends it.")
+    run_until_ended([feeder], f"feeding {where}. Ctrl-C ends it.")
 
 
 def intake(
@@ -82,35 +78,4 @@ def intake(
     name = consumer or socket.gethostname()
     intakes = [Intake(broker.bootstrap, settings, stream, name) for stream in streams]
     listed = ", ".join(stream.name for stream in streams)
-    _run(intakes, f"reading {listed} of {shown(settings.redis.url)}. Ctrl-C ends it.")
-
-
-class _Work(Protocol):
-    def run(self, on_working: Callable[[], None]) -> None: ...
-
-    def stop(self) -> None: ...
-
-
-def _run(works: Sequence[_Work], said: str) -> None:
-    """Run all until Ctrl-C, or until one cannot go on; `said` is told once all are at work."""
-    at_work: set[int] = set()
-
-    def tell(number: int) -> None:
-        if number not in at_work:
-            at_work.add(number)
-            if len(at_work) == len(works):
-                answers.print(said, highlight=False)
-
-    def stop() -> None:
-        for work in works:
-            work.stop()
-
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop())
-    with ThreadPoolExecutor(len(works)) as pool:
-        running = [pool.submit(work.run, partial(tell, at)) for at, work in enumerate(works)]
-        try:
-            for done in as_completed(running):
-                done.result()
-        finally:
-            stop()
+    run_until_ended(intakes, f"reading {listed} of {shown(settings.redis.url)}. Ctrl-C ends it.")

@@ -33,6 +33,7 @@ def _check_variable(text: str) -> str:
 
 
 Path = Annotated[str, Field(min_length=1)]
+Variable = Annotated[str, AfterValidator(_check_variable)]
 
 
 class TlsConfig(Section):
@@ -59,7 +60,7 @@ class TokenConfig(Section):
     """A secret that goes with every call: the text in a file, or in an environment variable."""
 
     file: Path | None = None
-    env: Annotated[str, AfterValidator(_check_variable)] | None = None
+    env: Variable | None = None
     header: Annotated[str, AfterValidator(_check_header)] = "authorization"
     scheme: str = "Bearer"
 

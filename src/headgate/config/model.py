@@ -14,6 +14,8 @@ from headgate.config.fields import Count, Duration, Section, Size, between
 from headgate.config.keys import KeySource, parse_key_source
 from headgate.config.money import TenantName
 from headgate.config.redis import RedisConfig
+from headgate.config.tracing import LoggingConfig, TracingConfig
+from headgate.config.ui import UiConfig
 from headgate.core.patterns import compile_pattern
 from headgate.errors import ConfigError
 
@@ -168,6 +170,9 @@ class Config(Section):
     limits: LimitsConfig = LimitsConfig()
     history: HistoryConfig = HistoryConfig()
     redis: RedisConfig = RedisConfig()
+    tracing: TracingConfig = TracingConfig()
+    logging: LoggingConfig = LoggingConfig()
+    ui: UiConfig = UiConfig()
     topics: tuple[TopicConfig, ...] = ()
     routes: tuple[RouteConfig, ...] = ()
     agents: dict[AgentName, AgentConfig] = Field(default_factory=dict)

@@ -7,7 +7,7 @@ only comes true through the journal.
 
 from __future__ import annotations
 
-from headgate.core import timers
+from headgate.core import timers, trace
 from headgate.core.canary import is_canary
 from headgate.core.dedup import forget_by
 from headgate.core.expiry import is_outdated, wish_to_expire
@@ -66,7 +66,7 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
         del wishes[0]
     # Resuming gains nothing from outrunning a turn, whose answer would be paid for in vain.
     if wishes and not (has_one and wishes[0].verb == Controlled.RESUME):
-        _decide(instance, wishes[0], around.now_ms)
+        _decide(instance, wishes[0], around)
         return
     if has_one:
         _send_again(instance, around)
@@ -84,7 +84,7 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
             wish = wish_to_expire(instance, policy.state_ttl_ms, around.now_ms)
             if wish is not None:
                 wishes.append(wish)
-                _decide(instance, wish, around.now_ms)
+                _decide(instance, wish, around)
         return
     if control.not_before_us > around.now_ms * 1000 and not may_be_paid_now(control, around):
         instance.transition.wake_ms = -(-control.not_before_us // 1000)
@@ -196,7 +196,7 @@ def _request(
     request.deadline_ms = policy.deadline_ms
     # A re-send is the same request.
     request.asked_us = (control.in_flight.sent_ms or around.now_ms) * 1_000
-    request.traceparent = events[0].traceparent
+    trace.begin(request, events[0], around.sampled_below)
     window = policy.log_window or DEFAULT_LOG_WINDOW
     if control.whole_lists:
         call.whole_lists = True
@@ -245,7 +245,7 @@ def _attempts_of(instance: Instance, fingerprint: bytes) -> int:
     return control.attempts if control.blamed == fingerprint else 0
 
 
-def _decide(instance: Instance, wish: Control, now_ms: int) -> None:
+def _decide(instance: Instance, wish: Control, around: Surroundings) -> None:
     """Ask Invoke to journal a control against the current base. If it loses, the next base is
     tried."""
     control = instance.control
@@ -263,6 +263,8 @@ def _decide(instance: Instance, wish: Control, now_ms: int) -> None:
         head = instance.peek(control.mailbox_head)
         outcome.taken.append(reference_to(head))
         outcome.caused_at_us = head.at_us
+        outcome.traceparent = trace.span_of(head, control.base, around.sampled_below)
+        trace.note_parents(outcome, [head])
         letter = letter_for_event(
             head,
             instance.address,
@@ -272,4 +274,4 @@ def _decide(instance: Instance, wish: Control, now_ms: int) -> None:
         )
         outcome.controlled.dead_letter.CopyFrom(letter)
     instance.transition.effects.append(Decide(outcome))
-    instance.transition.wake_ms = now_ms + RESEND_FIRST_MS
+    instance.transition.wake_ms = around.now_ms + RESEND_FIRST_MS

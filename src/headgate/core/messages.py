@@ -52,6 +52,8 @@ def _fill(event: Event, message: Message, posted: AgentMessage, outcome: Outcome
     for name, value in message.extensions.items():
         event.extensions[name] = value
     event.traceparent = outcome.traceparent
+    if outcome.tracestate:
+        event.extensions["tracestate"] = outcome.tracestate
     event.correlation_id = cause_of(message.cause, outcome) or event.id
     event.fingerprint = digest("message", posted.sender, posted.turn, posted.index)
 

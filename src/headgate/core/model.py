@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from headgate.core.patience import LEAST_MS
+from headgate.core.trace import ALWAYS
 from headgate.v1.agent_pb2 import Event
 from headgate.v1.turn_pb2 import (
     AgentMessage,
@@ -97,7 +98,8 @@ class Surroundings:
     there is none; that only counts once ``registry_complete`` (the end at start has been read).
     ``promise`` names the time since Invoke started or last dropped a request: what was sent under
     the same promise is still held and is not sent again. Empty: Invoke has promised nothing.
-    ``patience_ms`` is how long to wait before a request is first sent again.
+    ``patience_ms`` is how long to wait before a request is first sent again. ``sampled_below``
+    bounds which traces are recorded of those that begin here (``trace.bound_of``).
     ``budgets_changed_us`` is when somebody last changed a budget, microseconds since the epoch.
     """
 
@@ -106,6 +108,7 @@ class Surroundings:
     registry_complete: bool = True
     promise: bytes = b""
     patience_ms: int = LEAST_MS
+    sampled_below: int = ALWAYS
     budgets_changed_us: int = 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from json import JSONDecoder
 
-from headgate.core import plans, render
+from headgate.core import plans, render, trace
 from headgate.core.bounds import MOST_PARTS, fault_of_wait
 from headgate.core.extensions import fault_of_extensions
 from headgate.core.identity import address_of, digest
@@ -110,7 +110,7 @@ def outcome_of(
     outcome.revision = reply.revision
     outcome.called_us = called_us
     outcome.answered_us = answered_us
-    outcome.traceparent = request.traceparent
+    trace.carry(request, outcome)
     outcome.asked_us = request.asked_us
     outcome.tenant = call.tenant
     outcome.stand_in = request.stand_in
@@ -228,7 +228,10 @@ def _fits_easily(call: Call, reply: TurnReply, max_record_bytes: int) -> bool:
 def _too_large(call: Call, reply: TurnReply, max_record_bytes: int) -> str:
     """Return which record would be over a limit. One that a sink cannot write would end the job."""
     size = reply.ByteSize() + ENVELOPE_BYTES
-    size += sum(reference_to(event).ByteSize() + 8 for event in call.request.events)
+    size += sum(
+        reference_to(event).ByteSize() + len(event.traceparent) + 16
+        for event in call.request.events
+    )
     if reply.HasField("failed"):
         # It may end as a dead letter, which holds the event.
         size += min(len(call.request.events[len(reply.taken_event_ids)].data), LETTER_BYTES)

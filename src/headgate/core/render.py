@@ -55,18 +55,21 @@ def _rendered(
         f',"subject":{quoted(output.subject or outcome.key)}'
         f',"time":"{time}","recordedtime":"{time}","sequence":"{turn:020d}.{index:06d}"'
     )
-    taken, traceparent = outcome.taken, outcome.traceparent
+    taken, traceparent, tracestate = outcome.taken, outcome.traceparent, outcome.tracestate
     has_cause = output.cause < len(taken)
     if has_cause:
         cause = taken[output.cause]
         head += f',"correlationid":{quoted(cause.correlation_id)},"causationid":{quoted(cause.id)}'
     if traceparent:
         head += f',"traceparent":{quoted(traceparent)}'
+    if tracestate:
+        head += f',"tracestate":{quoted(tracestate)}'
     media = output.datacontenttype or "application/json"
     if output.extensions:
         said = {*_ALWAYS, "datacontenttype"}
         said.update(("correlationid", "causationid") if has_cause else ())
         said.update(("traceparent",) if traceparent else ())
+        said.update(("tracestate",) if tracestate else ())
         for name, value in output.extensions.items():
             if name not in said:
                 head += f",{quoted(name)}:{quoted(value)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from headgate.core import trace
 from headgate.core.identity import address_of, digest
 from headgate.core.ledger import Spent
 from headgate.core.letters import letter_for_event
@@ -78,16 +79,17 @@ def busy_refusal_of(call: Call) -> Outcome:
 
 def _outcome(call: Call, address: str) -> Outcome:
     request = call.request
-    return Outcome(
+    outcome = Outcome(
         agent_type=request.agent_type,
         key=request.key,
         base=request.base,
         turn=request.turn,
         # The same however often it is asked for on this base.
         outcome_id=digest("budget", address, request.base),
-        traceparent=request.traceparent,
         tenant=call.tenant,
     )
+    trace.carry(request, outcome)
+    return outcome
 
 
 def _message(spent: Spent, currency: str) -> str:

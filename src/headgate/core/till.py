@@ -21,8 +21,8 @@ from headgate.v1.cost_pb2 import Account, Ask, LedgerInput, Settlement, Terms
 from headgate.v1.turn_pb2 import AgentSpec, Call, Decision, InvokeRequest, Outcome
 
 WAITING_BYTES = 64_000_000
-"""Requests that wait for room at most, of one shard's tenants. What comes beyond is told to come
-again in a second, which costs a record of the journal each.
+"""Requests that wait for room at most, of all shards that one process has. What comes beyond is
+told to come again in a second, which costs a record of the journal each.
 """
 
 TOLD_ROUNDS = 10
@@ -49,10 +49,25 @@ class Rules:
         return cls(budgets, able, terms.currency)
 
 
+@dataclass(slots=True)
+class Room:
+    """Bytes of requests that wait in all tills of a process."""
+
+    used: int = 0
+
+
 class Till:
     """The ledger of one shard. Its key must be Flink's current key when it is used."""
 
-    def __init__(self, number: int, entries: Entries, settled: Entries, unsaid: Entries) -> None:
+    def __init__(
+        self,
+        number: int,
+        entries: Entries,
+        settled: Entries,
+        unsaid: Entries,
+        room: Room | None = None,
+    ) -> None:
+        """``room`` is shared with other tills of the process."""
         self.number = number
         self._entries = entries
         self._settled = settled
@@ -63,7 +78,7 @@ class Till:
         # By queue, then by address, oldest first; and the queue of each address.
         self._waiting: dict[tuple[str, ...], dict[str, Ask]] = {}
         self._queues: dict[str, tuple[str, ...]] = {}
-        self._waiting_bytes = 0
+        self._room = room or Room()
         self._ready: set[int] = set()
         self._subtasks = 0
         # Accounts to tell of, and rounds since they last changed.
@@ -129,11 +144,11 @@ class Till:
         if before is not None:
             self._let_go(before)
         size = len(ask.request)
-        if self._waiting_bytes + size > WAITING_BYTES:
+        if self._room.used + size > WAITING_BYTES:
             return False
         queue = self._queues[ask.address] = self._queue_of(ask)
         self._waiting.setdefault(queue, {})[ask.address] = ask
-        self._waiting_bytes += size
+        self._room.used += size
         return True
 
     def _find(self, address: str) -> Ask | None:
@@ -157,7 +172,7 @@ class Till:
         name = self._queues.pop(ask.address)
         queue = self._waiting[name]
         del queue[ask.address]
-        self._waiting_bytes -= len(ask.request)
+        self._room.used -= len(ask.request)
         if not queue:
             del self._waiting[name]
 

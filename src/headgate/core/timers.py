@@ -49,6 +49,7 @@ def event_of(
         asked.at_us if asked.WhichOneof("change") == "at_us" else at_us + asked.after_ms * 1_000
     )
     event_id = f"{address}/{turn}/t{index}"
+    state = outcome.tracestate
     return Event(
         id=event_id,
         source=f"headgate:{address}",
@@ -60,6 +61,7 @@ def event_of(
         datacontenttype=asked.datacontenttype,
         data=asked.data,
         traceparent=outcome.traceparent,
+        extensions={"tracestate": state} if state else None,
         correlation_id=cause_of(asked.cause, outcome) or event_id,
         fingerprint=digest("timer", base, index),
     )

@@ -90,6 +90,7 @@ class _Door:
             data=data,
             datacontenttype=media_type,
             traceparent=headers.get("traceparent", ""),
+            extensions={"tracestate": state} if (state := headers.get("tracestate")) else None,
             time_us=_time(headers.get("ce-time", "")),
         )
         reply = await self._waiting.ask(address, event, _seconds(request))

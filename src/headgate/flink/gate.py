@@ -40,6 +40,7 @@ from headgate.core.pressure import Pressure
 from headgate.core.readiness import Readiness
 from headgate.core.report import report
 from headgate.core.tenancy import tenant_of
+from headgate.core.trace import ALWAYS
 from headgate.flink.busy import count_busy
 from headgate.flink.exposed import Exposed
 from headgate.flink.gate_metrics import GateMetrics
@@ -77,12 +78,15 @@ _NO_TENANCY = Tenancy()
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
-    """What Gate needs to know. ``shard_keys[n]`` is the key of shard n."""
+    """What Gate needs to know. ``shard_keys[n]`` is the key of shard n. ``sampled_below``: see
+    `Surroundings`.
+    """
 
     bootstrap: str
     registry: str
     topics: Topics
     shard_keys: tuple[str, ...]
+    sampled_below: int = ALWAYS
 
 
 class Gate(KeyedCoProcessFunction):
@@ -361,6 +365,7 @@ class Gate(KeyedCoProcessFunction):
                 and shown.position >= self._routed_position,
                 promise=self._promise(),
                 patience_ms=self._patience.milliseconds,
+                sampled_below=self._settings.sampled_below,
                 budgets_changed_us=shown.budgets.changed_us,
             )
         return around

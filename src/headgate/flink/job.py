@@ -16,6 +16,7 @@ from pyflink.table import StreamTableEnvironment
 
 from headgate.config import Config
 from headgate.core.billing import LEDGER
+from headgate.core.trace import bound_of
 from headgate.flink import settings, sinks, sources
 from headgate.flink.arrivals import Arrivals, ArrivalSettings
 from headgate.flink.gate import Gate, GateSettings
@@ -81,10 +82,12 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         pressure=names.pressure,
         replies=names.replies,
     )
+    sampled_below = bound_of(config.tracing.ratio)
+    gate_settings = GateSettings(bootstrap, names.registry, topics, keys, sampled_below)
     gate = (
         _by_shard(arrivals)
         .connect(_by_shard(journal))
-        .process(Gate(GateSettings(bootstrap, names.registry, topics, keys)), output_type=OUTPUT)
+        .process(Gate(gate_settings), output_type=OUTPUT)
         .name("gate")
         .uid("gate")
     )

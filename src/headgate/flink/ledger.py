@@ -22,7 +22,7 @@ from pyflink.datastream.functions import KeyedProcessFunction
 
 from headgate.core.batch import pack_requests
 from headgate.core.prices import NO_TERMS
-from headgate.core.till import Rules, Till
+from headgate.core.till import Room, Rules, Till
 from headgate.flink.budget_figures import BudgetFigures
 from headgate.flink.exposed import Exposed
 from headgate.flink.storage import StoredEntries
@@ -85,6 +85,7 @@ class LedgerHost(KeyedProcessFunction):
         keys = self._settings.shard_keys
         self._numbers = {key: number for number, key in enumerate(keys)}
         self._tills: dict[int, Till] = {}
+        self._room = Room()
         # Shards of tenants that have a timer.
         self._rounds: set[int] = set()
         self._shown = Shown()
@@ -130,7 +131,8 @@ class LedgerHost(KeyedProcessFunction):
     def _till(self, number: int) -> Till:
         till = self._tills.get(number)
         if till is None:
-            till = self._tills[number] = Till(number, self._entries, self._settled, self._unsaid)
+            states = self._entries, self._settled, self._unsaid
+            till = self._tills[number] = Till(number, *states, self._room)
         return till
 
     def _finish(self, till: Till, ctx: Any, *, is_round: bool = False) -> list[Output]:

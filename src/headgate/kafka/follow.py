@@ -12,10 +12,13 @@ from typing import Any, Literal, Self
 
 from headgate.errors import HeadgateError
 from headgate.kafka.connect import open_consumer
+from headgate.kafka.errors import UnknownTopicError
 
 POLL_MS = 100
 # A broker that is being restarted refuses connections for seconds.
 RETRY_SECONDS = 0.2
+# A topic that nobody has made yet comes with a job: who waits for it is in no hurry.
+MISSING_SECONDS = 2.0
 
 
 class Following:
@@ -31,9 +34,12 @@ class Following:
         topics: Sequence[str],
         on_record: Callable[[Any], None],
         *,
-        start: Literal["start", "end"] = "end",
+        start: Literal["start", "end"] | int = "end",
     ) -> None:
-        """Start following. `on_record` gets kafka-python's records and must not raise."""
+        """Start following. `on_record` gets kafka-python's records and must not raise.
+
+        start: a number is a time, milliseconds since the epoch: what was appended then or later.
+        """
         self._bootstrap = bootstrap
         self._topics = topics
         self._on_record = on_record
@@ -72,7 +78,8 @@ class Following:
                 self._follow()
             except (HeadgateError, KafkaError, OSError) as error:
                 self._problem = str(error)
-                self._stopping.wait(RETRY_SECONDS)
+                is_missing = isinstance(error, UnknownTopicError)
+                self._stopping.wait(MISSING_SECONDS if is_missing else RETRY_SECONDS)
 
     def _follow(self) -> None:
         consumer = open_consumer(
@@ -97,9 +104,22 @@ class Following:
                 for topic in self._topics
                 for number in sorted(consumer.partitions_for_topic(topic) or ())
             ]
-            find = consumer.beginning_offsets if self._start == "start" else consumer.end_offsets
-            self._positions = find(places)
+            if not places:
+                message = f"there is no topic {', '.join(self._topics)} at {self._bootstrap} yet"
+                raise UnknownTopicError(message)
+            self._positions = self._beginning(consumer, places)
         consumer.assign(list(self._positions))
         for place, position in self._positions.items():
             consumer.seek(place, position)
         self._ready.set()
+
+    def _beginning(self, consumer: Any, places: list[Any]) -> dict[Any, int]:
+        if self._start == "start":
+            found: dict[Any, int] = consumer.beginning_offsets(places)
+            return found
+        ends: dict[Any, int] = consumer.end_offsets(places)
+        if self._start == "end":
+            return ends
+        # None where nothing is so young.
+        since = consumer.offsets_for_times(dict.fromkeys(places, self._start))
+        return {place: since[place].offset if since.get(place) else ends[place] for place in places}

@@ -48,6 +48,7 @@ def outcome_view(outcome: Outcome) -> dict[str, Any]:
         "answered": _moment(outcome.answered_us),
         "call_ms": (outcome.answered_us - outcome.called_us) / 1_000 if outcome.called_us else 0,
         "traceparent": outcome.traceparent,
+        "event_traceparents": [*outcome.event_traceparents],
     }
     return shown | {name: part for name, part in parts.items() if part}
 

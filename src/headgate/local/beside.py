@@ -1,14 +1,17 @@
-"""What runs beside Kafka, Flink and agents where it is wanted: history, Temporal, Redis."""
+"""What runs beside Kafka, Flink and agents where it is wanted: history, console, Temporal, Redis,
+traces.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 from headgate.local import temporal_build
+from headgate.local.command_service import CommandService
+from headgate.local.console import Console
 from headgate.local.history import History
 from headgate.local.process import Family
 from headgate.local.redis import Redis
-from headgate.local.redis_services import RedisService
 from headgate.local.supervisor import Supervisor
 from headgate.local.temporal import Temporal
 
@@ -25,9 +28,10 @@ class Beside:
         self._home = home
         self._say = say
         self._history: History | None = None
+        self._console: Console | None = None
         self._temporal: Temporal | None = None
         self._redis: Redis | None = None
-        self._redis_services: dict[str, RedisService] = {}
+        self._commands: dict[str, CommandService] = {}
 
     def start_history(
         self,
@@ -53,6 +57,16 @@ class Beside:
             self._history = made
         return self._history
 
+    def start_console(
+        self, bootstrap: str, config: Path, flink: str, port: int | None = None
+    ) -> Console:
+        """Start the web console of a configuration's job, and wait until it serves."""
+        if self._console is None:
+            made = Console(self._family, self._supervisor, self._home / "console", port)
+            made.start(bootstrap, config, flink, self._history.endpoint if self._history else "")
+            self._console = made
+        return self._console
+
     def start_temporal(self) -> Temporal:
         """Start a Temporal server, built with Go if need be, and wait until it serves."""
         if self._temporal is None:
@@ -74,24 +88,35 @@ class Beside:
 
     def start_redis_service(
         self, verb: Literal["feed", "intake"], bootstrap: str, config: Path
-    ) -> RedisService:
+    ) -> CommandService:
         """Start `headgate redis VERB` for a configuration's job at `start_redis`'s server, and wait
         until it is at work.
         """
         url = self.start_redis().url
-        if verb not in self._redis_services:
-            made = RedisService(self._family, self._supervisor, self._home / "redis", verb)
-            made.start(bootstrap, config, url)
-            self._redis_services[verb] = made
-        return self._redis_services[verb]
+        return self._start_command("redis", verb, bootstrap, config, "--url", url)
+
+    def start_trace_export(self, bootstrap: str, config: Path) -> CommandService:
+        """Start `headgate trace export` for a configuration's job, and wait until it is at work."""
+        # Before anything happens here: all turns are wanted.
+        return self._start_command("trace", "export", bootstrap, config, "--from-start")
+
+    def _start_command(
+        self, noun: str, verb: str, bootstrap: str, config: Path, *options: str
+    ) -> CommandService:
+        name = f"{noun}-{verb}"
+        if name not in self._commands:
+            made = CommandService(self._family, self._supervisor, self._home / noun, noun, verb)
+            made.start(bootstrap, config, *options)
+            self._commands[name] = made
+        return self._commands[name]
 
     def stop_readers(self) -> None:
         """End those that read from Kafka or write to it."""
-        for reader in (self._history, *self._redis_services.values()):
+        for reader in (self._console, self._history, *self._commands.values()):
             if reader is not None:
                 reader.stop()
-        self._history = None
-        self._redis_services.clear()
+        self._console = self._history = None
+        self._commands.clear()
 
     def stop_servers(self) -> None:
         """End the others."""
@@ -104,9 +129,11 @@ class Beside:
         """Return the process id of each that was started."""
         found = {"temporal": self._temporal, "redis": self._redis}
         pids = {name: server.pid for name, server in found.items() if server is not None}
-        pids |= {f"redis-{verb}": service.pid for verb, service in self._redis_services.items()}
+        pids |= {name: service.pid for name, service in self._commands.items()}
         if self._history is not None:
             pids["history"] = self._history.pid
+        if self._console is not None:
+            pids["console"] = self._console.pid
         return pids
 
     def addresses(self) -> dict[str, Any]:
@@ -114,6 +141,7 @@ class Beside:
         return {
             "temporal": self._temporal.target if self._temporal else "",
             "redis": self._redis.url if self._redis else "",
+            "console": self._console.url if self._console else "",
             "history": self._history.endpoint if self._history else "",
             "history_url": self._history.url if self._history else "",
         }

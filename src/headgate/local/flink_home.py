@@ -1,6 +1,7 @@
 """A FLINK_HOME made of links into the wheel, and the configuration of one cluster."""
 
 import importlib.util
+import json
 import os
 import site
 import sys
@@ -8,7 +9,23 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
+from headgate import logs
 from headgate.errors import ConfigError, HeadgateError
+
+# The fields of `headgate.logs.JsonLines`, in the terms of log4j's JsonTemplateLayout, whose jar is
+# in Flink's wheel.
+_JSON_LINE = {
+    "time": {
+        "$resolver": "timestamp",
+        "pattern": {"format": "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'", "timeZone": "UTC"},
+    },
+    "level": {"$resolver": "level", "field": "name"},
+    "logger": {"$resolver": "logger", "field": "name"},
+    "message": {"$resolver": "message", "stringified": True},
+    "thread": {"$resolver": "thread", "field": "name"},
+    "error": {"$resolver": "exception", "field": "className"},
+    "stack": {"$resolver": "exception", "field": "stackTrace", "stackTrace": {"stringified": True}},
+}
 
 
 def wheel_folder() -> Path:
@@ -105,8 +122,30 @@ def write_configuration(folder: Path, shared: Path, own: Mapping[str, str]) -> d
     lines += [f"{key}: {value}\n" for key, value in settings.items()]
     (folder / "config.yaml").write_text("".join(lines), encoding="utf-8")
     for logging in wheel_folder().glob("conf/log4j*.properties"):
-        _link(folder / logging.name, logging)
+        if logs.chosen() == logs.JSON:
+            log_as_json(folder / logging.name, logging.read_text(encoding="utf-8"))
+        else:
+            _link(folder / logging.name, logging)
     return settings
+
+
+def log_as_json(path: Path, text: str) -> None:
+    """Write log4j's settings with JSON lines in place of patterns, and the template beside them."""
+    template = path.with_name("log4j-json-template.json")
+    template.write_text(json.dumps(_JSON_LINE, indent=2), encoding="utf-8")
+    path.unlink(missing_ok=True)
+    lines = []
+    for line in text.splitlines():
+        key, _, value = line.partition("=")
+        key = key.strip()
+        if key.endswith(".layout.type") and value.strip() == "PatternLayout":
+            lines.append(f"{key} = JsonTemplateLayout")
+        elif key.endswith(".layout.pattern"):
+            name = key.removesuffix("pattern")
+            lines.append(f"{name}eventTemplateUri = {template.resolve().as_uri()}")
+        else:
+            lines.append(line)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _link(link: Path, target: Path) -> None:

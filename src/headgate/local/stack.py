@@ -12,12 +12,13 @@ from headgate.errors import HeadgateError
 from headgate.local import jars, state_file, temporal_build
 from headgate.local.agents import Agents
 from headgate.local.beside import Beside
+from headgate.local.command_service import CommandService
+from headgate.local.console import Console
 from headgate.local.flink import Flink
 from headgate.local.history import History
 from headgate.local.kafka import Kafka
 from headgate.local.process import Family
 from headgate.local.redis import Redis
-from headgate.local.redis_services import RedisService
 from headgate.local.state_file import StackState
 from headgate.local.supervisor import Supervisor
 from headgate.local.temporal import Temporal
@@ -123,6 +124,13 @@ class LocalStack:
             bootstrap, config, store=store, http_port=http_port, grpc_port=grpc_port
         )
 
+    def start_console(self, config: Path, port: int | None = None) -> Console:
+        """Start the web console of a configuration's job; see `Beside`."""
+        started = self._started()
+        return started.beside.start_console(
+            started.kafka.bootstrap, config, started.flink.rest_url, port
+        )
+
     def start_temporal(self) -> Temporal:
         """Start a Temporal server beside the rest; see `Beside`."""
         return self._started().beside.start_temporal()
@@ -131,10 +139,14 @@ class LocalStack:
         """Start a Redis server beside the rest; see `Beside`."""
         return self._started().beside.start_redis(port)
 
-    def start_redis_service(self, verb: Literal["feed", "intake"], config: Path) -> RedisService:
+    def start_redis_service(self, verb: Literal["feed", "intake"], config: Path) -> CommandService:
         """Start `headgate redis VERB` for a configuration's job; see `Beside`."""
         bootstrap = self._started().kafka.bootstrap
         return self.beside.start_redis_service(verb, bootstrap, config)
+
+    def start_trace_export(self, config: Path) -> CommandService:
+        """Start `headgate trace export` for a configuration's job; see `Beside`."""
+        return self.beside.start_trace_export(self._started().kafka.bootstrap, config)
 
     @property
     def is_started(self) -> bool:
@@ -146,7 +158,7 @@ class LocalStack:
         descriptor = state_file.acquire(self.home)
         try:
             # Not all of temporal/: the program that was built may be in there.
-            for name in ("kafka", "flink", "history", "redis", "temporal/data", "logs"):
+            for name in ("kafka", "flink", "history", "redis", "trace", "temporal/data", "logs"):
                 shutil.rmtree(self.home / name, ignore_errors=True)
         finally:
             os.close(descriptor)

@@ -39,6 +39,7 @@ class StackState:
     agents: dict[str, str] = field(default_factory=dict)  # name -> endpoint
     history: str = ""  # the history service's gRPC
     history_url: str = ""  # and its HTTP
+    console: str = ""  # the web console's URL
     redis: str = ""  # its URL; empty where it was not asked for
     metrics: dict[str, str] = field(default_factory=dict)  # process -> where Prometheus scrapes
     job: str | None = None  # the id of the job that `headgate dev` submitted

@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Collection, Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from headgate.core import trace
 from headgate.core.dispatch import DEFAULT_LOG_WINDOW
 from headgate.core.identity import digest, idempotency_key
 from headgate.replay.came import Came, came_of
@@ -127,7 +128,9 @@ class Player:
         # Calls of all turns share one connection: a part of a turn is another call than the whole.
         request.request_id = digest("replay", request.idempotency_key, whole)
         request.deadline_ms = way.policy.deadline_ms
-        request.traceparent = outcome.traceparent
+        # In the turn's trace, but not recorded: what is played again must not be told twice.
+        request.traceparent = trace.unsampled(outcome.traceparent)
+        request.tracestate = outcome.tracestate
         # Outcomes of versions that did not keep it have the call's time, a little later.
         request.asked_us = outcome.asked_us or outcome.called_us
         return call

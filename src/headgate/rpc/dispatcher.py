@@ -20,8 +20,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from headgate.core.batch import pack_records
+from headgate.core.identity import address_of
 from headgate.core.outcome import failed_reply, outcome_of
 from headgate.core.prices import NO_TERMS
+from headgate.logs import about
 from headgate.rpc.endpoint import EndpointLimits
 from headgate.rpc.pending import Pending
 from headgate.rpc.pools import Pools
@@ -183,7 +185,20 @@ class Dispatcher:
             record = self._judge(call, called_us, reply)
         except Exception as error:
             # A bug. Its turn fails by policy, in sight, instead of being under way for ever.
-            log.exception("the reply to %s cannot be judged", call.request.request_id.hex())
+            request = call.request
+            told = about(
+                address_of(request.agent_type, request.key),
+                request.turn,
+                request.attempt,
+                request.traceparent,
+            )
+            log.exception(
+                "the reply to turn %d of %s cannot be judged (trace %s)",
+                request.turn,
+                told["address"],
+                told.get("trace_id", "none"),
+                extra=told,
+            )
             wrong = f"the reply cannot be judged: {type(error).__name__}: {error}"
             failed = failed_reply(call.request, FAILURE_CODE_BAD_REPLY, wrong)
             record = self._judge(call, called_us, failed)

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from headgate.core.bounds import LONGEST_MS
+from headgate.logs import about
 from headgate.sdk.agent import Agent, Handler
 from headgate.sdk.calls import NO_REPLY, REPLY
 from headgate.sdk.calls import reply as send_reply
@@ -28,6 +29,7 @@ from headgate.sdk.errors import (
 )
 from headgate.sdk.event import Event
 from headgate.sdk.limit import Limit
+from headgate.sdk.tracing import handling, in_this_context
 from headgate.sdk.turn import Turn
 from headgate.v1 import agent_pb2 as pb
 
@@ -101,7 +103,8 @@ def run_inline(agent: Agent[Any], request: pb.TurnRequest) -> pb.TurnReply:
         step = next(playing)
         while True:
             try:
-                said = step.handler.call(step.turn, step.event)
+                with handling(request, step.event._given):
+                    said = step.handler.call(step.turn, step.event)
             except Exception as error:  # the script knows what to do with it
                 step = playing.throw(error)
             except SystemExit as error:
@@ -127,7 +130,8 @@ async def run(
         step = next(playing)
         while True:
             try:
-                said = await _call(step, limit, pool)
+                with handling(request, step.event._given):
+                    said = await _call(step, limit, pool)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
@@ -153,7 +157,8 @@ async def _call(step: Step, limit: Limit | None, pool: Executor | None) -> Any:
     if handler.is_async:
         waiting = handler.call(turn, event)
     elif handler.in_thread:
-        waiting = asyncio.get_running_loop().run_in_executor(pool, handler.call, turn, event)
+        call = in_this_context(handler.call)
+        waiting = asyncio.get_running_loop().run_in_executor(pool, call, turn, event)
     else:
         return handler.call(turn, event)
     if limit is None:
@@ -203,6 +208,13 @@ def _failure(error: Exception, request: pb.TurnRequest, index: int) -> pb.Failur
         event.id,
         text or type(error).__name__,
         frames,
+        extra=about(
+            f"{request.agent_type}/{request.key}",
+            request.turn,
+            request.attempt,
+            request.traceparent,
+            event_id=event.id,
+        ),
     )
     return failure
 

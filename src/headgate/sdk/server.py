@@ -9,6 +9,7 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from headgate.logs import configure_by_environment
 from headgate.sdk.agent import Agent
 from headgate.sdk.errors import ServeError
 from headgate.sdk.query import SERVICE_NAME as QUERIES_NAME
@@ -169,7 +170,10 @@ def serve(
     ```python
     serve(agent, port=7070)
     ```
+
+    Logs are JSON lines where the environment says `HEADGATE_LOG_FORMAT=json` (`headgate.logs`).
     """
+    configure_by_environment()
     try:
         asyncio.run(
             aserve(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from headgate.sdk.event import Event
+from headgate.sdk.tracing import headers_of
 from headgate.v1 import agent_pb2 as pb
 
 S = TypeVar("S")
@@ -72,6 +73,23 @@ class Turn(Generic[S]):
     def idempotency_key(self) -> str:
         """Names this call: hand it to whatever must not act twice on one call."""
         return self._request.idempotency_key
+
+    @property
+    def traceparent(self) -> str:
+        """W3C trace context of this turn: the parent of whatever its handlers record."""
+        return self._request.traceparent
+
+    def trace_headers(self) -> dict[str, str]:
+        """Headers that put a request of a handler's into the turn's trace; {} if it has none.
+
+        The parent is the handler's span where the service records one (`headgate.sdk.tracing`),
+        else the turn's.
+
+        >>> request = pb.TurnRequest(traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
+        >>> Turn(request, None).trace_headers()["traceparent"] == request.traceparent
+        True
+        """
+        return headers_of(self._request)
 
     def step_key(self, event: Event, name: str) -> str:
         """Name one effect inside the turn, the same across re-sends, attempts and batches.

@@ -152,7 +152,7 @@ class LogWindow(_message.Message):
     def __init__(self, length: _Optional[int] = ..., items: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class TurnRequest(_message.Message):
-    __slots__ = ("request_id", "agent_type", "key", "base", "turn", "attempt", "events", "state", "idempotency_key", "deadline_ms", "revision_pin", "traceparent", "asked_us", "stand_in")
+    __slots__ = ("request_id", "agent_type", "key", "base", "turn", "attempt", "events", "state", "idempotency_key", "deadline_ms", "revision_pin", "traceparent", "asked_us", "tracestate", "stand_in")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     AGENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
@@ -166,6 +166,7 @@ class TurnRequest(_message.Message):
     REVISION_PIN_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     ASKED_US_FIELD_NUMBER: _ClassVar[int]
+    TRACESTATE_FIELD_NUMBER: _ClassVar[int]
     STAND_IN_FIELD_NUMBER: _ClassVar[int]
     request_id: bytes
     agent_type: str
@@ -180,8 +181,9 @@ class TurnRequest(_message.Message):
     revision_pin: str
     traceparent: str
     asked_us: int
+    tracestate: str
     stand_in: str
-    def __init__(self, request_id: _Optional[bytes] = ..., agent_type: _Optional[str] = ..., key: _Optional[str] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., attempt: _Optional[int] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., deadline_ms: _Optional[int] = ..., revision_pin: _Optional[str] = ..., traceparent: _Optional[str] = ..., asked_us: _Optional[int] = ..., stand_in: _Optional[str] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[bytes] = ..., agent_type: _Optional[str] = ..., key: _Optional[str] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., attempt: _Optional[int] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., state: _Optional[_Union[State, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., deadline_ms: _Optional[int] = ..., revision_pin: _Optional[str] = ..., traceparent: _Optional[str] = ..., asked_us: _Optional[int] = ..., tracestate: _Optional[str] = ..., stand_in: _Optional[str] = ...) -> None: ...
 
 class TurnRequestBatch(_message.Message):
     __slots__ = ("requests",)

@@ -198,7 +198,7 @@ class EndpointCalls(_message.Message):
     def __init__(self, agent_type: _Optional[str] = ..., endpoint: _Optional[str] = ..., in_flight: _Optional[int] = ..., oldest_ms: _Optional[int] = ..., left_out: bool = ..., down: bool = ...) -> None: ...
 
 class Outcome(_message.Message):
-    __slots__ = ("agent_type", "key", "base", "turn", "attempt", "outcome_id", "taken", "completed", "failed", "controlled", "mutations", "outputs", "messages", "timers", "usage", "revision", "called_us", "answered_us", "traceparent", "caused_at_us", "asked_us", "tenant", "stand_in", "cost_nanos")
+    __slots__ = ("agent_type", "key", "base", "turn", "attempt", "outcome_id", "taken", "completed", "failed", "controlled", "mutations", "outputs", "messages", "timers", "usage", "revision", "called_us", "answered_us", "traceparent", "caused_at_us", "asked_us", "event_traceparents", "tracestate", "tenant", "stand_in", "cost_nanos")
     AGENT_TYPE_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     BASE_FIELD_NUMBER: _ClassVar[int]
@@ -220,6 +220,8 @@ class Outcome(_message.Message):
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     CAUSED_AT_US_FIELD_NUMBER: _ClassVar[int]
     ASKED_US_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TRACEPARENTS_FIELD_NUMBER: _ClassVar[int]
+    TRACESTATE_FIELD_NUMBER: _ClassVar[int]
     TENANT_FIELD_NUMBER: _ClassVar[int]
     STAND_IN_FIELD_NUMBER: _ClassVar[int]
     COST_NANOS_FIELD_NUMBER: _ClassVar[int]
@@ -244,10 +246,12 @@ class Outcome(_message.Message):
     traceparent: str
     caused_at_us: int
     asked_us: int
+    event_traceparents: _containers.RepeatedScalarFieldContainer[str]
+    tracestate: str
     tenant: str
     stand_in: str
     cost_nanos: int
-    def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., attempt: _Optional[int] = ..., outcome_id: _Optional[bytes] = ..., taken: _Optional[_Iterable[_Union[EventRef, _Mapping]]] = ..., completed: _Optional[_Union[_agent_pb2.Completed, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., controlled: _Optional[_Union[Controlled, _Mapping]] = ..., mutations: _Optional[_Iterable[_Union[_agent_pb2.Mutation, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[_agent_pb2.Output, _Mapping]]] = ..., messages: _Optional[_Iterable[_Union[_agent_pb2.Message, _Mapping]]] = ..., timers: _Optional[_Iterable[_Union[_agent_pb2.TimerChange, _Mapping]]] = ..., usage: _Optional[_Iterable[_Union[_agent_pb2.Usage, _Mapping]]] = ..., revision: _Optional[str] = ..., called_us: _Optional[int] = ..., answered_us: _Optional[int] = ..., traceparent: _Optional[str] = ..., caused_at_us: _Optional[int] = ..., asked_us: _Optional[int] = ..., tenant: _Optional[str] = ..., stand_in: _Optional[str] = ..., cost_nanos: _Optional[int] = ...) -> None: ...
+    def __init__(self, agent_type: _Optional[str] = ..., key: _Optional[str] = ..., base: _Optional[bytes] = ..., turn: _Optional[int] = ..., attempt: _Optional[int] = ..., outcome_id: _Optional[bytes] = ..., taken: _Optional[_Iterable[_Union[EventRef, _Mapping]]] = ..., completed: _Optional[_Union[_agent_pb2.Completed, _Mapping]] = ..., failed: _Optional[_Union[Failed, _Mapping]] = ..., controlled: _Optional[_Union[Controlled, _Mapping]] = ..., mutations: _Optional[_Iterable[_Union[_agent_pb2.Mutation, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[_agent_pb2.Output, _Mapping]]] = ..., messages: _Optional[_Iterable[_Union[_agent_pb2.Message, _Mapping]]] = ..., timers: _Optional[_Iterable[_Union[_agent_pb2.TimerChange, _Mapping]]] = ..., usage: _Optional[_Iterable[_Union[_agent_pb2.Usage, _Mapping]]] = ..., revision: _Optional[str] = ..., called_us: _Optional[int] = ..., answered_us: _Optional[int] = ..., traceparent: _Optional[str] = ..., caused_at_us: _Optional[int] = ..., asked_us: _Optional[int] = ..., event_traceparents: _Optional[_Iterable[str]] = ..., tracestate: _Optional[str] = ..., tenant: _Optional[str] = ..., stand_in: _Optional[str] = ..., cost_nanos: _Optional[int] = ...) -> None: ...
 
 class EventRef(_message.Message):
     __slots__ = ("fingerprint", "id", "source", "correlation_id", "origin", "has_id", "time_us")

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from headgate.cli import app
-from headgate.cli.attach import UnfitServiceError
+from headgate.cli.attaching import UnfitServiceError
 from headgate.cli.canary import CanaryError
 from headgate.cli.job_topics import TopicNotReadError
 from headgate.cli.registered import ChangedMeanwhileError, UnknownAgentError

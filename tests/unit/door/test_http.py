@@ -104,11 +104,13 @@ def test_a_reply_is_its_status_result_and_outputs(desk: Desk, http: TestClient) 
 def test_cloudevents_headers_say_the_same(desk: Desk, http: TestClient) -> None:
     desk.replies["a"] = done()
     headers = {"ce-id": "a", "ce-type": "order.ask", "ce-subject": "s", "traceparent": "00-1"}
+    headers["tracestate"] = "vendor=1"
     http.post("/agents/order/eu/17", content=b"\xff", headers={**headers, "content-type": "x/y"})
     ((address, event),) = desk.asked
     assert address == "order/eu/17"
     assert (event.id, event.type, event.subject) == ("a", "order.ask", "s")
     assert (event.datacontenttype, event.traceparent, event.data) == ("x/y", "00-1", b"\xff")
+    assert dict(event.extensions) == {"tracestate": "vendor=1"}
 
 
 def test_what_curl_sends_is_json(desk: Desk, http: TestClient) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from headgate.core.identity import digest
 from headgate.core.outcome import outcome_of
+from headgate.core.trace import is_sampled, unsampled
 from headgate.replay.player import Player, Replayed, Way, run
 from headgate.replay.recorded import RecordedTurn
 from headgate.sdk import Agent, Event, Turn
@@ -65,6 +66,9 @@ def test_requests_are_those_that_the_job_made(headgate_sim: HeadgateSim) -> None
         expected.CopyFrom(made[call.request.turn])
         # It names a call on its connection and no more.
         expected.request_id = call.request.request_id
+        # In its trace, and not recorded again.
+        assert is_sampled(expected.traceparent)
+        expected.traceparent = unsampled(expected.traceparent)
         assert call.request == expected
     names = {call.request.request_id for call in calls}
     assert len(names) == len(calls)

@@ -102,7 +102,7 @@ class A2aClient:
                 task = sent
             # A task that takes longer than the deadline says nothing against its service.
             pending.is_heard = True
-            task = await self._end_of(task, until)
+            task = await self._end_of(request, task, until)
             if task.status.state in UNFINISHED:
                 return reply_of_running(request, task)
             return reply_of_task(request, task)
@@ -128,7 +128,7 @@ class A2aClient:
         configuration = a2a.SendMessageConfiguration(history_length=0, return_immediately=True)
         message = message_of(request, task_id)
         sent = a2a.SendMessageRequest(message=message, configuration=configuration)
-        answer: a2a.SendMessageResponse = await self._call(self._send, sent)
+        answer: a2a.SendMessageResponse = await self._call(self._send, sent, request)
         return answer
 
     async def _find(self, request: TurnRequest) -> a2a.Task | None:
@@ -140,7 +140,7 @@ class A2aClient:
             include_artifacts=True,
         )
         try:
-            found = await self._call(self._list, wanted)
+            found = await self._call(self._list, wanted, request)
         except grpc.aio.AioRpcError as error:
             if error.code() in _CANNOT_LIST:
                 return None
@@ -163,7 +163,7 @@ class A2aClient:
             return reply_of_nothing(request)
         try:
             task: a2a.Task = await self._call(
-                self._get, a2a.GetTaskRequest(id=task_id, history_length=0)
+                self._get, a2a.GetTaskRequest(id=task_id, history_length=0), request
             )
         except grpc.aio.AioRpcError as error:
             if error.code() in _CANNOT_CONTINUE:
@@ -171,17 +171,25 @@ class A2aClient:
             raise
         return task
 
-    async def _end_of(self, task: a2a.Task, until: float) -> a2a.Task:
+    async def _end_of(self, request: TurnRequest, task: a2a.Task, until: float) -> a2a.Task:
         """Return the task when it has ended or waits, or as it is by then (the loop's clock)."""
         pause, clock = POLL_FIRST_SECONDS, asyncio.get_running_loop().time
         while task.status.state in UNFINISHED and clock() + pause < until:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, POLL_AT_MOST_SECONDS)
-            task = await self._call(self._get, a2a.GetTaskRequest(id=task.id, history_length=0))
+            asked = a2a.GetTaskRequest(id=task.id, history_length=0)
+            task = await self._call(self._get, asked, request)
         return task
 
-    async def _call(self, method: Any, request: Any) -> Any:
-        return parsed(await method(request, metadata=(VERSION, *self._token.metadata())))
+    async def _call(self, method: Any, sent: Any, request: TurnRequest) -> Any:
+        metadata = (VERSION, *_trace(request), *self._token.metadata())
+        return parsed(await method(sent, metadata=metadata))
+
+
+def _trace(request: TurnRequest) -> list[tuple[str, str]]:
+    """Return the turn's trace context as gRPC's instrumentations read it."""
+    told = {"traceparent": request.traceparent, "tracestate": request.tracestate}
+    return [(name, value) for name, value in told.items() if value]
 
 
 def _why(error: grpc.aio.AioRpcError) -> str:

@@ -1,8 +1,7 @@
-"""What goes into Redis and comes out of it: `headgate redis feed` and `intake` as children."""
+"""A command of `headgate` that runs until it is ended, as a child of the stack."""
 
 import sys
 from pathlib import Path
-from typing import Literal
 
 from headgate.local.process import Child, Family
 from headgate.local.supervisor import Supervisor
@@ -12,17 +11,17 @@ START_SECONDS = 60.0
 SAYS = "Ctrl-C ends it."
 
 
-class RedisService:
-    """`headgate redis VERB`; started again when it dies."""
+class CommandService:
+    """`headgate NOUN VERB`; started again when it dies."""
 
     def __init__(
-        self, family: Family, supervisor: Supervisor, home: Path, verb: Literal["feed", "intake"]
+        self, family: Family, supervisor: Supervisor, home: Path, noun: str, verb: str
     ) -> None:
         """`home` is where its log goes."""
         self._family = family
         self._supervisor = supervisor
-        self._verb = verb
-        self._name = f"redis-{verb}"
+        self._words = [noun, verb]
+        self._name = f"{noun}-{verb}"
         self._log = home / f"{verb}.log"
 
     @property
@@ -30,12 +29,12 @@ class RedisService:
         """The process id, None while it is down."""
         return self._supervisor.pid(self._name)
 
-    def start(self, bootstrap: str, config: Path, url: str) -> None:
+    def start(self, bootstrap: str, config: Path, *options: str) -> None:
         """Start it for the job of a configuration, whose topics must be there, and wait until it
         is at work.
         """
-        command = [sys.executable, "-u", "-m", "headgate.cli.app", "redis", self._verb]
-        command += ["--config", str(config.resolve()), "--bootstrap", bootstrap, "--url", url]
+        command = [sys.executable, "-u", "-m", "headgate.cli.app", *self._words]
+        command += ["--config", str(config.resolve()), "--bootstrap", bootstrap, *options]
 
         def spawn() -> Child:
             return self._family.spawn(self._name, command, log=self._log)
