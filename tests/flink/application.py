@@ -6,33 +6,25 @@ import time
 from pathlib import Path
 
 from headgate.local import jars
-from headgate.local.flink import JOB_MANAGER, Flink
+from headgate.local.flink import Flink
 from headgate.local.rest import POLL_SECONDS
 
 # A client on a busy machine needs minutes for what takes a quiet one ten seconds.
 START_SECONDS = 240.0
-ENTRY_POINT = "org.apache.flink.container.entrypoint.StandaloneApplicationClusterEntryPoint"
 DRIVER = "org.apache.flink.client.python.PythonDriver"
 
 
 class ApplicationFlink(Flink):
     """A Flink cluster whose JobManager is one job's own, as `standalone-job.sh` starts it."""
 
-    job: tuple[str, ...] = ()
-
-    def java(self, process: str, main: str, memory: str | None, *options: str) -> list[str]:
-        """Start the application's entry point instead of the session's."""
-        if main != JOB_MANAGER:
-            return super().java(process, main, memory, *options)
-        command = super().java(process, ENTRY_POINT, memory, *options)
-        return [*command, "--job-classname", DRIVER, *self.job]
+    entry_point = "org.apache.flink.container.entrypoint.StandaloneApplicationClusterEntryPoint"
 
 
 def arguments(config: Path, restored: str | None = None) -> tuple[str, ...]:
     """Return what the entry point is given: what to restore, the script and its options."""
     script = jars.settings_folder().parent / "jobs" / "agent_runtime.py"
     path = ("--fromSavepoint", restored) if restored else ()
-    return (*path, "-py", str(script), "--config", str(config))
+    return ("--job-classname", DRIVER, *path, "-py", str(script), "--config", str(config))
 
 
 def await_job(flink: Flink) -> str:

@@ -63,7 +63,7 @@ def test_the_jobmanager_looks_at_what_it_is_to_restore(parts: tuple[Path, Family
     home, family, _ = parts
     supervisor = Supervisor(family)
     flink = ApplicationFlink(family, supervisor, home / "refused", jars.fetch() / "flink")
-    flink.job = arguments(home / "headgate.toml", "file:///nowhere/chk-1")
+    flink.arguments = arguments(home / "headgate.toml", "file:///nowhere/chk-1")
     flink.launch()
     try:
         log = flink.logs / "jobmanager.log"
@@ -81,7 +81,7 @@ def test_the_job_runs_in_application_mode(parts: tuple[Path, Family, Kafka]) -> 
     path = home / "headgate.toml"
     supervisor = Supervisor(family)
     flink = ApplicationFlink(family, supervisor, home / "flink", jars.fetch() / "flink")
-    flink.job = arguments(path)
+    flink.arguments = arguments(path)
     flink.launch()
     try:
         await_job(flink)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 
 from headgate.config import load
 from headgate.kafka.cloudevent import CONTENT_TYPE, structured
 from headgate.kafka.publish import Publisher
+from headgate.kafka.topics import ensure_topics
 from headgate.local import jars
 from headgate.local.kafka import Kafka
 from headgate.local.process import Family
@@ -22,6 +22,7 @@ from headgate.testing.serving import Serving
 from tests.environment import UnavailableError
 from tests.flink.application import ApplicationFlink, arguments, await_job
 from tests.flink.s3 import BUCKET, Store, environment, plugins_folder, serving_store
+from tests.manifests import base, the_job
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
 
@@ -39,7 +40,6 @@ agent = "counter"
 [agents.counter]
 endpoint = "{endpoint}"
 """
-JOB = Path(__file__).parents[2] / "k8s" / "base" / "flinkdeployment.yaml"
 
 
 @dataclass
@@ -59,8 +59,8 @@ class Parts:
 
     def flink(self, name: str, restored: str | None = None) -> tuple[Supervisor, ApplicationFlink]:
         """Describe a cluster of the job's own that keeps its checkpoints in the store."""
-        deployed = yaml.safe_load(JOB.read_text(encoding="utf-8"))["spec"]["flinkConfiguration"]
-        settings = {key: deployed[key] for key in ("execution.checkpointing.dir",)}
+        deployed = the_job(base())["flinkConfiguration"]
+        settings = {"execution.checkpointing.dir": deployed["execution.checkpointing.dir"]}
         settings |= {"s3.endpoint": self.store.endpoint, "s3.path.style.access": "true"}
         supervisor = Supervisor(self.family)
         connectors = jars.fetch() / "flink"
@@ -68,7 +68,7 @@ class Parts:
             self.family, supervisor, self.home / name, connectors, settings=settings
         )
         flink.environment |= environment(self.home / "plugins")
-        flink.job = arguments(self.home / "headgate.toml", restored)
+        flink.arguments = arguments(self.home / "headgate.toml", restored)
         return supervisor, flink
 
     def newest_checkpoint(self, job: str) -> str:
@@ -98,6 +98,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
                 kafka.start()
                 text = TOML.format(bootstrap=kafka.bootstrap, endpoint=serving.endpoint)
                 (home / "headgate.toml").write_text(text, encoding="utf-8")
+                ensure_topics(load(home / "headgate.toml"))
                 yield Parts(home, family, store)
                 kafka.stop()
         except UnavailableError as error:

@@ -2,9 +2,9 @@
 
     python tests/unit/schemas/reduce.py CRD.yml ORIGIN > tests/unit/schemas/KIND.json
 
-ORIGIN is where the definition is from. What Kubernetes would drop in silence is refused here: fields
-that the definition does not know. Descriptions and the status are left out, and so are pod templates,
-99 of 100 lines of a FlinkDeployment's: tests hold those against Kubernetes' own schema.
+ORIGIN is where the definition is from. What Kubernetes would drop in silence is refused here:
+fields that the definition does not know. Descriptions and the status are left out, and so are pod
+templates, 99 of 100 lines of a FlinkDeployment's: tests hold those against Kubernetes' own schema.
 """
 
 from __future__ import annotations
