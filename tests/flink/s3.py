@@ -49,6 +49,11 @@ class Store:
         request = Request(f"{self.endpoint}/{BUCKET}", method="PUT")  # noqa: S310 - our own
         urlopen(request, timeout=5).close()  # noqa: S310 - our own
 
+    def lose_bucket(self) -> None:
+        """Take the bucket away, and all that is in it."""
+        request = Request(f"{self.endpoint}/moto-api/reset", method="POST")  # noqa: S310 - our own
+        urlopen(request, timeout=5).close()  # noqa: S310 - our own
+
     def names(self, prefix: str, suffix: str = "") -> list[str]:
         """Return the names of all objects that begin and end so."""
         url = f"{self.endpoint}/{BUCKET}?list-type=2&max-keys=1000000&prefix={prefix}"

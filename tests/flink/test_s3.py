@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +15,16 @@ from headgate.config import load
 from headgate.kafka.cloudevent import CONTENT_TYPE, structured
 from headgate.kafka.publish import Publisher
 from headgate.kafka.topics import ensure_topics
-from headgate.local import jars
+from headgate.local import flink_home, jars
 from headgate.local.kafka import Kafka
 from headgate.local.process import Family
+from headgate.local.rest import POLL_SECONDS
 from headgate.local.supervisor import Supervisor
 from headgate.sdk import Agent, Event, Turn
 from headgate.testing.records import Records
 from headgate.testing.serving import Serving
 from tests.environment import UnavailableError
-from tests.flink.application import ApplicationFlink, arguments, await_job
+from tests.flink.application import START_SECONDS, ApplicationFlink, arguments, await_job
 from tests.flink.s3 import BUCKET, Store, environment, plugins_folder, serving_store
 from tests.manifests import base, the_job
 
@@ -40,6 +44,12 @@ agent = "counter"
 [agents.counter]
 endpoint = "{endpoint}"
 """
+# What k8s/ says of checkpoints; its other settings are the embedded ones.
+STORAGE = (
+    "execution.checkpointing.dir",
+    "execution.checkpointing.savepoint-dir",
+    "execution.checkpointing.tolerable-failed-checkpoints",
+)
 
 
 @dataclass
@@ -47,6 +57,13 @@ class Count:
     """How many events an instance has had."""
 
     events: int = 0
+
+
+def settings_for(store: Store) -> dict[str, str]:
+    """Return what k8s/ says of checkpoints, and where this store is."""
+    deployed = the_job(base())["flinkConfiguration"]
+    found = {key: deployed[key] for key in STORAGE}
+    return {**found, "s3.endpoint": store.endpoint, "s3.path.style.access": "true"}
 
 
 @dataclass
@@ -59,13 +76,10 @@ class Parts:
 
     def flink(self, name: str, restored: str | None = None) -> tuple[Supervisor, ApplicationFlink]:
         """Describe a cluster of the job's own that keeps its checkpoints in the store."""
-        deployed = the_job(base())["flinkConfiguration"]
-        settings = {"execution.checkpointing.dir": deployed["execution.checkpointing.dir"]}
-        settings |= {"s3.endpoint": self.store.endpoint, "s3.path.style.access": "true"}
         supervisor = Supervisor(self.family)
         connectors = jars.fetch() / "flink"
         flink = ApplicationFlink(
-            self.family, supervisor, self.home / name, connectors, settings=settings
+            self.family, supervisor, self.home / name, connectors, settings=settings_for(self.store)
         )
         flink.environment |= environment(self.home / "plugins")
         flink.arguments = arguments(self.home / "headgate.toml", restored)
@@ -80,9 +94,30 @@ class Parts:
 
 
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
-    """A store, a Kafka, and an agent that counts, which headgate.toml names."""
-    home = tmp_path_factory.mktemp("s3")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where everything is, Flink's plugins among it."""
+    made = tmp_path_factory.mktemp("s3")
+    try:
+        plugins_folder(made / "plugins")
+    except UnavailableError as error:
+        pytest.skip(f"no plugin for S3: {error}")
+    return made
+
+
+@pytest.fixture(scope="module")
+def store(home: Path) -> Iterator[Store]:
+    """An S3-compatible store with an empty bucket."""
+    with Family() as family:
+        try:
+            with serving_store(family, home / "s3.log") as serving:
+                yield serving
+        except UnavailableError as error:
+            pytest.skip(f"no S3-compatible store here: {error}")
+
+
+@pytest.fixture(scope="module")
+def parts(home: Path, store: Store) -> Iterator[Parts]:
+    """A Kafka beside the store, and an agent that counts, which headgate.toml names."""
     agent: Agent[Count] = Agent("counter", Count)
 
     @agent.on("*")
@@ -91,39 +126,81 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
         turn.emit("counted", {"events": turn.state.events})
 
     with Family() as family, Serving(agent) as serving:
-        try:
-            plugins_folder(home / "plugins")
-            with serving_store(family, home / "s3.log") as store:
-                kafka = Kafka(family, home / "kafka", jars.fetch() / "kafka")
-                kafka.start()
-                text = TOML.format(bootstrap=kafka.bootstrap, endpoint=serving.endpoint)
-                (home / "headgate.toml").write_text(text, encoding="utf-8")
-                ensure_topics(load(home / "headgate.toml"))
-                yield Parts(home, family, store)
-                kafka.stop()
-        except UnavailableError as error:
-            pytest.skip(f"no S3-compatible store here: {error}")
+        kafka = Kafka(family, home / "kafka", jars.fetch() / "kafka")
+        kafka.start()
+        text = TOML.format(bootstrap=kafka.bootstrap, endpoint=serving.endpoint)
+        (home / "headgate.toml").write_text(text, encoding="utf-8")
+        ensure_topics(load(home / "headgate.toml"))
+        yield Parts(home, family, store)
+        kafka.stop()
 
 
-def test_a_job_goes_on_from_a_checkpoint_in_the_store(parts: Parts) -> None:
+def read(path: str, given: dict[str, str]) -> str:
+    """Read a checkpoint as a command does, in a JVM of its own; return its number, or why not."""
+    script = (
+        "import sys; from headgate.flink.checkpoints import read_checkpoint as read\n"
+        "try: print(read(sys.argv[1]).number)\n"
+        "except Exception as error: print(error)"
+    )
+    command = [sys.executable, "-c", script, path]
+    run = subprocess.run(command, env=given, capture_output=True, text=True, check=True)
+    return run.stdout.strip()
+
+
+def test_a_command_reaches_the_store_by_the_plugin(home: Path, store: Store) -> None:
+    distribution = flink_home.link_home(home / "dist", jars.fetch() / "flink")
+    shared = jars.settings_folder() / "config.yaml"
+    flink_home.write_configuration(home / "conf", shared, settings_for(store))
+    given = flink_home.environment(distribution, home / "conf", home / "logs")
+    path = f"s3://{BUCKET}/checkpoints/none/chk-1"
+    without = read(path, given)
+    assert "Cannot access file system" in without
+    with_plugin = read(path, given | environment(home / "plugins"))
+    assert f"Cannot find checkpoint or savepoint file/directory '{path}'" in with_plugin
+
+
+def test_a_job_outlives_its_store_and_goes_on_from_a_checkpoint_in_it(parts: Parts) -> None:
     config = load(parts.home / "headgate.toml")
     restored: str | None = None
     with Records(config) as records, Publisher(config.kafka.bootstrap) as publisher:
+
+        def send(event_id: str) -> None:
+            event = structured({}, event_type="test", source="tests", event_id=event_id)
+            publisher.send("events", "17", event, dict([CONTENT_TYPE])).wait()
+
+        def await_answers(count: int) -> None:
+            # Committed, so a checkpoint that covers them is complete and in the store.
+            records.await_found(lambda: len(records.outbox) >= count or None, f"answer {count}")
+
         for life in (1, 2):
             supervisor, flink = parts.flink(f"flink-{life}", restored)
             flink.launch()
             try:
                 job = await_job(flink)
-                event = structured({}, event_type="test", source="tests", event_id=f"e{life}")
-                publisher.send("events", "17", event, dict([CONTENT_TYPE])).wait()
-                # Committed, so a checkpoint that covers it is complete and in the store.
-                records.await_found(
-                    lambda life=life: len(records.outbox) >= life or None, "the answer"
-                )
+                send(f"e{life}")
+                await_answers(life)
+                if life == 2:
+                    lose_the_bucket(parts.store, flink, job)
+                    send("e3")
+                    parts.store.make_bucket()
+                    await_answers(3)
+                    assert flink.rest.jobs()[0]["state"] == "RUNNING"
+                    assert flink.rest.exceptions(job) == []
             finally:
                 # As on a crash: the job is not cancelled, and nobody takes a savepoint.
                 supervisor.stop()
                 flink.stop()
             restored = parts.newest_checkpoint(job)
+    number = int(read(restored, flink.environment))
+    assert restored.endswith(f"/chk-{number}")
     # Without the state that the store kept, the second would be 1 again.
-    assert [each["data"]["events"] for each in records.outbox] == [1, 2]
+    assert [each["data"]["events"] for each in records.outbox] == [1, 2, 3]
+
+
+def lose_the_bucket(store: Store, flink: ApplicationFlink, job: str) -> None:
+    """Take the bucket away, and wait until checkpoints have failed for it."""
+    store.lose_bucket()
+    deadline = time.monotonic() + START_SECONDS
+    while flink.rest.checkpoints(job)["counts"]["failed"] < 2:
+        assert time.monotonic() < deadline, f"no checkpoint fails: {flink.rest.checkpoints(job)}"
+        time.sleep(POLL_SECONDS)

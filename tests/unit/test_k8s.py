@@ -51,6 +51,7 @@ ADDED = {
     "python.pythonpath",
     "execution.checkpointing.dir",
     "execution.checkpointing.savepoint-dir",
+    "execution.checkpointing.tolerable-failed-checkpoints",
     "high-availability.type",
     "high-availability.storageDir",
     "kubernetes.operator.job.upgrade.last-state.max.allowed.checkpoint.age",
@@ -357,7 +358,7 @@ def test_secrets_are_named_and_never_written() -> None:
     for name in named:
         assert f"create secret generic {name}" in page
     written = " ".join(str(each) for each in manifests)
-    assert not re.search(r"s3\.(access|secret)-key|password", written, re.I)
+    assert not re.search(r"s3\.(access|secret)-key|password *[=:]|://[^/ ]*:[^/ ]*@", written, re.I)
 
 
 def test_locally_the_secrets_are_those_that_production_asks_for() -> None:
@@ -426,6 +427,13 @@ def test_prometheus_scrapes_the_same_names_and_labels_as_docker_composes() -> No
     [port] = service["spec"]["ports"]
     lowest = str(flink_settings()["metrics.reporter.prom.port"]).partition("-")[0]
     assert (port["name"], port["targetPort"]) == (endpoint["port"], int(lowest))
+
+
+def test_checkpoints_may_fail_for_as_long_as_transactions_live_and_no_longer() -> None:
+    fails = the_job(base())["flinkConfiguration"]
+    allowed = int(fails["execution.checkpointing.tolerable-failed-checkpoints"])
+    job = load(BASE / "headgate.toml").job
+    assert allowed * job.checkpoint_interval == job.transaction_timeout
 
 
 def test_the_job_survives_its_jobmanager_and_an_upgrade() -> None:
