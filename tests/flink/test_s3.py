@@ -161,7 +161,7 @@ def test_a_command_reaches_the_store_by_the_plugin(home: Path, store: Store) -> 
 
 def test_a_job_outlives_its_store_and_goes_on_from_a_checkpoint_in_it(parts: Parts) -> None:
     config = load(parts.home / "headgate.toml")
-    restored: str | None = None
+    restored = ""
     with Records(config) as records, Publisher(config.kafka.bootstrap) as publisher:
 
         def send(event_id: str) -> None:
@@ -173,7 +173,7 @@ def test_a_job_outlives_its_store_and_goes_on_from_a_checkpoint_in_it(parts: Par
             records.await_found(lambda: len(records.outbox) >= count or None, f"answer {count}")
 
         for life in (1, 2):
-            supervisor, flink = parts.flink(f"flink-{life}", restored)
+            supervisor, flink = parts.flink(f"flink-{life}", restored or None)
             flink.launch()
             try:
                 job = await_job(flink)

@@ -429,6 +429,18 @@ def test_prometheus_scrapes_the_same_names_and_labels_as_docker_composes() -> No
     assert (port["name"], port["targetPort"]) == (endpoint["port"], int(lowest))
 
 
+def test_alerts_are_those_of_monitoring() -> None:
+    [rules] = of_kind(base(), "PrometheusRule").values()
+    text = (ROOT / "monitoring" / "alerts.yml").read_text(encoding="utf-8")
+    assert rules["spec"] == yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("kind", ["ServiceMonitor", "PrometheusRule"])
+def test_prometheus_types_are_only_where_its_operator_is(kind: str) -> None:
+    assert list(of_kind(build("production"), kind)) == ["headgate"]
+    assert of_kind(build("local"), kind) == {}
+
+
 def test_checkpoints_may_fail_for_as_long_as_transactions_live_and_no_longer() -> None:
     fails = the_job(base())["flinkConfiguration"]
     allowed = int(fails["execution.checkpointing.tolerable-failed-checkpoints"])

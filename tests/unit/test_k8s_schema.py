@@ -16,7 +16,7 @@ from tests.manifests import OVERLAYS, Manifest, base, build
 SCHEMAS = Path(__file__).with_name("schemas")
 OWN = {
     kind: json.loads((SCHEMAS / f"{kind.lower()}.json").read_text(encoding="utf-8"))
-    for kind in ("FlinkDeployment", "ServiceMonitor")
+    for kind in ("FlinkDeployment", "PrometheusRule", "ServiceMonitor")
 }
 # The first that probes gRPC without a feature gate, and the newest whose schemas are there.
 KUBERNETES = ("1.27", "1.37")
@@ -65,6 +65,7 @@ def test_the_base_is_so_where_no_kustomize_is() -> None:
         ("FlinkDeployment", ("spec", "podTemplate", "spec", "volume"), []),
         ("FlinkDeployment", ("spec", "jobManager", "podTemplate", "spec", "containers"), [{}]),
         ("ServiceMonitor", ("spec", "endpoint"), []),
+        ("PrometheusRule", ("spec", "groups"), [{"name": "headgate", "rule": []}]),
         ("Deployment", ("spec", "replicas"), "two"),
         ("Deployment", ("spec", "template", "spec", "container"), []),
         ("NetworkPolicy", ("spec", "ingres"), []),

@@ -31,6 +31,9 @@ def reduce(schema: dict[str, Any]) -> dict[str, Any]:
     kept.pop("x-kubernetes-map-type", None)
     if kept.pop("x-kubernetes-int-or-string", False):
         kept["type"] = ["integer", "string"]
+    if kept.get("pattern", "").startswith("^(?i)"):
+        # Go reads flags anywhere, Python only at the beginning.
+        kept["pattern"] = "(?i)^" + kept["pattern"].removeprefix("^(?i)")
     if "properties" in kept:
         kept["properties"] = {
             name: {"type": "object"} if name == POD_TEMPLATE else reduce(each)
