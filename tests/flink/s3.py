@@ -14,7 +14,6 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 from xml.etree import ElementTree as ET
 
-from headgate.local.flink_home import wheel_folder
 from headgate.local.ports import LOOPBACK, free_ports
 from headgate.local.process import Family
 from tests.environment import HOME, UnavailableError, interpreter
@@ -80,22 +79,12 @@ def serving_store(family: Family, log: Path) -> Iterator[Store]:
         family.end(child)
 
 
-def plugins_folder(folder: Path) -> Path:
-    """Lay out `plugins/` as the image has it: Flink's own, and the one for S3; raises
-    UnavailableError.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for own in (wheel_folder() / "plugins").iterdir():
-        (folder / own.name).symlink_to(own)
+def add_plugin(distribution: Path) -> None:
+    """Put the plugin into a FLINK_HOME, as the image has it; raises UnavailableError."""
     jar = _fetch()
-    (folder / PLUGIN).mkdir()
-    (folder / PLUGIN / jar.name).symlink_to(jar)
-    return folder
-
-
-def environment(plugins: Path) -> dict[str, str]:
-    """Return what Flink's processes get: where plugins are, and the store's keys."""
-    return {"FLINK_PLUGINS_DIR": str(plugins), **KEYS}
+    folder = distribution / "plugins" / PLUGIN
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / jar.name).symlink_to(jar)
 
 
 def _fetch() -> Path:

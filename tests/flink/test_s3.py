@@ -15,7 +15,7 @@ from headgate.config import load
 from headgate.kafka.cloudevent import CONTENT_TYPE, structured
 from headgate.kafka.publish import Publisher
 from headgate.kafka.topics import ensure_topics
-from headgate.local import flink_home, jars
+from headgate.local import jars
 from headgate.local.kafka import Kafka
 from headgate.local.process import Family
 from headgate.local.rest import POLL_SECONDS
@@ -25,7 +25,7 @@ from headgate.testing.records import Records
 from headgate.testing.serving import Serving
 from tests.environment import UnavailableError
 from tests.flink.application import START_SECONDS, ApplicationFlink, arguments, await_job
-from tests.flink.s3 import BUCKET, Store, environment, plugins_folder, serving_store
+from tests.flink.s3 import BUCKET, KEYS, Store, add_plugin, serving_store
 from tests.manifests import base, the_job
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
@@ -59,11 +59,16 @@ class Count:
     events: int = 0
 
 
-def settings_for(store: Store) -> dict[str, str]:
-    """Return what k8s/ says of checkpoints, and where this store is."""
+def flink_of(home: Path, family: Family, store: Store) -> tuple[Supervisor, ApplicationFlink]:
+    """Describe a cluster of one job's own that keeps its checkpoints in the store."""
+    supervisor = Supervisor(family)
     deployed = the_job(base())["flinkConfiguration"]
-    found = {key: deployed[key] for key in STORAGE}
-    return {**found, "s3.endpoint": store.endpoint, "s3.path.style.access": "true"}
+    settings = {key: deployed[key] for key in STORAGE}
+    settings |= {"s3.endpoint": store.endpoint, "s3.path.style.access": "true"}
+    connectors = jars.fetch() / "flink"
+    flink = ApplicationFlink(family, supervisor, home, connectors, settings=settings)
+    flink.environment |= KEYS
+    return supervisor, flink
 
 
 @dataclass
@@ -75,13 +80,9 @@ class Parts:
     store: Store
 
     def flink(self, name: str, restored: str | None = None) -> tuple[Supervisor, ApplicationFlink]:
-        """Describe a cluster of the job's own that keeps its checkpoints in the store."""
-        supervisor = Supervisor(self.family)
-        connectors = jars.fetch() / "flink"
-        flink = ApplicationFlink(
-            self.family, supervisor, self.home / name, connectors, settings=settings_for(self.store)
-        )
-        flink.environment |= environment(self.home / "plugins")
+        """Describe a cluster that runs the job."""
+        supervisor, flink = flink_of(self.home / name, self.family, self.store)
+        add_plugin(flink.distribution)
         flink.arguments = arguments(self.home / "headgate.toml", restored)
         return supervisor, flink
 
@@ -94,30 +95,20 @@ class Parts:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where everything is, Flink's plugins among it."""
-    made = tmp_path_factory.mktemp("s3")
-    try:
-        plugins_folder(made / "plugins")
-    except UnavailableError as error:
-        pytest.skip(f"no plugin for S3: {error}")
-    return made
-
-
-@pytest.fixture(scope="module")
-def store(home: Path) -> Iterator[Store]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """An S3-compatible store with an empty bucket."""
     with Family() as family:
         try:
-            with serving_store(family, home / "s3.log") as serving:
+            with serving_store(family, tmp_path_factory.mktemp("store") / "s3.log") as serving:
                 yield serving
         except UnavailableError as error:
             pytest.skip(f"no S3-compatible store here: {error}")
 
 
 @pytest.fixture(scope="module")
-def parts(home: Path, store: Store) -> Iterator[Parts]:
+def parts(tmp_path_factory: pytest.TempPathFactory, store: Store) -> Iterator[Parts]:
     """A Kafka beside the store, and an agent that counts, which headgate.toml names."""
+    home = tmp_path_factory.mktemp("s3")
     agent: Agent[Count] = Agent("counter", Count)
 
     @agent.on("*")
@@ -147,16 +138,14 @@ def read(path: str, given: dict[str, str]) -> str:
     return run.stdout.strip()
 
 
-def test_a_command_reaches_the_store_by_the_plugin(home: Path, store: Store) -> None:
-    distribution = flink_home.link_home(home / "dist", jars.fetch() / "flink")
-    shared = jars.settings_folder() / "config.yaml"
-    flink_home.write_configuration(home / "conf", shared, settings_for(store))
-    given = flink_home.environment(distribution, home / "conf", home / "logs")
+def test_a_command_reaches_the_store_by_the_plugin(tmp_path: Path, store: Store) -> None:
     path = f"s3://{BUCKET}/checkpoints/none/chk-1"
-    without = read(path, given)
-    assert "Cannot access file system" in without
-    with_plugin = read(path, given | environment(home / "plugins"))
-    assert f"Cannot find checkpoint or savepoint file/directory '{path}'" in with_plugin
+    with Family() as family:
+        _, flink = flink_of(tmp_path, family, store)
+        assert "Cannot access file system" in read(path, flink.environment)
+        add_plugin(flink.distribution)
+        found = read(path, flink.environment)
+    assert f"Cannot find checkpoint or savepoint file/directory '{path}'" in found
 
 
 def test_a_job_outlives_its_store_and_goes_on_from_a_checkpoint_in_it(parts: Parts) -> None:
