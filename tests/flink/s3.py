@@ -55,7 +55,7 @@ class Store:
 
     def names(self, prefix: str, suffix: str = "") -> list[str]:
         """Return the names of all objects that begin and end so."""
-        url = f"{self.endpoint}/{BUCKET}?list-type=2&max-keys=1000000&prefix={prefix}"
+        url = f"{self.endpoint}/{BUCKET}?list-type=2&prefix={prefix}"
         with urlopen(url, timeout=5) as answer:  # noqa: S310 - our own
             listed = ET.fromstring(answer.read())  # noqa: S314 - our own
         space = listed.tag.partition("}")[0] + "}"
@@ -80,15 +80,17 @@ def serving_store(family: Family, log: Path) -> Iterator[Store]:
 
 
 def add_plugin(distribution: Path) -> None:
-    """Put the plugin into a FLINK_HOME, as the image has it; raises UnavailableError."""
-    jar = _fetch()
+    """Put the plugin into a FLINK_HOME, as the image has it."""
+    jar = fetch_plugin()
     folder = distribution / "plugins" / PLUGIN
     folder.mkdir(parents=True, exist_ok=True)
     (folder / jar.name).symlink_to(jar)
 
 
-def _fetch() -> Path:
-    """Return the plugin's jar, which Flink's distribution has in opt/ and the wheel leaves out."""
+def fetch_plugin() -> Path:
+    """Return the plugin's jar, which Flink's distribution has in opt/ and the wheel leaves out;
+    raises UnavailableError.
+    """
     release = version("apache-flink")
     folder = HOME / "s3"
     jar = folder / f"{PLUGIN}-{release}.jar"

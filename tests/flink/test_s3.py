@@ -25,7 +25,7 @@ from headgate.testing.records import Records
 from headgate.testing.serving import Serving
 from tests.environment import UnavailableError
 from tests.flink.application import START_SECONDS, ApplicationFlink, arguments, await_job
-from tests.flink.s3 import BUCKET, KEYS, Store, add_plugin, serving_store
+from tests.flink.s3 import BUCKET, KEYS, Store, add_plugin, fetch_plugin, serving_store
 from tests.manifests import base, the_job
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
@@ -96,9 +96,10 @@ class Parts:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """An S3-compatible store with an empty bucket."""
+    """An S3-compatible store with an empty bucket, where Flink's plugin can be had as well."""
     with Family() as family:
         try:
+            fetch_plugin()
             with serving_store(family, tmp_path_factory.mktemp("store") / "s3.log") as serving:
                 yield serving
         except UnavailableError as error:
