@@ -433,10 +433,11 @@ def test_prometheus_types_are_only_where_its_operator_is(kind: str) -> None:
     assert of_kind(build("local"), kind) == {}
 
 
-def test_checkpoints_may_fail_for_as_long_as_transactions_live_and_no_longer() -> None:
-    fails = the_job(base())["flinkConfiguration"]
-    allowed = int(fails["execution.checkpointing.tolerable-failed-checkpoints"])
-    job = load(BASE / "headgate.toml").job
+@pytest.mark.parametrize(("overlay", "folder"), [("local", BASE), ("production", PRODUCTION)])
+def test_checkpoints_may_fail_for_as_long_as_transactions_live(overlay: str, folder: Path) -> None:
+    settings = the_job(build(overlay))["flinkConfiguration"]
+    allowed = int(settings["execution.checkpointing.tolerable-failed-checkpoints"])
+    job = load(folder / "headgate.toml").job
     assert allowed * job.checkpoint_interval == job.transaction_timeout
 
 
