@@ -25,6 +25,11 @@ from headgate.v1.cost_pb2 import Account, Ask, Budget, Hold, Settlement
 _WEIGHT = 16
 """A call counts a sixteenth in what an event of its agent type is taken to cost."""
 
+_MOST_SPENT = 2**63 - 1
+"""What an account can say at most. Two calls of nonsense come to more, and a ledger that failed on
+them would fail on them again in every life: they stand in the journal.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Granted:
@@ -110,6 +115,12 @@ class Ledger:
                 return verdict
             stand_in = verdict.budget.stand_in
 
+    def free(self, address: str) -> None:
+        """Free what is held for an instance's call, if anything is: nobody will settle it."""
+        hold = self._hold(address)
+        if hold is not None:
+            self._free(address, hold)
+
     def is_held(self, ask: Ask) -> bool:
         """Tell whether this very call was let go before."""
         hold = self._hold(ask.address)
@@ -141,17 +152,18 @@ class Ledger:
             # Of a call that broke off nobody knows what it would have cost.
             cost = -(-settled.cost_nanos // max(1, settled.events))
             self._learn(settled.stand_in or agent_type, cost)
+        paid = max(0, settled.cost_nanos)
         for rule in rules.counting(settled.tenant, agent_type):
             if _waives(rule, settled.stand_in) or settled.at_us < rule.since_us:
                 continue
             account = self.account(rule, settled.tenant, agent_type, key)
             begin = window_of(rule.window, settled.at_us)
             if begin == account.window_us:
-                account.spent_nanos += settled.cost_nanos
+                account.spent_nanos = min(account.spent_nanos + paid, _MOST_SPENT)
                 account.calls += 1
             elif begin == account.previous_us:
                 # Another partition's clock was ahead of this one.
-                account.previous_nanos += settled.cost_nanos
+                account.previous_nanos = min(account.previous_nanos + paid, _MOST_SPENT)
             self._store(account)
 
     def _learn(self, agent_type: str, cost: int) -> None:

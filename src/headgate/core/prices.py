@@ -53,7 +53,7 @@ def cost_of(
     if price is not None:
         duration_us = max(0, answered_us - called_us)
         total += price.call_nanos - (-duration_us * price.second_nanos // _MILLION)
-    return min(total, MOST_NANOS)
+    return max(0, min(total, MOST_NANOS))
 
 
 def _price(terms: Terms, at_us: int, *, model: str = "", agent: str = "") -> Price | None:

@@ -98,15 +98,23 @@ def read_terms(value: bytes) -> Terms | str:
     return terms
 
 
-def read_budget(value: bytes) -> Budget | str:
-    """Return what a budget's record says, or why that cannot be read."""
+def read_budget(name: str, value: bytes) -> Budget | str:
+    """Return what the record of a budget of this name says, or why that cannot be used."""
     try:
         budget = Budget.FromString(value)
     except DecodeError as error:
         return f"it cannot be parsed: {error}"
     if budget.schema_version > SCHEMA_VERSION:
         return f"its schema version {budget.schema_version} is newer than this Headgate"
-    if not budget.per or not budget.window or not budget.when_spent:
+    if budget.name != name:
+        # Two of one name would take turns at making the other's accounts anew.
+        return f"it is the record of {name}, and says that it is {budget.name}"
+    kinds = (
+        (budget.per, Budget.Per),
+        (budget.window, Budget.Window),
+        (budget.when_spent, Budget.Spent),
+    )
+    if not all(number and number in kind.values() for number, kind in kinds):
         return "it does not say what it is per, for how long, or what happens when it is spent"
     return budget
 

@@ -116,8 +116,10 @@ def read_costs(bootstrap: str, topic: str) -> Costs:
     for key, value in read_own(bootstrap, topic).items():
         if key == TERMS_KEY and isinstance(read := read_terms(value), Terms):
             terms = read
-        elif key.startswith(BUDGET_PREFIX) and isinstance(found := read_budget(value), Budget):
-            budgets[found.name] = found
+        elif key.startswith(BUDGET_PREFIX):
+            found = read_budget(key.removeprefix(BUDGET_PREFIX), value)
+            if isinstance(found, Budget):
+                budgets[found.name] = found
     return Costs(terms, budgets)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from headgate.core.budgets import Budgets, account_of, name_of
 from headgate.core.ledger import Granted, Ledger, MustWait, Spent
+from headgate.core.prices import MOST_NANOS
 from headgate.v1.cost_pb2 import Account, Ask, Budget, Settlement
 
 HOUR = 3_600_000_000
@@ -198,6 +199,25 @@ def test_a_budget_made_anew_begins_anew_and_frees_what_was_held() -> None:
     assert (books.account().spent_nanos, books.account().held_nanos) == (0, 0)
     books.settle(paid(9, "3", at_us=HOUR + 2))
     assert books.account().spent_nanos == 9
+
+
+def test_nonsense_that_agents_report_does_not_stop_the_ledger() -> None:
+    books = Books(budget(limit=2**63 - 1))
+    for key in ("1", "2", "3"):
+        books.settle(paid(MOST_NANOS, key))
+    assert books.account().spent_nanos == 2**63 - 1
+    assert isinstance(books.ask(ask()), Spent)
+    books.settle(paid(0, "4", at_us=2 * HOUR))
+    for key in ("5", "6"):
+        books.settle(paid(MOST_NANOS, key))
+    assert books.account().previous_nanos == 2**63 - 1
+
+
+def test_what_an_outcome_costs_below_nothing_gives_no_room() -> None:
+    books = Books(budget())
+    books.settle(paid(90))
+    books.settle(paid(-90, "2"))
+    assert books.account().spent_nanos == 90
 
 
 @pytest.mark.parametrize("key", ['a","b', "a/b", "", "\n"])

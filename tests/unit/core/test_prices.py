@@ -76,6 +76,10 @@ def test_nonsense_costs_something_that_can_be_stored(tokens: int, ms: int, micro
     assert 0 <= cost(terms(price), used) <= MOST_NANOS
 
 
+def test_a_price_below_nothing_makes_no_room_in_a_budget() -> None:
+    assert cost(terms(Price(model="*", input_nanos=-(2**62))), Usage(input_tokens=2**64 - 1)) == 0
+
+
 @pytest.mark.parametrize(
     ("nanos", "text"),
     [

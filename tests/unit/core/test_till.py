@@ -9,6 +9,7 @@ import pytest
 
 from headgate.core import till as module
 from headgate.core.budgets import Budgets
+from headgate.core.inherited import LEFT_US
 from headgate.core.till import Room, Rules, Till
 from headgate.sim.ledger import Entries
 from headgate.v1.agent_pb2 import FAILURE_CODE_BUDGET, TurnRequest
@@ -147,6 +148,21 @@ def test_a_stand_in_is_asked_at_its_own_place() -> None:
         "order",
     )
     assert (call.request.revision_pin, call.request.deadline_ms) == ("s", 5)
+
+
+def test_what_an_earlier_life_left_held_is_freed_if_nobody_asks_for_it() -> None:
+    """Its budget was dropped, or its agent has other tenants: its outcome is never told here."""
+    counter = Counter()
+    counter.take(Ready(subtask=0, subtasks=1), ask("gone", estimate=60), ask("back", estimate=30))
+    counter.begin()
+    counter.take(Ready(subtask=0, subtasks=1))
+    assert keys(counter.take(ask("back", estimate=30), ask("new", estimate=60))) == ["back"]
+    assert keys(counter.take(at_us=HOUR + LEFT_US - 1)) == []
+    assert keys(counter.take(at_us=HOUR + LEFT_US)) == ["new"]
+    # What was asked for is held, however old it is.
+    assert keys(counter.take(ask("late"), at_us=HOUR + 9 * LEFT_US)) == []
+    assert keys(counter.take(paid("back", 10))) == []
+    assert keys(counter.take(paid("new", 10))) == ["late"]
 
 
 def test_what_does_not_fit_the_queue_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:

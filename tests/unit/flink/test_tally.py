@@ -232,6 +232,14 @@ def test_java_is_told_what_changed_and_what_is_gone_is_nought() -> None:
     assert group.values == {("a", "agent=order"): 3, ("b",): 0}
 
 
+def test_java_is_told_no_number_that_it_has_not() -> None:
+    group = JavaGroup()
+    exposed = Exposed(group)
+    exposed.show([("tokens", (), 2**64 - 1)])
+    exposed.show([("tokens", (), 2**65)])
+    assert group.values == {("tokens",): 2**63 - 1}
+
+
 def test_parked_instances_are_counted_where_their_state_is() -> None:
     entries = Stored()
     count = ParkedCount(entries)
