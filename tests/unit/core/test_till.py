@@ -133,6 +133,28 @@ def test_a_refusal_names_the_budget_and_when_there_is_room_again() -> None:
     assert (outcome.agent_type, outcome.key, outcome.base) == ("order", "2", b"a")
 
 
+def test_a_dead_letter_tells_of_the_attempts_that_were_made() -> None:
+    given_up = Budget()
+    given_up.CopyFrom(POT)
+    given_up.when_spent = Budget.DEAD_LETTER
+    counter = Counter(given_up)
+    counter.take(Ready(subtask=0, subtasks=1), paid("1", 100))
+    third = ask("2")
+    request = InvokeRequest.FromString(third.request)
+    request.call.request.attempt = 3
+    third.request = request.SerializeToString()
+    outcome = counter.take(third)[0].decide.outcome
+    assert outcome.failed.dead_letter.attempts == 2
+    assert [each.id for each in outcome.taken] == ["2"]
+
+
+def test_a_refusal_is_the_same_however_often_it_is_asked_for() -> None:
+    counter = Counter()
+    counter.take(Ready(subtask=0, subtasks=1), paid("1", 100))
+    ids = {counter.take(ask("2", base))[0].decide.outcome.outcome_id for base in (b"a", b"a", b"b")}
+    assert len(ids) == 2
+
+
 def test_a_stand_in_is_asked_at_its_own_place() -> None:
     soft = Budget()
     soft.CopyFrom(POT)
