@@ -65,6 +65,7 @@ $(INSTALLED): setup.py | tools-python
 setup: packages $(INSTALLED) tools-jvm ## make .venv, install everything, fetch the jars
 	@echo "Fetching the jars that flink-conf/jars.xml names (nothing to do if they are there)"
 	@$(BIN)/python -m headgate.local.jars
+	@$(BIN)/python -m headgate.local.reporter
 	@echo "Ready: $(BIN)/headgate --help"
 
 demo: setup ## real dialogues through Kafka, Flink and a gRPC agent; verified at the end

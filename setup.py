@@ -124,7 +124,7 @@ setup(
     packages=find_namespace_packages("src", include=["headgate*"]),
     package_data={
         "headgate": ["py.typed"],
-        "": ["*.pyi", "*.lua"],
+        "": ["*.pyi", "*.lua", "*.java"],
         "headgate.ui": ["templates/*", "static/*"],
     },
     # headgate.local looks here for Flink's settings and the list of jars.

@@ -26,7 +26,7 @@ RATES = "200,500,1000,2000,3000,4000"
 # In the order in which `all` runs them; module names are theirs with underscores.
 SCENARIOS = ("ladder", "hot-key", "in-flight", "outages", "bad-neighbours", "peer")
 WORKFLOWS = ("workflows", "sleepers", "conversation")
-TOOLS = ("profile", "micro", "core", "parked", "past", "redis-feed", "ledger")
+TOOLS = ("profile", "micro", "core", "parked", "past", "redis-feed", "ledger", "against")
 
 
 def scenario(name: str) -> Scenario:
@@ -62,6 +62,7 @@ def main() -> int:
         sleepers=arguments.sleepers,
         conversations=arguments.conversations,
         calls=arguments.calls,
+        against=arguments.against,
         say=say,
     )
     run: dict[str, Any] = {"conditions": report.conditions(), "results": {}}
@@ -96,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sleepers", type=int, default=100_000, help="workflows asleep")
     parser.add_argument("--conversations", type=int, default=10, help="side by side")
     parser.add_argument("--calls", type=int, default=100, help="of the model, in a conversation")
+    parser.add_argument("--against", type=Path, help="another checkout, for `against`")
     parser.add_argument("--home", type=Path, default=DEFAULT_HOME)
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
     parser.add_argument("--file", type=Path, default=RESULTS / f"{stamp}.json")

@@ -21,4 +21,5 @@ class Options:
     sleepers: int
     conversations: int
     calls: int
+    against: Path | None
     say: Callable[[str], None]

@@ -187,6 +187,10 @@ def test_kills_neither_overspend_nor_count_twice(money: Money) -> None:
     time.sleep(SETTLED_SECONDS)
     paid, told = money.paid("spender"), money.told("pot")
     assert {t: nanos(told[t]["spent"]) for t in TENANTS} == {t: paid[t] for t in TENANTS}
+    rows = money.headgate("cost", "report", "--by", "agent", "--by", "tenant")["rows"]
+    reported = {row["tenant"]: row for row in rows if row["agent"] == "spender"}
+    assert {t: nanos(reported[t]["cost"]) for t in TENANTS} == {t: paid[t] for t in TENANTS}
+    assert reported["acme"]["input_tokens"] == paid["acme"] // CALL * TOKENS
 
 
 def test_a_cheaper_agent_stands_in_and_the_rest_is_given_up(money: Money) -> None:

@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 from headgate.local import state_file
 from headgate.local.stack import LocalStack
 from headgate.local.submit import newest_checkpoint, submit
+from tests.flink.exposure import assert_on_loopback
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
 
@@ -69,6 +71,14 @@ def test_a_job_in_both_python_modes_copies_records(stack: LocalStack, job: str) 
     assert read(stack, 3) == {"A:0", "A:1", "B:0"}
     assert stack.flink.rest.state(job) == "RUNNING"
     assert len(stack.python_worker_pids()) == 1
+
+
+def test_every_server_listens_on_loopback_but_for_beams(stack: LocalStack, job: str) -> None:
+    await_true(stack.python_worker_pids)
+    # Beam's servers are there before the worker, and metrics before the TaskManager registers.
+    assert_on_loopback(stack)
+    for url in stack.flink.metrics_urls.values():
+        assert "flink_" in httpx.get(url, timeout=30.0).raise_for_status().text, url
 
 
 def test_the_stack_fits_a_laptop(stack: LocalStack, job: str) -> None:

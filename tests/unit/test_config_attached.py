@@ -34,7 +34,7 @@ def write(folder: Path, text: str) -> Path:
 
 def options(*endpoints: str, **policy: Any) -> dict[str, Any]:
     """Return what the command line makes of endpoints and policy options."""
-    return table_of(endpoints, wire=None, policy=policy, has_tls=False, tls={}, token={})
+    return table_of(endpoints, wire=None, money={}, policy=policy, has_tls=False, tls={}, token={})
 
 
 def test_options_alone_are_enough() -> None:
@@ -59,7 +59,9 @@ def test_options_win_over_the_file_key_by_key(tmp_path: Path) -> None:
 
 
 def test_tls_without_anything_else_is_tls() -> None:
-    given = table_of(["a:1"], wire=None, policy={}, has_tls=True, tls={"ca_file": None}, token={})
+    given = table_of(
+        ["a:1"], wire=None, money={}, policy={}, has_tls=True, tls={"ca_file": None}, token={}
+    )
     assert read_attached("order", given).agents["order"].tls is not None
 
 
@@ -103,3 +105,10 @@ def test_wrong_options_are_named(
 def test_limits_are_those_of_headgate_toml() -> None:
     with pytest.raises(ConfigError, match=r"do not fit limits\.endpoint_queue"):
         read_attached("order", options("a:1"), limits=LimitsConfig(endpoint_queue=3_000_000))
+
+
+def test_whose_its_instances_are_is_part_of_the_agent() -> None:
+    money = {"tenant": None, "tenant_before": ":", "estimate": 0.5}
+    given = table_of(["a:1"], wire=None, money=money, policy={}, has_tls=False, tls={}, token={})
+    agent = read_attached("order", given, ["messages"]).agents["order"]
+    assert (agent.tenant, agent.tenant_before, str(agent.estimate)) == (None, ":", "0.5")

@@ -15,6 +15,7 @@ _NO_ENDPOINT = {"endpoint": "", "health": "no_endpoint", "problem": "", "revisio
 
 def registered(spec: AgentSpec) -> dict[str, Any]:
     """Return what the registry says of an agent; nobody is asked."""
+    from headgate.core.prices import units
     from headgate.core.service import service_bytes
     from headgate.v1.connection_pb2 import WIRE_A2A
 
@@ -30,6 +31,10 @@ def registered(spec: AgentSpec) -> dict[str, Any]:
         "policy": policy_view(spec.policy),
         "updated_ms": spec.updated_ms,
     }
+    if spec.HasField("tenancy"):
+        shown["tenant"] = spec.tenancy.name or f"what stands before {spec.tenancy.before!r}"
+    if spec.estimate_nanos:
+        shown["estimate"] = units(spec.estimate_nanos)
     if spec.HasField("canary"):
         canary = spec.canary
         shown["canary"] = {

@@ -40,6 +40,16 @@ Concurrency = Annotated[
 Rate = Annotated[
     float | None, _option("--rate", "N", "Calls begun per second, per subtask.", _POLICY)
 ]
+_MONEY = "Who pays (docs/cost.md)"
+Tenant = Annotated[str | None, _option("--tenant", "NAME", "Whose all its instances are.", _MONEY)]
+TenantBefore = Annotated[
+    str | None,
+    _option("--tenant-before", "TEXT", "Instead: what stands before it in the key.", _MONEY),
+]
+Estimate = Annotated[
+    float | None,
+    _option("--estimate", "AMOUNT", "What an event is taken to cost before it was tried.", _MONEY),
+]
 _REVISION = "Revisions"
 Revision = Annotated[
     str | None, _option("--revision", "NAME", "The only revision that takes its turns.", _REVISION)
@@ -73,6 +83,7 @@ def table_of(
     endpoints: Sequence[str] | None,
     *,
     wire: str | None,
+    money: Mapping[str, Any],
     policy: Mapping[str, Any],
     has_tls: bool,
     tls: Mapping[str, Any],
@@ -84,6 +95,7 @@ def table_of(
         made["endpoint"], made["replicas"] = endpoints[0], list(endpoints[1:])
     if wire:
         made["wire"] = wire
+    made |= {key: given for key, given in money.items() if given is not None}
     for key, value in (("policy", policy), ("tls", tls), ("token", token)):
         named = {each: given for each, given in value.items() if given is not None}
         if named or (key == "tls" and has_tls):

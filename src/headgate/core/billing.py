@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headgate.core.budgets import NO_BUDGETS
+from headgate.core.budgets import NO_BUDGETS, Budgets
 from headgate.core.identity import address_of, partition_of
 from headgate.core.model import OutcomeRead
 from headgate.v1.cost_pb2 import LedgerInput, Settlement
@@ -20,15 +20,30 @@ Output = tuple[str, bytes, bytes]
 
 
 class Billing:
-    """Gathers messages for the ledger. ``budgets`` are those that the registry has now."""
+    """Gathers messages for the ledger.
+
+    ``budgets`` are those that the registry has now; ``changed_us`` is when somebody last changed
+    one, microseconds since the epoch: by the clock of who changed it, or of who saw it change.
+    """
 
     def __init__(self, shard_keys: Sequence[str]) -> None:
         self.budgets = NO_BUDGETS
+        self.changed_us = 0
         self._keys = [key.encode() for key in shard_keys]
         self._at_us = 0
         self._gathered: dict[int, LedgerInput] = {}
         # Shards that were asked in this life: they may have calls that wait for time to go by.
         self._asked: set[int] = set()
+
+    def know(self, budgets: Budgets, now_us: int) -> None:
+        """Go by these budgets from now on."""
+        if budgets is self.budgets:
+            return
+        # The first ones of a life may be old. Of later ones it is known that they are news, though
+        # the clock of who wrote them may be an hour behind.
+        is_news = bool(self.budgets.rules)
+        self.budgets = budgets
+        self.changed_us = max(self.changed_us, budgets.changed_us, now_us if is_news else 0)
 
     def is_counted(self, tenant: str, agent_type: str) -> bool:
         """Tell whether calls of an agent type for a tenant need leave."""
@@ -63,8 +78,9 @@ class Billing:
         shards = {shard} if is_known or not is_sure else set()
         if not outcome.tenant and not outcome.called_us:
             # An operator's control. Whose the call was that it ends, only the ledger knows that
-            # holds for it: the agent may have been detached since, or have other tenants.
-            shards |= self._asked
+            # holds for it: the agent may have been detached since, or have other tenants, or not
+            # been read of yet in this life.
+            shards = set(range(len(self._keys))) if self.is_on or not is_sure else set()
         if not shards:
             return
         settlement = Settlement(

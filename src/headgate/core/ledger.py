@@ -30,6 +30,11 @@ _MOST_SPENT = 2**63 - 1
 them would fail on them again in every life: they stand in the journal.
 """
 
+TRIAL_US = 60_000_000
+"""How long others wait for the first call of an agent type that nobody knows the cost of. All at
+once, a thousand would be let go for nothing; but one that hangs must not hold them up for good.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Granted:
@@ -95,14 +100,18 @@ class Ledger:
         counted = rules.counting(ask.tenant, agent_type)
         stand_in = ""
         while True:
-            named = ask.estimate_nanos if not stand_in else 0
-            each = named or self.estimate_of(stand_in or agent_type)
+            named, taker = ask.estimate_nanos if not stand_in else 0, stand_in or agent_type
+            each = named or self.estimate_of(taker)
+            if counted and not named and self._is_on_trial(taker, ask.address):
+                return MustWait()
             estimate = min(each * max(1, ask.events), MOST_NANOS)
             ruled = [rule for rule in counted if not _waives(rule, stand_in)]
             accounts = [self.account(rule, ask.tenant, agent_type, key) for rule in ruled]
             verdict = _verdict(ruled, accounts, estimate)
             if isinstance(verdict, Granted):
                 self._keep(ask, accounts, estimate, stand_in)
+                if not named and not self._is_known(taker):
+                    self.changes[f"t{taker}"] = ask.address.encode()
                 return Granted(stand_in)
             if isinstance(verdict, MustWait):
                 return verdict
@@ -130,8 +139,21 @@ class Ledger:
         """Return what events of an agent type cost of late, nanos; 0 before the first."""
         return int.from_bytes(self._read(f"e{agent_type}") or b"", "big")
 
+    def _is_known(self, agent_type: str) -> bool:
+        return self._read(f"e{agent_type}") is not None
+
+    def _is_on_trial(self, agent_type: str, address: str) -> bool:
+        """Tell whether another instance's call of an agent type is under way, the first of all:
+        what it will cost, others are taken for.
+        """
+        if self._is_known(agent_type):
+            return False
+        first = (self._read(f"t{agent_type}") or b"").decode()
+        hold = self._hold(first) if first and first != address else None
+        return hold is not None and hold.at_us > self.at_us - TRIAL_US
+
     def _keep(self, ask: Ask, accounts: list[Account], estimate: int, stand_in: str) -> None:
-        hold = Hold(base=ask.base, nanos=estimate, stand_in=stand_in)
+        hold = Hold(base=ask.base, nanos=estimate, stand_in=stand_in, at_us=self.at_us)
         for account in accounts:
             account.held_nanos += estimate
             hold.accounts.append(self._store(account))
@@ -233,7 +255,6 @@ def _verdict(rules: Iterable[Budget], accounts: list[Account], estimate: int) ->
                 # A stand-in may fit where this agent does not: it is asked for first.
                 return refused
             refusal = refusal or refused
-        # What is taken for nothing, for nobody knows better, is let go while anything is left.
         held = account.held_nanos
         must_wait = must_wait or (held > 0 and held + estimate > left)
     return refusal or (MustWait() if must_wait else Granted())

@@ -355,7 +355,7 @@ class Gate(KeyedCoProcessFunction):
         around = self._arounds.get(agent_type)
         if around is None:
             shown = self._table.shown
-            self._billing.budgets = shown.budgets
+            self._billing.know(shown.budgets, self._now_ms * 1_000)
             self._outputs.agree(shown.terms)
             around = self._arounds[agent_type] = Surroundings(
                 now_ms=self._now_ms,
@@ -366,7 +366,7 @@ class Gate(KeyedCoProcessFunction):
                 promise=self._promise(),
                 patience_ms=self._patience.milliseconds,
                 sampled_below=self._settings.sampled_below,
-                budgets_changed_us=shown.budgets.changed_us,
+                budgets_changed_us=self._billing.changed_us,
             )
         return around
 

@@ -2,8 +2,7 @@
 
 All servers of ours listen on loopback. Six of a TaskManager's do not: Apache Beam opens gRPC
 servers for each process-mode Python worker on every interface, at random ports, and neither Beam
-nor Flink has a setting for it. Nor has Flink's Prometheus reporter, one server per process, which
-shows numbers and names. On a network that is not trusted, a firewall has to close them.
+nor Flink has a setting for it. On a network that is not trusted, a firewall has to close them.
 """
 
 import hashlib
@@ -16,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from headgate.errors import HeadgateError
-from headgate.local import flink_home
+from headgate.local import flink_home, reporter
 from headgate.local.jars import require_java, settings_folder
 from headgate.local.ports import LOOPBACK, remembered_ports
 from headgate.local.process import Child, Family
@@ -60,13 +59,17 @@ class Flink:
         self.savepoints = home / "savepoints"
         self.logs = home / "logs"
         self._configuration = home / "conf"
-        self.distribution = flink_home.link_home(home / "dist", connectors)
+        # Beside the connectors: what is compiled once is shared as what is fetched once.
+        compiled = reporter.build(connectors.parent / "reporter")
+        self.distribution = flink_home.link_home(home / "dist", connectors, compiled)
         own = {
             "rest.port": str(self.port),
             "jobmanager.rpc.port": str(rpc_port),
             "io.tmp.dirs": str(home / "tmp"),
             "execution.checkpointing.dir": self.checkpoints.as_uri(),
             "execution.checkpointing.savepoint-dir": self.savepoints.as_uri(),
+            "metrics.reporter.prom.factory.class": reporter.FACTORY,
+            "metrics.reporter.prom.host": LOOPBACK,
             **flink_home.python_settings(),
             **(settings or {}),
         }

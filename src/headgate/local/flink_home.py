@@ -6,12 +6,13 @@ import os
 import site
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from headgate import logs
 from headgate.errors import ConfigError, HeadgateError
 
+REPORTER_PLUGIN = "metrics-prometheus"
 # The fields of `headgate.logs.JsonLines`, in the terms of log4j's JsonTemplateLayout, whose jar is
 # in Flink's wheel.
 _JSON_LINE = {
@@ -37,28 +38,30 @@ def wheel_folder() -> Path:
     return Path(spec.origin).parent
 
 
-def link_home(home: Path, connectors: Path) -> Path:
-    """Build `home` so that `lib/` has flink-python and the connectors beside the wheel's jars.
+def link_home(home: Path, connectors: Path, reporter: Path) -> Path:
+    """Build `home` so that `lib/` has flink-python and the connectors beside the wheel's jars, and
+    the plugin of Flink's Prometheus reporter has the jar `reporter` too.
 
     Links rather than changes to site-packages: the wheel stays as pip knows it. Jars in
     `pipeline.jars` instead of `lib/` would displace flink-python from the job's class path.
     """
     wheel = wheel_folder()
-    for name in ("bin", "plugins"):
-        _link(home / name, wheel / name)
+    _link(home / "bin", wheel / "bin")
     # A real folder: Flink's client looks for flink-python in opt/ and follows no link.
     for jar in wheel.glob("opt/*.jar"):
         _link(home / "opt" / jar.name, jar)
     jars = [*wheel.glob("lib/*.jar"), *wheel.glob("opt/flink-python-*.jar")]
-    jars += connectors.glob("*.jar")
-    library = home / "lib"
-    library.mkdir(parents=True, exist_ok=True)
-    wanted = {jar.name for jar in jars}
-    for stale in library.iterdir():
-        if stale.name not in wanted:
-            stale.unlink()
-    for jar in jars:
-        _link(library / jar.name, jar)
+    _link_all(home / "lib", [*jars, *connectors.glob("*.jar")])
+    plugins = home / "plugins"
+    if plugins.is_symlink():
+        # To the wheel's, as homes had it before the reporter was one of ours.
+        plugins.unlink()
+    for plugin in wheel.glob("plugins/*"):
+        if plugin.name == REPORTER_PLUGIN:
+            # One folder, one class loader: ours extends a class that is its package's own.
+            _link_all(plugins / plugin.name, [*plugin.glob("*.jar"), reporter])
+        else:
+            _link(plugins / plugin.name, plugin)
     return home
 
 
@@ -146,6 +149,17 @@ def log_as_json(path: Path, text: str) -> None:
         else:
             lines.append(line)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _link_all(folder: Path, jars: Sequence[Path]) -> None:
+    """Make `folder` have links to `jars` and nothing else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = {jar.name for jar in jars}
+    for stale in folder.iterdir():
+        if stale.name not in wanted:
+            stale.unlink()
+    for jar in jars:
+        _link(folder / jar.name, jar)
 
 
 def _link(link: Path, target: Path) -> None:

@@ -92,7 +92,8 @@ class Gate:
     def take(self, address: str, given: Input) -> Transition:
         """Run one step and its effects."""
         agent_type = address.partition("/")[0]
-        self.billing.budgets = self.budgets if self.registry_complete else NO_BUDGETS
+        budgets = self.budgets if self.registry_complete else NO_BUDGETS
+        self.billing.know(budgets, self.clock.now_ms * 1_000)
         if isinstance(given, OutcomeRead):
             self._settle(agent_type, given)
         around = Surroundings(
@@ -100,7 +101,7 @@ class Gate:
             spec=self.registry.get(agent_type),
             registry_complete=self.registry_complete,
             promise=self.readiness.promise,
-            budgets_changed_us=self.billing.budgets.changed_us,
+            budgets_changed_us=self.billing.changed_us,
         )
         transition = step(self.store.snapshot_of(address), given, around)
         self.store.keep(address, transition)

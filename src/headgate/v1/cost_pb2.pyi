@@ -218,13 +218,15 @@ class Account(_message.Message):
     def __init__(self, budget: _Optional[str] = ..., tenant: _Optional[str] = ..., agent: _Optional[str] = ..., key: _Optional[str] = ..., window_us: _Optional[int] = ..., spent_nanos: _Optional[int] = ..., calls: _Optional[int] = ..., refused: _Optional[int] = ..., held_nanos: _Optional[int] = ..., previous_us: _Optional[int] = ..., previous_nanos: _Optional[int] = ..., since_us: _Optional[int] = ..., schema_version: _Optional[int] = ...) -> None: ...
 
 class Hold(_message.Message):
-    __slots__ = ("base", "nanos", "accounts", "stand_in")
+    __slots__ = ("base", "nanos", "accounts", "stand_in", "at_us")
     BASE_FIELD_NUMBER: _ClassVar[int]
     NANOS_FIELD_NUMBER: _ClassVar[int]
     ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
     STAND_IN_FIELD_NUMBER: _ClassVar[int]
+    AT_US_FIELD_NUMBER: _ClassVar[int]
     base: bytes
     nanos: int
     accounts: _containers.RepeatedScalarFieldContainer[str]
     stand_in: str
-    def __init__(self, base: _Optional[bytes] = ..., nanos: _Optional[int] = ..., accounts: _Optional[_Iterable[str]] = ..., stand_in: _Optional[str] = ...) -> None: ...
+    at_us: int
+    def __init__(self, base: _Optional[bytes] = ..., nanos: _Optional[int] = ..., accounts: _Optional[_Iterable[str]] = ..., stand_in: _Optional[str] = ..., at_us: _Optional[int] = ...) -> None: ...

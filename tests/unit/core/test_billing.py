@@ -51,6 +51,15 @@ def test_a_control_is_told_to_whoever_holds_for_the_call_that_it_ends() -> None:
     assert not found[shard_of("acme")][0].called
 
 
+def test_a_control_that_is_read_before_the_registry_is_told_to_all() -> None:
+    """After a failover nobody has been asked, and what is held is of the life before."""
+    billing = Billing([str(number) for number in range(SHARDS)])
+    billing.settle(read(), "default", is_sure=False)
+    assert list(told(billing.give())) == list(range(SHARDS))
+    billing.settle(read(), "default", is_sure=True)
+    assert billing.give() == [], "a job without budgets has nothing held"
+
+
 def test_what_was_paid_is_told_to_its_tenants_shard_alone() -> None:
     billing = asking("acme")
     billing.settle(read(called_us=1, tenant="default", cost_nanos=9), "default", is_sure=True)

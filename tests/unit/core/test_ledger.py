@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from headgate.core import ledger
 from headgate.core.budgets import Budgets, account_of, name_of
 from headgate.core.ledger import Granted, Ledger, MustWait, Spent
 from headgate.core.prices import MOST_NANOS
@@ -168,6 +169,26 @@ def test_what_calls_cost_of_late_is_learned_upwards_at_once() -> None:
     for _ in range(500):
         books.settle(paid(1))
     assert 1 <= books.ledger.estimate_of("order") <= 16
+
+
+def test_the_first_call_of_an_agent_goes_alone_until_its_cost_is_known() -> None:
+    books = Books(budget(limit=100))
+    assert books.ask(ask("1", estimate=0)) == Granted()
+    assert books.ask(ask("2", estimate=0)) == MustWait()
+    assert books.ask(ask("1", estimate=0)) == Granted(), "asked for again"
+    assert books.ask(ask("3", estimate=10)) == Granted(), "of this one it is known"
+    books.settle(paid(0, "1", failed=True))
+    assert books.ask(ask("2", estimate=0)) == Granted(), "the first one told nothing"
+    books.settle(paid(45, "2"))
+    assert books.ask(ask("4", estimate=0)) == Granted()
+    assert books.ask(ask("5", estimate=0)) == MustWait(), "it is taken for 45 now"
+
+
+def test_a_first_call_that_hangs_does_not_hold_up_others_for_good() -> None:
+    books = Books(budget(limit=100))
+    books.ask(ask("1", estimate=0))
+    books.ledger.see(HOUR + ledger.TRIAL_US)
+    assert books.ask(ask("2", estimate=0)) == Granted()
 
 
 def test_a_batch_is_taken_for_as_many_events() -> None:
