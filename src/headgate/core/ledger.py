@@ -104,8 +104,12 @@ class Ledger:
             each = named or self.estimate_of(taker)
             if counted and not named and self._is_on_trial(taker, ask.address):
                 return MustWait()
-            estimate = min(each * max(1, ask.events), MOST_NANOS)
             ruled = [rule for rule in counted if not _waives(rule, stand_in)]
+            if not named and ruled:
+                # Learned from calls: after one that cost more than a whole window has, none would
+                # be let go that could teach better.
+                each = min(each, max(0, min(rule.limit_nanos for rule in ruled)))
+            estimate = min(each * max(1, ask.events), MOST_NANOS)
             accounts = [self.account(rule, ask.tenant, agent_type, key) for rule in ruled]
             verdict = _verdict(ruled, accounts, estimate)
             if isinstance(verdict, Granted):

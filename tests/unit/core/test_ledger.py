@@ -255,6 +255,17 @@ def test_what_a_stand_in_costs_is_learned_of_it() -> None:
     assert books.ledger.estimate_of("order") == 0
 
 
+def test_one_call_that_cost_more_than_a_window_has_does_not_end_all_later_ones() -> None:
+    books = Books(budget(limit=100))
+    books.settle(paid(5_000))
+    assert isinstance(books.ask(ask("2", estimate=0)), Spent)
+    books.ledger.see(2 * HOUR)
+    assert books.ask(ask("2", estimate=0)) == Granted()
+    assert books.ask(ask("3", estimate=0)) == MustWait(), "it is taken for all that there is"
+    books.settle(paid(1, "2", at_us=2 * HOUR))
+    assert books.ledger.estimate_of("order") < 5_000
+
+
 def test_nonsense_that_agents_report_does_not_stop_the_ledger() -> None:
     books = Books(budget(limit=2**63 - 1))
     for key in ("1", "2", "3"):
