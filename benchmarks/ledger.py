@@ -33,7 +33,9 @@ def run(options: Options) -> list[Result]:
         for number in range(2 * options.repeats):
             is_counted = bool(number % 2)
             for rule in RULES:
-                value = succeed(budget_of(rule), None).SerializeToString() if is_counted else None
+                value = (
+                    succeed(budget_of(rule), None, 0).SerializeToString() if is_counted else None
+                )
                 _write(job, f"{BUDGET_PREFIX}{rule.name}", value)
             time.sleep(KNOWN_SECONDS)
             what = "two budgets" if is_counted else "no budget"

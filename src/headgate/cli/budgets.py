@@ -177,12 +177,16 @@ def set_budget(
         "when_spent": when_spent,
         "stand_in": stand_in,
     }
+    from headgate.kafka.journal_clock import newest_ms
+    from headgate.kafka.money import succeed
+
     broker = find_broker(config, bootstrap)
     known = _read(broker).budgets.get(name)
     budget = _made(name, known, {key: value for key, value in given.items() if value is not None})
     if budget.stand_in:
         find_agent(read(broker), budget.stand_in)
-    _write(broker, name, budget)
+    newest = newest_ms(broker.bootstrap, broker.config.topic_names.journal)
+    _write(broker, name, succeed(budget, known, newest))
     _say(broker, budget, output)
 
 
@@ -218,7 +222,7 @@ def _made(name: str, known: Budget | None, given: dict[str, str]) -> Budget:
     from pydantic import ValidationError
 
     from headgate.config.cost import BudgetConfig
-    from headgate.kafka.money import budget_of, succeed
+    from headgate.kafka.money import budget_of
     from headgate.kafka.spending import budget_view
 
     table_: dict[str, object] = {"name": name}
@@ -239,7 +243,7 @@ def _made(name: str, known: Budget | None, given: dict[str, str]) -> Budget:
             told.append(f"{option}: {'is needed' if each['type'] == 'missing' else text}")
         raise BudgetError("\n".join(told)) from error
     budget.by_hand = True
-    return succeed(budget, known)
+    return budget
 
 
 def _say(broker: Broker, budget: Budget, output: Output) -> None:

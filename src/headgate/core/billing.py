@@ -75,23 +75,29 @@ class Billing:
         """
         outcome, shard = read.outcome, self._shard_of(tenant)
         is_known = shard in self._asked or self.is_counted(tenant, outcome.agent_type)
-        if is_sure and not is_known:
+        shards = {shard} if is_known or not is_sure else set()
+        if not outcome.tenant and not outcome.called_us:
+            # An operator's control. Whose the call was that it ends, only the ledger knows that
+            # holds for it: the agent may have been detached since, or have other tenants, or not
+            # been read of yet in this life.
+            shards = set(range(len(self._keys))) if self.is_on or not is_sure else set()
+        if not shards:
             return
-        self._input(shard).settlements.append(
-            Settlement(
-                outcome_id=outcome.outcome_id,
-                address=address_of(outcome.agent_type, outcome.key),
-                base=outcome.base,
-                tenant=tenant,
-                stand_in=outcome.stand_in,
-                cost_nanos=outcome.cost_nanos,
-                at_us=read.appended_ms * 1_000,
-                called=bool(outcome.called_us),
-                failed=outcome.HasField("failed"),
-                partition=read.partition,
-                events=len(outcome.taken) or outcome.failed.batch or 1,
-            )
+        settlement = Settlement(
+            outcome_id=outcome.outcome_id,
+            address=address_of(outcome.agent_type, outcome.key),
+            base=outcome.base,
+            tenant=tenant,
+            stand_in=outcome.stand_in,
+            cost_nanos=outcome.cost_nanos,
+            at_us=read.appended_ms * 1_000,
+            called=bool(outcome.called_us),
+            failed=outcome.HasField("failed"),
+            partition=read.partition,
+            events=len(outcome.taken) or outcome.failed.batch or 1,
         )
+        for each in sorted(shards):
+            self._input(each).settlements.append(settlement)
 
     def greet(self, subtask: int, subtasks: int) -> None:
         """Tell every shard that this Gate subtask has read what was journaled before its life."""

@@ -25,6 +25,11 @@ from headgate.v1.cost_pb2 import Account, Ask, Budget, Hold, Settlement
 _WEIGHT = 16
 """A call counts a sixteenth in what an event of its agent type is taken to cost."""
 
+_MOST_SPENT = 2**63 - 1
+"""What an account can say at most. Two calls of nonsense come to more, and a ledger that failed on
+them would fail on them again in every life: they stand in the journal.
+"""
+
 TRIAL_US = 60_000_000
 """How long others wait for the first call of an agent type that nobody knows the cost of. All at
 once, a thousand would be let go for nothing; but one that hangs must not hold them up for good.
@@ -99,8 +104,12 @@ class Ledger:
             each = named or self.estimate_of(taker)
             if counted and not named and self._is_on_trial(taker, ask.address):
                 return MustWait()
-            estimate = min(each * max(1, ask.events), MOST_NANOS)
             ruled = [rule for rule in counted if not _waives(rule, stand_in)]
+            if not named and ruled:
+                # Learned from calls: after one that cost more than a whole window has, none would
+                # be let go that could teach better.
+                each = min(each, max(0, min(rule.limit_nanos for rule in ruled)))
+            estimate = min(each * max(1, ask.events), MOST_NANOS)
             accounts = [self.account(rule, ask.tenant, agent_type, key) for rule in ruled]
             verdict = _verdict(ruled, accounts, estimate)
             if isinstance(verdict, Granted):
@@ -118,6 +127,12 @@ class Ledger:
             if found.when_spent != Budget.DEGRADE or stand_in or found.stand_in not in stand_ins:
                 return verdict
             stand_in = verdict.budget.stand_in
+
+    def free(self, address: str) -> None:
+        """Free what is held for an instance's call, if anything is: nobody will settle it."""
+        hold = self._hold(address)
+        if hold is not None:
+            self._free(address, hold)
 
     def is_held(self, ask: Ask) -> bool:
         """Tell whether this very call was let go before."""
@@ -163,17 +178,18 @@ class Ledger:
             # Of a call that broke off nobody knows what it would have cost.
             cost = -(-settled.cost_nanos // max(1, settled.events))
             self._learn(settled.stand_in or agent_type, cost)
+        paid = max(0, settled.cost_nanos)
         for rule in rules.counting(settled.tenant, agent_type):
             if _waives(rule, settled.stand_in) or settled.at_us < rule.since_us:
                 continue
             account = self.account(rule, settled.tenant, agent_type, key)
             begin = window_of(rule.window, settled.at_us)
             if begin == account.window_us:
-                account.spent_nanos += settled.cost_nanos
+                account.spent_nanos = min(account.spent_nanos + paid, _MOST_SPENT)
                 account.calls += 1
             elif begin == account.previous_us:
                 # Another partition's clock was ahead of this one.
-                account.previous_nanos += settled.cost_nanos
+                account.previous_nanos = min(account.previous_nanos + paid, _MOST_SPENT)
             self._store(account)
 
     def _learn(self, agent_type: str, cost: int) -> None:

@@ -23,6 +23,11 @@ MOST_NANOS = 2**62
 NO_TERMS = Terms()
 """Nothing costs anything."""
 
+NAME_CHARS = 256
+"""Of a model's name, what prices look at. Agents say it: a pattern with several stars takes the
+square of a name's length, and names that were looked at are remembered.
+"""
+
 _MILLION = 1_000_000
 
 
@@ -53,14 +58,14 @@ def cost_of(
     if price is not None:
         duration_us = max(0, answered_us - called_us)
         total += price.call_nanos - (-duration_us * price.second_nanos // _MILLION)
-    return min(total, MOST_NANOS)
+    return max(0, min(total, MOST_NANOS))
 
 
 def _price(terms: Terms, at_us: int, *, model: str = "", agent: str = "") -> Price | None:
     best: Price | None = None
     for price in terms.prices:
         name, pattern = (agent, price.agent) if agent else (model, price.model)
-        if not pattern or not _matches(pattern, name) or price.from_us > at_us:
+        if not pattern or not _matches(pattern, name[:NAME_CHARS]) or price.from_us > at_us:
             continue
         if best is None or price.from_us > best.from_us:
             best = price

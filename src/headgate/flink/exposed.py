@@ -20,6 +20,10 @@ SERIES_AT_MOST = 20_000
 costs metrics rather than the memory of the TaskManager."""
 
 
+_MOST = 2**63 - 1
+"""A Java long. An agent that reports nonsense for tokens must not stop Gate."""
+
+
 class Exposed:
     """Counters in a Java metric group, made as figures come."""
 
@@ -36,6 +40,7 @@ class Exposed:
         for name, labels, value in figures:
             key = name, labels
             missing.discard(key)
+            value = max(-_MOST, min(value, _MOST))  # noqa: PLW2901
             found = self._series.get(key) or self._make(name, labels)
             if found is not None and found[1] != value:
                 self._set(key, found, value)

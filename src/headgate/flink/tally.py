@@ -28,6 +28,9 @@ MODELS_AT_MOST = 20
 """Models that an agent type's usage is told apart by: their names come from the agent's answers,
 and one that puts a request's id there would make a series a turn. The others are "other"."""
 
+MODEL_CHARS = 80
+"""Of a model's name in a label: one of a megabyte would be in every scrape."""
+
 TENANTS_AT_MOST = 1_000
 """Tenants that an agent type's cost is told apart by in memory. Which of them have series is what
 headgate.toml and the budgets name."""
@@ -173,7 +176,7 @@ class AgentTally:
             self.costs[tenant] = self.costs.get(tenant, 0) + nanos
 
     def _use(self, usage: Usage) -> None:
-        tokens, model = self.tokens, usage.model
+        tokens, model = self.tokens, usage.model[:MODEL_CHARS]
         if (model, "input") not in tokens and len(tokens) >= 2 * MODELS_AT_MOST:
             model = OTHER
         for kind, count in (("input", usage.input_tokens), ("output", usage.output_tokens)):

@@ -23,6 +23,11 @@ SCHEMA_VERSION = 1
 TERMS_KEY = "@terms"
 BUDGET_PREFIX = "@budget/"
 
+TICKS_MS = 2_000
+"""How old the journal's newest record is at most while a job runs that has nothing to do: it ticks
+once a second. Who is further ahead has another clock, and would have turns uncounted for as long.
+"""
+
 
 def nanos_of(amount: Decimal) -> int:
     """Return an amount of a currency's units in nanos; it has nine places at most."""
@@ -57,21 +62,42 @@ def budget_of(given: BudgetConfig) -> Budget:
     )
 
 
-def succeed(budget: Budget, known: Budget | None) -> Budget:
+def succeed(budget: Budget, known: Budget | None, newest_ms: int) -> Budget:
     """Return a budget with its times, as what comes after the one that is known, if one is.
 
     What was spent stays its own as long as the same turns count in the same windows.
+
+    newest_ms: log-append time of the journal's newest record, 0 if there is none. By it turns
+        count, and those that wait see that a budget is newer than their refusal: neither may hang
+        on the clock of who sets a budget.
     """
     now_us = time.time_ns() // 1_000
-    budget.updated_ms, budget.since_us = now_us // 1_000, now_us
+    budget.updated_ms = max(now_us // 1_000, newest_ms)
+    budget.since_us = since(now_us, newest_ms)
     if known is not None and _counting(known) == _counting(budget):
         budget.since_us = known.since_us
     return budget
 
 
-def changed_budgets(config: Config, known: Mapping[str, Budget]) -> dict[str, Budget | None]:
+def since(now_us: int, newest_ms: int) -> int:
+    """Return from when on a new budget counts: now, but no later than the journal says it is.
+
+    Where this clock is ahead of the journal's, or there is nothing to tell, that is within a second
+    of the newest record; its microseconds tell budgets of one name from each other.
+
+    >>> since(9_000_123, 8_500), since(3_600_000_123, 8_500)
+    (9000123, 8500123)
+    """
+    if now_us <= (newest_ms + TICKS_MS) * 1_000:
+        return now_us
+    return newest_ms * 1_000 + now_us % 1_000_000
+
+
+def changed_budgets(
+    config: Config, known: Mapping[str, Budget], newest_ms: int
+) -> dict[str, Budget | None]:
     """Return what a job that starts has to write, by name: None takes a budget away that
-    headgate.toml had and has no more.
+    headgate.toml had and has no more. newest_ms: as `succeed` takes it.
     """
     changed: dict[str, Budget | None] = {}
     for given in config.budgets:
@@ -81,7 +107,7 @@ def changed_budgets(config: Config, known: Mapping[str, Budget]) -> dict[str, Bu
         if before is not None:
             budget.updated_ms, budget.since_us = before.updated_ms, before.since_us
         if budget != before:
-            changed[given.name] = succeed(budget, before)
+            changed[given.name] = succeed(budget, before, newest_ms)
     named = {given.name for given in config.budgets}
     gone = [name for name, each in known.items() if name not in named and not each.by_hand]
     return changed | dict.fromkeys(gone)
@@ -98,15 +124,23 @@ def read_terms(value: bytes) -> Terms | str:
     return terms
 
 
-def read_budget(value: bytes) -> Budget | str:
-    """Return what a budget's record says, or why that cannot be read."""
+def read_budget(name: str, value: bytes) -> Budget | str:
+    """Return what the record of a budget of this name says, or why that cannot be used."""
     try:
         budget = Budget.FromString(value)
     except DecodeError as error:
         return f"it cannot be parsed: {error}"
     if budget.schema_version > SCHEMA_VERSION:
         return f"its schema version {budget.schema_version} is newer than this Headgate"
-    if not budget.per or not budget.window or not budget.when_spent:
+    if budget.name != name:
+        # Two of one name would take turns at making the other's accounts anew.
+        return f"it is the record of {name}, and says that it is {budget.name}"
+    kinds = (
+        (budget.per, Budget.Per),
+        (budget.window, Budget.Window),
+        (budget.when_spent, Budget.Spent),
+    )
+    if not all(number and number in kind.values() for number, kind in kinds):
         return "it does not say what it is per, for how long, or what happens when it is spent"
     return budget
 

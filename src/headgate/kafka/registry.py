@@ -15,6 +15,7 @@ from typing import NamedTuple
 from headgate.config import Config
 from headgate.kafka.connect import open_consumer, open_producer
 from headgate.kafka.errors import PublishError, UnknownTopicError
+from headgate.kafka.journal_clock import newest_ms
 from headgate.kafka.money import (
     BUDGET_PREFIX,
     TERMS_KEY,
@@ -96,7 +97,8 @@ def publish_costs(config: Config) -> None:
     if terms != present.terms:
         terms.updated_ms = time.time_ns() // 1_000_000
         records[TERMS_KEY.encode()] = terms.SerializeToString(deterministic=True)
-    for name, budget in changed_budgets(config, present.budgets).items():
+    newest = newest_ms(bootstrap, config.topic_names.journal) if config.budgets else 0
+    for name, budget in changed_budgets(config, present.budgets, newest).items():
         value = None if budget is None else budget.SerializeToString()
         records[f"{BUDGET_PREFIX}{name}".encode()] = value
     if records:
@@ -116,8 +118,10 @@ def read_costs(bootstrap: str, topic: str) -> Costs:
     for key, value in read_own(bootstrap, topic).items():
         if key == TERMS_KEY and isinstance(read := read_terms(value), Terms):
             terms = read
-        elif key.startswith(BUDGET_PREFIX) and isinstance(found := read_budget(value), Budget):
-            budgets[found.name] = found
+        elif key.startswith(BUDGET_PREFIX):
+            found = read_budget(key.removeprefix(BUDGET_PREFIX), value)
+            if isinstance(found, Budget):
+                budgets[found.name] = found
     return Costs(terms, budgets)
 
 

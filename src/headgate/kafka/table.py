@@ -245,11 +245,12 @@ def _take_own(table: _Read, name: str, value: bytes | None) -> str:
             return terms
         table.terms = terms
     elif name.startswith(BUDGET_PREFIX):
+        named = name.removeprefix(BUDGET_PREFIX)
         if value is None:
-            table.budgets.pop(name.removeprefix(BUDGET_PREFIX), None)
+            table.budgets.pop(named, None)
             return ""
-        budget = read_budget(value)
+        budget = read_budget(named, value)
         if isinstance(budget, str):
             return budget
-        table.budgets[name.removeprefix(BUDGET_PREFIX)] = budget
+        table.budgets[named] = budget
     return ""

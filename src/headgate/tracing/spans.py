@@ -22,6 +22,11 @@ from headgate.v1.turn_pb2 import Controlled, HistoryRecord, Outcome
 
 Value = str | int | float | Sequence[str]
 
+_MOST = 2**63 - 1
+"""Largest whole number of an attribute: one beyond it is left out of its span, with a stack trace
+in the log.
+"""
+
 SCOPE = InstrumentationScope("headgate")
 
 
@@ -144,8 +149,8 @@ def _usage(entries: Sequence[Usage]) -> dict[str, Value]:
     if not entries:
         return {}
     told: dict[str, Value] = {
-        "gen_ai.usage.input_tokens": sum(each.input_tokens for each in entries),
-        "gen_ai.usage.output_tokens": sum(each.output_tokens for each in entries),
+        "gen_ai.usage.input_tokens": min(sum(each.input_tokens for each in entries), _MOST),
+        "gen_ai.usage.output_tokens": min(sum(each.output_tokens for each in entries), _MOST),
     }
     models = list(dict.fromkeys(each.model for each in entries if each.model))
     if len(models) == 1:

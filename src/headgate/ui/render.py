@@ -75,8 +75,16 @@ def lasting(seconds: float) -> str:
 
 
 def clock(ms: int) -> str:
-    """Return a time, UTC, to the second."""
-    return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if ms else ""
+    """Return a time, UTC, to the second; the number where it is no time of a calendar's.
+
+    >>> clock(1_000), clock(0), clock(2**62)
+    ('1970-01-01 00:00:01Z', '', '4611686018427387904 ms')
+    """
+    try:
+        moment = datetime.fromtimestamp(ms / 1_000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return f"{ms} ms"
+    return moment.strftime("%Y-%m-%d %H:%M:%SZ") if ms else ""
 
 
 def latency(ms: float | None) -> str:

@@ -10,6 +10,7 @@ import pytest
 from headgate.core import ledger
 from headgate.core.budgets import Budgets, account_of, name_of
 from headgate.core.ledger import Granted, Ledger, MustWait, Spent
+from headgate.core.prices import MOST_NANOS
 from headgate.v1.cost_pb2 import Account, Ask, Budget, Settlement
 
 HOUR = 3_600_000_000
@@ -219,6 +220,69 @@ def test_a_budget_made_anew_begins_anew_and_frees_what_was_held() -> None:
     assert (books.account().spent_nanos, books.account().held_nanos) == (0, 0)
     books.settle(paid(9, "3", at_us=HOUR + 2))
     assert books.account().spent_nanos == 9
+
+
+def test_an_outcome_on_an_older_base_frees_nothing() -> None:
+    """A loser of a race comes late; the next call is under way."""
+    books = Books(budget())
+    books.ask(ask(base=b"a"))
+    books.ask(ask(base=b"b"))
+    books.settle(paid(10, base=b"a"))
+    assert (books.account().held_nanos, books.account().spent_nanos) == (40, 10)
+
+
+def test_what_was_spent_two_windows_ago_is_not_of_the_last_one() -> None:
+    books = Books(budget())
+    books.settle(paid(30))
+    books.ledger.see(3 * HOUR)
+    account = books.account()
+    assert (account.previous_us, account.previous_nanos) == (2 * HOUR, 0)
+
+
+def test_only_its_own_stand_in_is_let_off() -> None:
+    dear = budget("dear", when_spent=Budget.DEGRADE, stand_in="small")
+    books = Books(dear)
+    books.settle(paid(30, stand_in="tiny"))
+    assert books.account().spent_nanos == 30
+    books.settle(paid(30, "2", stand_in="small"))
+    assert books.account().spent_nanos == 30
+
+
+def test_what_a_stand_in_costs_is_learned_of_it() -> None:
+    books = Books(budget())
+    books.settle(paid(3, stand_in="small"))
+    assert books.ledger.estimate_of("small") == 3
+    assert books.ledger.estimate_of("order") == 0
+
+
+def test_one_call_that_cost_more_than_a_window_has_does_not_end_all_later_ones() -> None:
+    books = Books(budget(limit=100))
+    books.settle(paid(5_000))
+    assert isinstance(books.ask(ask("2", estimate=0)), Spent)
+    books.ledger.see(2 * HOUR)
+    assert books.ask(ask("2", estimate=0)) == Granted()
+    assert books.ask(ask("3", estimate=0)) == MustWait(), "it is taken for all that there is"
+    books.settle(paid(1, "2", at_us=2 * HOUR))
+    assert books.ledger.estimate_of("order") < 5_000
+
+
+def test_nonsense_that_agents_report_does_not_stop_the_ledger() -> None:
+    books = Books(budget(limit=2**63 - 1))
+    for key in ("1", "2", "3"):
+        books.settle(paid(MOST_NANOS, key))
+    assert books.account().spent_nanos == 2**63 - 1
+    assert isinstance(books.ask(ask()), Spent)
+    books.settle(paid(0, "4", at_us=2 * HOUR))
+    for key in ("5", "6"):
+        books.settle(paid(MOST_NANOS, key))
+    assert books.account().previous_nanos == 2**63 - 1
+
+
+def test_what_an_outcome_costs_below_nothing_gives_no_room() -> None:
+    books = Books(budget())
+    books.settle(paid(90))
+    books.settle(paid(-90, "2"))
+    assert books.account().spent_nanos == 90
 
 
 @pytest.mark.parametrize("key", ['a","b', "a/b", "", "\n"])

@@ -34,6 +34,14 @@ def test_an_id_is_new_once_also_after_a_restore() -> None:
     assert ids.is_new(named(3), 0, 2 * MINUTE)
 
 
+def test_lives_of_one_minute_add_to_what_is_stored() -> None:
+    ids, stored = Once(), dict[str, bytes]()
+    for number in range(3):
+        assert ids.is_new(named(number), 0, 0)
+        ids = restored(stored, ids)
+    assert not any(ids.is_new(named(number), 0, 0) for number in range(3))
+
+
 def test_minutes_are_forgotten_whole_and_leave_nothing_stored() -> None:
     ids, stored = Once(), dict[str, bytes]()
     for minute in range(3 * KEPT_MINUTES):

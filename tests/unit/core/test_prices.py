@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +76,18 @@ def test_nonsense_costs_something_that_can_be_stored(tokens: int, ms: int, micro
     price = Price(model="*", input_nanos=2**62, second_nanos=2**62, call_nanos=1)
     used = Usage(model="m", input_tokens=tokens, duration_ms=ms, cost_micros=micros, currency="USD")
     assert 0 <= cost(terms(price), used) <= MOST_NANOS
+
+
+def test_a_name_of_any_length_is_matched_at_once() -> None:
+    """An agent says it: a provider's name for a model that fills a record."""
+    slow, quick = Price(model="*a*b", call_nanos=1), Price(model="a*", call_nanos=2)
+    begun = time.process_time()
+    assert cost(terms(slow, quick), Usage(model="a" * 200_000)) == 2
+    assert time.process_time() - begun < 5, "half a minute, were all of it looked at"
+
+
+def test_a_price_below_nothing_makes_no_room_in_a_budget() -> None:
+    assert cost(terms(Price(model="*", input_nanos=-(2**62))), Usage(input_tokens=2**64 - 1)) == 0
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from headgate.core import till as module
 from headgate.core.budgets import Budgets
+from headgate.core.inherited import LEFT_US
 from headgate.core.till import Room, Rules, Till
 from headgate.sim.ledger import Entries
 from headgate.v1.agent_pb2 import FAILURE_CODE_BUDGET, TurnRequest
@@ -132,6 +133,28 @@ def test_a_refusal_names_the_budget_and_when_there_is_room_again() -> None:
     assert (outcome.agent_type, outcome.key, outcome.base) == ("order", "2", b"a")
 
 
+def test_a_dead_letter_tells_of_the_attempts_that_were_made() -> None:
+    given_up = Budget()
+    given_up.CopyFrom(POT)
+    given_up.when_spent = Budget.DEAD_LETTER
+    counter = Counter(given_up)
+    counter.take(Ready(subtask=0, subtasks=1), paid("1", 100))
+    third = ask("2")
+    request = InvokeRequest.FromString(third.request)
+    request.call.request.attempt = 3
+    third.request = request.SerializeToString()
+    outcome = counter.take(third)[0].decide.outcome
+    assert outcome.failed.dead_letter.attempts == 2
+    assert [each.id for each in outcome.taken] == ["2"]
+
+
+def test_a_refusal_is_the_same_however_often_it_is_asked_for() -> None:
+    counter = Counter()
+    counter.take(Ready(subtask=0, subtasks=1), paid("1", 100))
+    ids = {counter.take(ask("2", base))[0].decide.outcome.outcome_id for base in (b"a", b"a", b"b")}
+    assert len(ids) == 2
+
+
 def test_a_stand_in_is_asked_at_its_own_place() -> None:
     soft = Budget()
     soft.CopyFrom(POT)
@@ -147,6 +170,21 @@ def test_a_stand_in_is_asked_at_its_own_place() -> None:
         "order",
     )
     assert (call.request.revision_pin, call.request.deadline_ms) == ("s", 5)
+
+
+def test_what_an_earlier_life_left_held_is_freed_if_nobody_asks_for_it() -> None:
+    """Its budget was dropped, or its agent has other tenants: its outcome is never told here."""
+    counter = Counter()
+    counter.take(Ready(subtask=0, subtasks=1), ask("gone", estimate=60), ask("back", estimate=30))
+    counter.begin()
+    counter.take(Ready(subtask=0, subtasks=1))
+    assert keys(counter.take(ask("back", estimate=30), ask("new", estimate=60))) == ["back"]
+    assert keys(counter.take(at_us=HOUR + LEFT_US - 1)) == []
+    assert keys(counter.take(at_us=HOUR + LEFT_US)) == ["new"]
+    # What was asked for is held, however old it is.
+    assert keys(counter.take(ask("late"), at_us=HOUR + 9 * LEFT_US)) == []
+    assert keys(counter.take(paid("back", 10))) == []
+    assert keys(counter.take(paid("new", 10))) == ["late"]
 
 
 def test_what_does_not_fit_the_queue_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,6 +176,14 @@ def test_models_are_bounded() -> None:
     assert values[f"tokens_total{{agent=order,model={OTHER},kind=input}}"] == 160
 
 
+def test_a_models_name_is_not_longer_in_a_label_than_people_read() -> None:
+    tally = Tally()
+    usage = [Usage(model="m" * 1_000_000, input_tokens=1)]
+    tally.of("order").count("order/1", completed(usage=usage), Transition(note="applied"), 0)
+    name = "m" * tally_module.MODEL_CHARS
+    assert shown(tally)[f"tokens_total{{agent=order,model={name},kind=input}}"] == 1
+
+
 def test_what_turns_cost_is_told_apart_by_tenants_that_somebody_named() -> None:
     tally = Tally()
     for tenant, nanos in (("acme", 5), ("acme", 7), ("stranger", 2), ("another", 1)):
@@ -230,6 +238,14 @@ def test_java_is_told_what_changed_and_what_is_gone_is_nought() -> None:
     exposed.show([("a", (("agent", "order"),), 5), ("b", (), 7)])
     exposed.show([("a", (("agent", "order"),), 3)])
     assert group.values == {("a", "agent=order"): 3, ("b",): 0}
+
+
+def test_java_is_told_no_number_that_it_has_not() -> None:
+    group = JavaGroup()
+    exposed = Exposed(group)
+    exposed.show([("tokens", (), 2**64 - 1)])
+    exposed.show([("tokens", (), 2**65)])
+    assert group.values == {("tokens",): 2**63 - 1}
 
 
 def test_parked_instances_are_counted_where_their_state_is() -> None:

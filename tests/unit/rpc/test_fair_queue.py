@@ -114,6 +114,28 @@ def test_leaving_and_coming_back_gains_nothing() -> None:
     assert abs(begun["leaves"] - 500) <= 1
 
 
+def test_a_heavy_tenant_whose_calls_come_one_by_one_has_no_more_than_its_share() -> None:
+    queue: FairQueue[Made] = FairQueue(weights(heavy=10))
+    fill(queue, ["light"], 50)
+    queue.push(Made("heavy"))
+    begun: Counter[str] = Counter()
+    for _ in range(110):
+        tenant = take(queue).tenant
+        begun[tenant] += 1
+        if tenant == "heavy":
+            queue.push(Made("heavy"))
+    assert begun["light"] >= 9, "a tenant that leaves after each call is not ahead of who stays"
+
+
+def test_terms_that_are_told_again_give_no_tenant_another_burst() -> None:
+    queue: FairQueue[Made] = FairQueue({"acme": ShareOf(rate=1.0)})
+    fill(queue, ["acme"], 3)
+    take(queue)
+    queue.share({"acme": ShareOf(rate=1.0)}, 0.0)
+    assert queue.take(0.0) is None
+    assert queue.take(1.0) is not None
+
+
 def test_tenants_that_come_and_go_do_not_hold_up_who_comes_later() -> None:
     """What they leave ahead, or behind, must not add up: a newcomer would wait for it."""
     queue: FairQueue[Made] = FairQueue()

@@ -60,6 +60,14 @@ def told(record: HistoryRecord) -> ReadableSpan:
     return span
 
 
+def test_nonsense_for_tokens_is_a_number_that_otlp_has() -> None:
+    record = turn()
+    record.outcome.usage.append(Usage(input_tokens=2**64 - 1, output_tokens=2**64 - 1))
+    attributes = told(record).attributes or {}
+    assert attributes["gen_ai.usage.input_tokens"] == 2**63 - 1
+    assert attributes["gen_ai.usage.output_tokens"] == 2**63 - 1
+
+
 def test_a_turn_is_an_invoke_agent_span() -> None:
     """Names of the conventions; child of its event's span; from the call's begin to its end."""
     record = turn(revision="v2", tenant="acme", cost_nanos=12, stand_in="cheap")

@@ -137,6 +137,16 @@ def test_a_session_ends_and_cannot_be_made_or_stretched() -> None:
     assert sessions.open("Token") is None
 
 
+def test_a_forms_token_is_of_one_session_and_opens_none() -> None:
+    sessions = Sessions("secret")
+    mine, others = sessions.made(0), sessions.made(0)
+    assert sessions.is_form_token(mine, sessions.form_token(mine))
+    assert not sessions.is_form_token(mine, sessions.form_token(others))
+    # A page signs whatever a stranger's cookie said.
+    wanted = f"made-up.{SESSION_SECONDS}"
+    assert not sessions.is_good(f"{wanted}.{sessions.form_token(wanted)}", 0)
+
+
 def test_a_proxy_names_the_user(world: Any) -> None:
     client = world.client(Access(proxy_header="X-Forwarded-User"))
     assert client.get("/").status_code == 401
