@@ -113,7 +113,7 @@ def explain(
         return
     _show(views, costs.terms.currency)
     for view in views:
-        if view["left"] == "0":
+        if not view["has_room"]:
             when = view["window_ends"] or "it is raised"
             answers.print(
                 f"[bold]{view['budget']}[/] has no room until {when}. To go on now: "
