@@ -113,7 +113,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         # What is left is less than a call costs.
-        {"budgets": (BudgetFact("day (tenant acme)", 82, 100, "day", "EUR", NOW - 3_600_000, True),)},
+        {
+            "budgets": (
+                BudgetFact("day (tenant acme)", 82, 100, "day", "EUR", NOW - 3_600_000, True),
+            )
+        },
         "bad",
         "The budget day (tenant acme) is spent (day): turns are refused",
     ),
