@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +16,7 @@ from headgate.flink.gate import Gate, GateSettings
 from headgate.flink.outputs import Output, Topics
 from headgate.kafka.inspect import shard_keys
 from headgate.kafka.table import Shown
+from headgate.sim.ledger import Entries
 from headgate.v1.agent_pb2 import Event, Origin
 from headgate.v1.turn_pb2 import (
     AgentSpec,
@@ -48,18 +48,8 @@ TOPICS = Topics(
 )
 
 
-class Stored(dict[str, bytes]):
+class Stored(Entries):
     """A map state of one key of Flink's."""
-
-    def put_all(self, entries: Mapping[str, bytes | None]) -> None:
-        for name, value in entries.items():
-            if value is None:
-                self.pop(name, None)
-            else:
-                self[name] = value
-
-    def names(self) -> Iterator[str]:
-        return iter(list(self))
 
 
 class JavaGroup:
