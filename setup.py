@@ -108,7 +108,9 @@ DEV = [
     "types-protobuf>=5.29,<6",  # in step with protobuf
     "types-PyYAML>=6.0,<7",  # in step with PyYAML
     "types-psutil>=7.2,<8",  # in step with psutil
-    "pyyaml>=6.0,<7",  # tests read docker-compose.yml and flink-conf/config.yaml; Beam: <7
+    "pyyaml>=6.0,<7",  # tests read docker-compose.yml, k8s/ and flink-conf/config.yaml; Beam: <7
+    "kubernetes-validate>=1.37,<1.38",  # a minor brings schemas: which versions tests name is ours
+    "jsonschema>=4.23,<5",  # checks k8s/ by schema; floor: what kubernetes-validate asks for
 ]
 
 setup(

@@ -13,7 +13,6 @@ from headgate.config import load
 from headgate.kafka.cloudevent import CONTENT_TYPE, structured
 from headgate.kafka.publish import Publisher
 from headgate.local import jars
-from headgate.local.flink import JOB_MANAGER, Flink
 from headgate.local.kafka import Kafka
 from headgate.local.process import Family
 from headgate.local.rest import POLL_SECONDS
@@ -21,13 +20,9 @@ from headgate.local.supervisor import Supervisor
 from headgate.sdk import Agent, Event, Turn
 from headgate.testing.records import Records
 from headgate.testing.serving import Serving
+from tests.flink.application import START_SECONDS, ApplicationFlink, arguments, await_job
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
-
-# A client on a busy machine needs minutes for what takes a quiet one ten seconds.
-START_SECONDS = 240.0
-ENTRY_POINT = "org.apache.flink.container.entrypoint.StandaloneApplicationClusterEntryPoint"
-DRIVER = "org.apache.flink.client.python.PythonDriver"
 
 TOML = """
 [kafka]
@@ -43,19 +38,6 @@ agent = "echo"
 [agents.echo]
 endpoint = "{endpoint}"
 """
-
-
-class ApplicationFlink(Flink):
-    """A Flink cluster whose JobManager is one job's own, as `standalone-job.sh` starts it."""
-
-    job: tuple[str, ...] = ()
-
-    def java(self, process: str, main: str, memory: str | None, *options: str) -> list[str]:
-        """Start the application's entry point instead of the session's."""
-        if main != JOB_MANAGER:
-            return super().java(process, main, memory, *options)
-        command = super().java(process, ENTRY_POINT, memory, *options)
-        return [*command, "--job-classname", DRIVER, *self.job]
 
 
 @pytest.fixture(scope="module")
@@ -77,22 +59,11 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Fami
         kafka.stop()
 
 
-def await_job(flink: Flink) -> str:
-    """Wait until the script has built its job, and return the job's id."""
-    deadline = time.monotonic() + START_SECONDS
-    while not (found := flink.rest.jobs()):
-        assert time.monotonic() < deadline, f"no job; see {flink.logs}/jobmanager.log"
-        time.sleep(POLL_SECONDS)
-    return str(found[0]["id"])
-
-
 def test_the_jobmanager_looks_at_what_it_is_to_restore(parts: tuple[Path, Family, Kafka]) -> None:
     home, family, _ = parts
-    script = jars.settings_folder().parent / "jobs" / "agent_runtime.py"
     supervisor = Supervisor(family)
     flink = ApplicationFlink(family, supervisor, home / "refused", jars.fetch() / "flink")
-    flink.job = ("--fromSavepoint", "file:///nowhere/chk-1", "-py", str(script))
-    flink.job += ("--config", str(home / "headgate.toml"))
+    flink.arguments = arguments(home / "headgate.toml", "file:///nowhere/chk-1")
     flink.launch()
     try:
         log = flink.logs / "jobmanager.log"
@@ -108,15 +79,12 @@ def test_the_jobmanager_looks_at_what_it_is_to_restore(parts: tuple[Path, Family
 def test_the_job_runs_in_application_mode(parts: tuple[Path, Family, Kafka]) -> None:
     home, family, _ = parts
     path = home / "headgate.toml"
-    script = jars.settings_folder().parent / "jobs" / "agent_runtime.py"
     supervisor = Supervisor(family)
     flink = ApplicationFlink(family, supervisor, home / "flink", jars.fetch() / "flink")
-    flink.job = ("-py", str(script), "--config", str(path))
+    flink.arguments = arguments(path)
     flink.launch()
     try:
-        flink.await_serving(START_SECONDS)
-        job = await_job(flink)
-        flink.rest.await_running(job, START_SECONDS)
+        await_job(flink)
         config = load(path)
         with Records(config) as records, Publisher(config.kafka.bootstrap) as publisher:
             event = structured({"n": 1}, event_type="test", source="tests", event_id="e1")

@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests.environment import UnavailableError, interpreter
+
+__all__ = ["A2aAgent", "UnavailableError"]
+
 REQUIREMENT = "a2a-sdk[grpc]>=1.3,<1.4"
-HOME = ROOT / ".headgate" / "a2a-sdk"
-INSTALL_SECONDS = 300
-"""A quarter of a minute where wheels are cached; minutes where they must come over a slow line."""
-
-
-class UnavailableError(Exception):
-    """The environment cannot be made here; says why."""
 
 
 def python() -> Path:
     """Return the interpreter of the environment, made if it is not there."""
-    HOME.parent.mkdir(exist_ok=True)
-    made, interpreter = HOME / "made", HOME / "bin" / "python"
-    with (HOME.parent / "a2a-sdk.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if made.exists() and made.read_text() == REQUIREMENT:
-            return interpreter
-        pip = [str(interpreter), "-m", "pip", "install", "--quiet", REQUIREMENT]
-        for command in ([sys.executable, "-m", "venv", "--clear", str(HOME)], pip):
-            try:
-                subprocess.run(
-                    command, check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS
-                )
-            except (subprocess.SubprocessError, OSError) as error:
-                said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-                raise UnavailableError(said[-1] if said else repr(error)) from error
-        made.write_text(REQUIREMENT)
-    return interpreter
+    return interpreter("a2a-sdk", REQUIREMENT)
 
 
 class A2aAgent:

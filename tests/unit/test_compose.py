@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -11,8 +10,8 @@ import pytest
 import yaml
 
 from headgate.config import load
+from tests.manifests import ROOT, check_command, flink_settings, properties, services, words
 
-ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
 MAVEN = {"m": "http://maven.apache.org/POM/4.0.0"}
 # What containers must set differently from flink-conf/config.yaml: addresses.
@@ -24,18 +23,6 @@ ADDRESSES = {
     "taskmanager.host",
     "taskmanager.bind-host",
 }
-
-
-def services() -> dict[str, Any]:
-    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-    found: dict[str, Any] = document["services"]
-    return found
-
-
-def flink_settings() -> dict[str, Any]:
-    text = (ROOT / "flink-conf" / "config.yaml").read_text(encoding="utf-8")
-    settings: dict[str, Any] = yaml.safe_load(text)
-    return settings
 
 
 def overrides(service: str) -> dict[str, Any]:
@@ -53,11 +40,6 @@ def jar_versions() -> dict[str, str]:
     }
 
 
-def properties(text: str) -> dict[str, str]:
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return {name: value for name, _, value in (line.partition("=") for line in lines)}
-
-
 def test_docker_compose_accepts_the_file() -> None:
     compose = shutil.which("docker-compose")
     if compose is None:
@@ -73,7 +55,7 @@ def test_docker_compose_accepts_the_file() -> None:
 
 def test_every_port_is_published_on_loopback_only() -> None:
     ports = [port for service in services().values() for port in service.get("ports", [])]
-    assert len(ports) == 8
+    assert len(ports) == 9
     assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port) for port in ports), ports
 
 
@@ -82,6 +64,71 @@ def test_everything_that_stays_up_has_a_health_check_and_is_restarted() -> None:
         if name != "job":
             assert service["healthcheck"]["test"], name
             assert service["restart"] == "unless-stopped", name
+
+
+def test_everything_is_bounded_and_python_has_room_beside_flink() -> None:
+    units = {"m": 1, "g": 1_024}
+    limits = {}
+    for name, service in services().items():
+        assert service["cpus"] > 0, name
+        limits[name] = int(service["mem_limit"][:-1]) * units[service["mem_limit"][-1]]
+    for name in ("jobmanager", "taskmanager"):
+        planned = str(flink_settings()[f"{name}.memory.process.size"])
+        assert planned.endswith("m")
+        assert limits[name] >= 1.5 * int(planned[:-1])
+    assert limits["taskmanager-2"] == limits["taskmanager"]
+    heap = re.fullmatch(r"-Xmx(\d+)m", services()["kafka"]["environment"]["KAFKA_HEAP_OPTS"])
+    assert heap
+    assert limits["kafka"] >= 2 * int(heap[1])
+
+
+def test_what_must_outlive_a_container_is_on_a_volume() -> None:
+    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    mounts = {
+        name: [volume.split(":") for volume in service.get("volumes", []) if volume[0] != "."]
+        for name, service in services().items()
+    }
+    used = {volume for each in mounts.values() for volume, _ in each}
+    assert used == set(document["volumes"])
+    # Checkpoints and savepoints, which all of Flink must reach; and the history's store.
+    for name in ("jobmanager", "taskmanager", "taskmanager-2", "job", "history"):
+        assert mounts[name] == [["state", "/data"]]
+    for key in ("execution.checkpointing.dir", "execution.checkpointing.savepoint-dir"):
+        assert overrides("taskmanager")[key].startswith("file:///data/")
+    assert "sqlite:////data/" in services()["history"]["command"]
+    logs = properties((ROOT / "docker" / "kafka.properties").read_text(encoding="utf-8"))
+    assert mounts["kafka"] == [["kafka", logs["log.dirs"]]]
+    assert mounts["redis"] == [["redis", "/data"]]
+    assert mounts["prometheus"] == [["prometheus", "/prometheus"]]
+
+
+@pytest.mark.parametrize("name", ["console", "history", "redis-feed"])
+def test_a_service_runs_a_command_that_is_there(name: str) -> None:
+    check_command(words(services()[name]["command"]))
+
+
+def test_the_second_taskmanager_differs_from_the_first_by_its_address() -> None:
+    first, second = dict(services()["taskmanager"]), dict(services()["taskmanager-2"])
+    given = words(second.pop("command"))
+    assert words(first.pop("command")) == ["taskmanager"]
+    assert given == ["taskmanager", "-D", "taskmanager.host=taskmanager-2"]
+    for name, each in (("taskmanager", first), ("taskmanager-2", second)):
+        assert f'"id":"{name}:' in each.pop("healthcheck")["test"]
+    assert first == second
+    assert overrides("taskmanager")["taskmanager.host"] == "taskmanager"
+
+
+def test_the_console_asks_for_a_token_and_is_where_browsers_look_for_it() -> None:
+    config = load(ROOT / "docker" / "headgate.toml")
+    console = services()["console"]
+    # Without a token it would not start: it listens on every interface of its container.
+    assert config.ui.token_env in console["environment"]
+    assert "--host 0.0.0.0" in console["command"]
+    assert console["ports"] == [f"127.0.0.1:{config.ui.port}:{config.ui.port}"]
+    host, _, port = config.ui.flink.removeprefix("http://").partition(":")
+    assert services()[host]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    host, _, port = config.history.endpoint.partition(":")
+    assert f"127.0.0.1:{port}:{port}" in services()[host]["ports"]
 
 
 def test_dependencies_are_awaited_until_they_are_healthy() -> None:
@@ -111,7 +158,7 @@ def test_the_connector_is_the_one_of_the_embedded_stack() -> None:
 
 def test_flink_runs_with_the_embedded_settings_except_for_addresses() -> None:
     assert "COPY --chown=flink:flink flink-conf/config.yaml" in DOCKERFILE
-    for service in ("jobmanager", "taskmanager", "job"):
+    for service in ("jobmanager", "taskmanager", "taskmanager-2", "job"):
         assert set(overrides(service)) & set(flink_settings()) == ADDRESSES
 
 
@@ -180,7 +227,9 @@ def test_prometheus_scrapes_flink_where_its_reporter_listens_and_grafana_asks_pr
     (job,) = scraped["scrape_configs"]
     targets = {target for each in job["static_configs"] for target in each["targets"]}
     lowest, _, _ = str(flink_settings()["metrics.reporter.prom.port"]).partition("-")
-    assert targets == {f"{name}:{lowest}" for name in ("jobmanager", "taskmanager")}
+    assert targets == {
+        f"{name}:{lowest}" for name in ("jobmanager", "taskmanager", "taskmanager-2")
+    }
     provisioned = monitoring / "grafana" / "provisioning" / "datasources" / "prometheus.yml"
     (source,) = yaml.safe_load(provisioned.read_text(encoding="utf-8"))["datasources"]
     host, _, port = source["url"].removeprefix("http://").partition(":")

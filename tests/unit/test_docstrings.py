@@ -8,12 +8,21 @@ import pytest
 
 import headgate.cli
 import headgate.config
+import headgate.doctor
 import headgate.kafka
+import headgate.sizing
 import headgate.ui
 
 MODULES = [
     module.name
-    for package in (headgate.cli, headgate.config, headgate.kafka, headgate.ui)
+    for package in (
+        headgate.cli,
+        headgate.config,
+        headgate.doctor,
+        headgate.kafka,
+        headgate.sizing,
+        headgate.ui,
+    )
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
 ]
 

@@ -17,6 +17,7 @@ from headgate.cli import (
     demo,
     demo_workflow,
     dev,
+    doctor,
     door,
     explain,
     history,
@@ -30,6 +31,7 @@ from headgate.cli import (
     schedules,
     send,
     signal,
+    size,
     state,
     tail,
     trace,
@@ -60,6 +62,8 @@ app.command()(demo.demo)
 app.command("demo-workflow")(demo_workflow.demo_workflow)
 app.command()(dev.down)
 app.command()(dev.status)
+app.command()(doctor.doctor)
+app.command()(size.size)
 app.command()(send.send)
 app.command()(ask.ask)
 app.command()(query.query)

@@ -47,6 +47,7 @@ def read_checkpoint(path: str) -> Checkpoint:
 
 def _load(path: str) -> tuple[int, list[tuple[str, bytes]]]:
     jvm: Any = get_gateway().jvm
+    _reach(jvm, path)
     storage = jvm.org.apache.flink.runtime.state.filesystem.AbstractFsCheckpointStorageAccess
     handle = storage.resolveCheckpointPointer(path).getMetadataHandle()
     stream = jvm.java.io.DataInputStream(handle.openInputStream())
@@ -64,6 +65,23 @@ def _load(path: str) -> tuple[int, list[tuple[str, bytes]]]:
         for element in _elements(state)
     ]
     return int(metadata.getCheckpointId()), found
+
+
+def _reach(jvm: Any, path: str) -> None:
+    """See to it that Flink knows what serves the path: `s3://` and its like are served by plugins.
+
+    Flink's own processes load them as they start. The JVM of a command does not, and would find
+    none; in theirs, where an entry script runs, they must not be loaded a second time.
+    """
+    try:
+        jvm.org.apache.flink.core.fs.Path(path).getFileSystem()
+    except Py4JError as error:
+        if "UnsupportedFileSystemScheme" not in str(getattr(error, "java_exception", "")):
+            raise
+        settings = jvm.org.apache.flink.configuration.GlobalConfiguration.loadConfiguration()
+        plugins = jvm.org.apache.flink.core.plugin.PluginUtils
+        manager = plugins.createPluginManagerFromRootFolder(settings)
+        jvm.org.apache.flink.core.fs.FileSystem.initialize(settings, manager)
 
 
 def _elements(state: Any) -> Iterator[tuple[str, bytes]]:

@@ -183,7 +183,7 @@ def _settings(admin: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, 
     from kafka.admin import ConfigResource, ConfigResourceType
 
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    described = admin.describe_configs(resources).get("topic", {})
+    described = admin.describe_configs(resources, config_filter="all").get("topic", {})
     return {
         topic: {name: entry["value"] for name, entry in entries.items()}
         for topic, entries in described.items()

@@ -37,6 +37,10 @@ WORKER_MODULE = "pyflink.fn_execution.beam.beam_boot"
 class Flink:
     """A session cluster on loopback; a TaskManager that dies is replaced."""
 
+    entry_point = JOB_MANAGER
+    # Of the JobManager, after Flink's own options: one of a single job passes the rest to the job.
+    arguments: tuple[str, ...] = ()
+
     def __init__(
         self,
         family: Family,
@@ -101,8 +105,8 @@ class Flink:
     def launch(self) -> None:
         """Start all processes without waiting for them."""
         (self._configuration.parent / "tmp").mkdir(parents=True, exist_ok=True)
-        command = self.java("jobmanager", JOB_MANAGER, "GET_JM_RESOURCE_PARAMS", *LIGHT)
-        command += _metrics_port(self._metrics_ports[0])
+        command = self.java("jobmanager", self.entry_point, "GET_JM_RESOURCE_PARAMS", *LIGHT)
+        command += [*_metrics_port(self._metrics_ports[0]), *self.arguments]
         self._job_manager = self._spawn("jobmanager", command)
         for index in range(self._count):
             name = f"taskmanager-{index}"

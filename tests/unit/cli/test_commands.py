@@ -38,7 +38,9 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 @pytest.mark.parametrize(
     "command",
     [
+        ("doctor",),
         ("send",),
+        ("size",),
         ("tail",),
         ("record",),
         ("replay",),
