@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
+from xml.etree import ElementTree as ET
 
 from headgate.local.ports import LOOPBACK, free_ports
 from headgate.local.process import Family
@@ -46,6 +47,20 @@ class Store:
         """Make the bucket; a second one of the name is the same."""
         request = Request(f"{self.endpoint}/{BUCKET}", method="PUT")  # noqa: S310 - our own
         urlopen(request, timeout=5).close()  # noqa: S310 - our own
+
+    def lose_bucket(self) -> None:
+        """Take the bucket away, and all that is in it."""
+        request = Request(f"{self.endpoint}/moto-api/reset", method="POST")  # noqa: S310 - our own
+        urlopen(request, timeout=5).close()  # noqa: S310 - our own
+
+    def names(self, prefix: str, suffix: str = "") -> list[str]:
+        """Return the names of all objects that begin and end so."""
+        url = f"{self.endpoint}/{BUCKET}?list-type=2&prefix={prefix}"
+        with urlopen(url, timeout=5) as answer:  # noqa: S310 - our own
+            listed = ET.fromstring(answer.read())  # noqa: S314 - our own
+        space = listed.tag.partition("}")[0] + "}"
+        found = [each.findtext(f"{space}Key", "") for each in listed.iter(f"{space}Contents")]
+        return [name for name in found if name.endswith(suffix)]
 
 
 @contextmanager
