@@ -9,7 +9,7 @@ import typer
 
 from headgate.cli.broker import BootstrapOption, Broker, ConfigOption, find_broker
 from headgate.cli.control import read_address
-from headgate.cli.look import Output, OutputOption, answers, as_json, plain, table
+from headgate.cli.look import Output, OutputOption, answers, as_json, plain, problems, table
 from headgate.cli.registered import find_agent, read
 from headgate.config.spelling import did_you_mean, listed
 from headgate.errors import HeadgateError
@@ -113,7 +113,7 @@ def explain(
         return
     _show(views, costs.terms.currency)
     for view in views:
-        if view["left"] == "0":
+        if not view["has_room"]:
             when = view["window_ends"] or "it is raised"
             answers.print(
                 f"[bold]{view['budget']}[/] has no room until {when}. To go on now: "
@@ -183,8 +183,17 @@ def set_budget(
     broker = find_broker(config, bootstrap)
     known = _read(broker).budgets.get(name)
     budget = _made(name, known, {key: value for key, value in given.items() if value is not None})
+    contents = read(broker)
     if budget.stand_in:
-        find_agent(read(broker), budget.stand_in)
+        find_agent(contents, budget.stand_in)
+    if agent and agent not in contents.specs:
+        # It may come later; a name that was mistyped bounds nothing, and nobody would see that.
+        near = did_you_mean(agent, sorted(contents.specs))
+        problems.print(
+            f"no agent {agent!r} is attached{near}: the budget bounds nothing until it is",
+            markup=False,
+            highlight=False,
+        )
     newest = newest_ms(broker.bootstrap, broker.config.topic_names.journal)
     _write(broker, name, succeed(budget, known, newest))
     _say(broker, budget, output)

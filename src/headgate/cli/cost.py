@@ -77,7 +77,8 @@ def report(
     until_ms = now_ms + 1 if until is None else read_time("--until", until)
     broker = find_broker(config, bootstrap)
     names = broker.config.topic_names
-    currency = read_costs(broker.bootstrap, names.registry).terms.currency
+    terms = read_costs(broker.bootstrap, names.registry).terms
+    currency = terms.currency
     with _Bar() as bar:
         found = add_up(
             broker.bootstrap,
@@ -88,6 +89,13 @@ def report(
             until_ms=until_ms,
             progress=bar,
         ).views()
+    if found and not terms.prices and not any(row["cost"] != "0" for row in found):
+        problems.print(
+            "No prices are known, so nothing costs anything: name them as [[cost.prices]] in "
+            "headgate.toml and start the job anew (docs/cost.md)",
+            markup=False,
+            highlight=False,
+        )
     if output is Output.JSON:
         as_json({"currency": currency, "rows": found})
     elif not found:

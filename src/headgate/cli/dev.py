@@ -239,9 +239,11 @@ def _announce(home: Path) -> None:
         answers.print("Next: [bold]headgate status[/]   End: [bold]headgate down[/]")
     else:
         answers.print(
-            'Next: [bold]headgate send TOPIC --key KEY \'{"text": "hello"}\'[/]   '
-            "Then: [bold]headgate tail outbox[/], or the console in a browser   "
-            "End: [bold]headgate down[/]"
+            "Next: [bold]headgate agents attach NAME --endpoint HOST:PORT --route TOPIC[/], if "
+            "headgate.toml names no agent\n"
+            'Then: [bold]headgate send TOPIC --key KEY \'{"text": "hello"}\'[/]; '
+            "[bold]headgate tail outbox[/], or the console in a browser\n"
+            "End:  [bold]headgate down[/]"
         )
 
 

@@ -63,6 +63,15 @@ def account_of(budget: Budget, tenant: str, agent_type: str, key: str) -> Accoun
     return account
 
 
+def is_refusing(budget: Budget, account: Account) -> bool:
+    """Tell whether an amount had no room for a call in its window, with the budget as it is now.
+
+    Amounts seldom come out even: where a call costs 0.12, one that has 0.05 left is spent. A limit
+    that was raised since has room, however often it refused before.
+    """
+    return account.refused > 0 and account.refused_as_ms == budget.updated_ms
+
+
 def name_of(account: Account) -> str:
     """Return what names an amount among all: no two read alike, whatever keys contain.
 

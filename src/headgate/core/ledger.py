@@ -122,6 +122,7 @@ class Ledger:
             if ask.events > 1 and not isinstance(_verdict(ruled, accounts, each), Spent):
                 return replace(verdict, fewer_fit=True)
             verdict.account.refused += 1
+            verdict.account.refused_as_ms = verdict.budget.updated_ms
             self._store(verdict.account)
             found = verdict.budget
             if found.when_spent != Budget.DEGRADE or stand_in or found.stand_in not in stand_ins:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from headgate.core.budgets import NO_BUDGETS, Budgets
+from headgate.core.budgets import NO_BUDGETS, Budgets, is_refusing
 from headgate.flink.figures import Figure
 from headgate.v1.cost_pb2 import Account, Budget
 
@@ -49,7 +49,7 @@ class BudgetFigures:
             if rule is None:
                 continue
             # What no call fits into any more is nothing, whatever the amount is.
-            left = 0 if account.refused else rule.limit_nanos - account.spent_nanos
+            left = 0 if is_refusing(rule, account) else rule.limit_nanos - account.spent_nanos
             window_us = account.window_us
             known_us, lowest = self._lowest.get(account.budget, (-1, 0))
             if window_us > known_us or (window_us == known_us and left < lowest):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from headgate.core.budgets import Budgets, account_of, name_of
+from headgate.core.budgets import Budgets, account_of, is_refusing, name_of
 from headgate.core.identity import split_address
 from headgate.core.prices import units
 from headgate.core.windows import end_of, window_of
@@ -100,7 +100,10 @@ def budget_view(budget: Budget, currency: str) -> dict[str, Any]:
 
 
 def amount_view(amount: Amount) -> dict[str, Any]:
-    """Return an amount: whose it is, what is spent, held and left, and when the window ends."""
+    """Return an amount: whose it is, what is spent, held and left, and when the window ends.
+
+    has_room: false once nothing is left, or less than a call was taken to cost.
+    """
     budget, account = amount
     left = budget.limit_nanos - account.spent_nanos - account.held_nanos
     end_us = end_of(budget.window, account.window_us)
@@ -115,6 +118,7 @@ def amount_view(amount: Amount) -> dict[str, Any]:
         "left": units(max(0, left)),
         "calls": account.calls,
         "refused": account.refused,
+        "has_room": account.spent_nanos < budget.limit_nanos and not is_refusing(budget, account),
         "window_ends": _moment(end_us) if end_us else None,
         "spent_before": units(account.previous_nanos) if account.previous_us else None,
     }

@@ -77,7 +77,9 @@ async def _health(request: Request) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     """A form goes back to where it was filled in, with what is wrong; a page says it."""
     if request.method == "POST":
-        return done(request, str(error), "/", is_error=True)
+        # Attaching leads on to the new agent's page, so its form names no page to come back to.
+        link = "/agents" if request.url.path == "/agents" else "/"
+        return done(request, str(error), link, is_error=True)
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     return render(request, "error.html", status, message=str(error), title=_title(status))
 

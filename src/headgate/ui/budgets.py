@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from headgate.core.budgets import is_refusing
 from headgate.kafka.spending import amounts
 from headgate.ui.facts import BudgetFact
 from headgate.v1.agent_pb2 import FAILURE_CODE_BUDGET
@@ -78,6 +79,7 @@ def _fact(rule: Budget, account: Account, currency: str, refused_ms: int) -> Bud
         currency=currency,
         # A refusal of the window before is over.
         refused_ms=refused_ms if account.refused else 0,
+        is_refusing=is_refusing(rule, account),
     )
 
 

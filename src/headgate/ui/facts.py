@@ -106,7 +106,11 @@ class FlinkFact:
 
 @dataclass(frozen=True, slots=True)
 class BudgetFact:
-    """A budget and what is spent of it, in 1e-9 of its currency."""
+    """A budget and what is spent of it, in 1e-9 of its currency.
+
+    refused_ms: when a turn was last refused; 0 where nobody knows. is_refusing: its limit, as it is
+    now, had no room for a call in this window.
+    """
 
     whose: str
     spent_nanos: int
@@ -114,6 +118,7 @@ class BudgetFact:
     period: str = ""
     currency: str = ""
     refused_ms: int = 0
+    is_refusing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

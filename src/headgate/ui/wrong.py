@@ -17,7 +17,6 @@ from headgate.ui.wrong_cluster import cluster_problems
 
 LETTERS_MS = 15 * 60_000
 BUDGET_NEAR = 0.9
-REFUSED_MS = 15 * 60_000
 
 
 def find_problems(facts: Facts) -> list[Problem]:
@@ -80,10 +79,10 @@ def _letters(facts: Facts) -> Iterator[Problem]:
 
 def _budgets(facts: Facts) -> Iterator[Problem]:
     for budget in facts.budgets:
-        is_refusing = budget.refused_ms > 0 and facts.now_ms - budget.refused_ms <= REFUSED_MS
         is_near = budget.spent_nanos >= BUDGET_NEAR * budget.limit_nanos
-        if budget.spent_nanos >= budget.limit_nanos or (is_refusing and is_near):
-            refused = ": turns are refused" if is_refusing else ""
+        # However much is left: what no call fits into is spent.
+        if budget.spent_nanos >= budget.limit_nanos or budget.is_refusing:
+            refused = ": turns are refused" if budget.is_refusing else ""
             yield Problem(
                 f"budget:{budget.whose}",
                 "bad",

@@ -188,7 +188,7 @@ class Ready(_message.Message):
     def __init__(self, subtask: _Optional[int] = ..., subtasks: _Optional[int] = ...) -> None: ...
 
 class Account(_message.Message):
-    __slots__ = ("budget", "tenant", "agent", "key", "window_us", "spent_nanos", "calls", "refused", "held_nanos", "previous_us", "previous_nanos", "since_us", "schema_version")
+    __slots__ = ("budget", "tenant", "agent", "key", "window_us", "spent_nanos", "calls", "refused", "held_nanos", "previous_us", "previous_nanos", "since_us", "schema_version", "refused_as_ms")
     BUDGET_FIELD_NUMBER: _ClassVar[int]
     TENANT_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
@@ -202,6 +202,7 @@ class Account(_message.Message):
     PREVIOUS_NANOS_FIELD_NUMBER: _ClassVar[int]
     SINCE_US_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_AS_MS_FIELD_NUMBER: _ClassVar[int]
     budget: str
     tenant: str
     agent: str
@@ -215,7 +216,8 @@ class Account(_message.Message):
     previous_nanos: int
     since_us: int
     schema_version: int
-    def __init__(self, budget: _Optional[str] = ..., tenant: _Optional[str] = ..., agent: _Optional[str] = ..., key: _Optional[str] = ..., window_us: _Optional[int] = ..., spent_nanos: _Optional[int] = ..., calls: _Optional[int] = ..., refused: _Optional[int] = ..., held_nanos: _Optional[int] = ..., previous_us: _Optional[int] = ..., previous_nanos: _Optional[int] = ..., since_us: _Optional[int] = ..., schema_version: _Optional[int] = ...) -> None: ...
+    refused_as_ms: int
+    def __init__(self, budget: _Optional[str] = ..., tenant: _Optional[str] = ..., agent: _Optional[str] = ..., key: _Optional[str] = ..., window_us: _Optional[int] = ..., spent_nanos: _Optional[int] = ..., calls: _Optional[int] = ..., refused: _Optional[int] = ..., held_nanos: _Optional[int] = ..., previous_us: _Optional[int] = ..., previous_nanos: _Optional[int] = ..., since_us: _Optional[int] = ..., schema_version: _Optional[int] = ..., refused_as_ms: _Optional[int] = ...) -> None: ...
 
 class Hold(_message.Message):
     __slots__ = ("base", "nanos", "accounts", "stand_in", "at_us")

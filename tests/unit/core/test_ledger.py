@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.core import ledger
-from headgate.core.budgets import Budgets, account_of, name_of
+from headgate.core.budgets import Budgets, account_of, is_refusing, name_of
 from headgate.core.ledger import Granted, Ledger, MustWait, Spent
 from headgate.core.prices import MOST_NANOS
 from headgate.v1.cost_pb2 import Account, Ask, Budget, Settlement
@@ -89,6 +89,11 @@ def test_calls_wait_for_what_is_held_and_are_refused_for_what_is_spent() -> None
     assert isinstance(refused, Spent)
     assert (refused.budget.name, refused.until_us) == ("pot", 2 * HOUR)
     assert books.account().refused == 1
+    assert is_refusing(refused.budget, books.account())
+    raised = Budget()
+    raised.CopyFrom(refused.budget)
+    raised.limit_nanos, raised.updated_ms = 1_000, raised.updated_ms + 1
+    assert not is_refusing(raised, books.account())
 
 
 def test_a_call_that_cost_more_than_it_was_taken_for_counts_in_full() -> None:

@@ -63,6 +63,17 @@ def test_a_limit_that_is_raised_counts_at_once_and_a_budget_that_is_removed_is_n
     assert left(figures) == {"day": 380, "all": 900}
 
 
+def test_a_budget_that_refused_and_was_raised_is_no_alarm(figures: BudgetFigures) -> None:
+    figures.take([account(spent=98, refused=1)])
+    figures.know(Budgets([Budget(name="day", limit_nanos=500, updated_ms=7)]))
+    figures.take([account(spent=120, refused=1)])
+    assert left(figures)["day"] == 380
+    again = account(spent=490, refused=2)
+    again.refused_as_ms = 7
+    figures.take([again])
+    assert left(figures)["day"] == 0
+
+
 def test_budgets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BUDGETS_AT_MOST", 2)
     figures = BudgetFigures()

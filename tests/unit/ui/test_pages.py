@@ -147,6 +147,7 @@ def test_an_agent_is_attached_by_the_form_as_by_the_command(
     answer = client.post("/agents", data=given)
     assert answer.status_code == 303
     assert "second" not in world.specs
+    assert answer.headers["location"] == "/agents", "where the form is"
     assert "second is not attached" in client.get(answer.headers["location"]).text
     answer = client.post("/agents", data={**given, "force": "1"})
     assert list(world.specs["second"].endpoints) == ["h:2"]
@@ -169,6 +170,14 @@ def test_cost_is_by_agent_model_and_tenant(world: Any) -> None:
     text = world.client().get("/cost").text
     for said in ("<strong>1.00</strong>", "By agent", "By model", "small", "By tenant", "acme"):
         assert said in text
+
+
+def test_cost_says_where_prices_come_from_while_there_are_none(world: Any) -> None:
+    usage = Usage(model="small", input_tokens=210_000, output_tokens=35_000)
+    world.watched.window.take(turn(1, usage=(usage,)))
+    assert "No price is known" in world.client().get("/cost").text
+    world.watched.window.take(turn(2, usage=(usage,), cost=1))
+    assert "No price is known" not in world.client().get("/cost").text
 
 
 def test_the_cluster_shows_the_job_and_leads_to_flinks_own_console(world: Any) -> None:

@@ -77,6 +77,12 @@ def test_a_budget_is_what_the_ledger_says_in_the_window_of_now() -> None:
     table.take_turn(refused("other"))
     (found,) = table.facts([rule], "EUR", NOW)
     assert found.refused_ms == NOW
+    assert found.is_refusing
+    raised = Budget(
+        name="daily", per=Budget.AGENT, window=Budget.DAY, limit_nanos=900, updated_ms=NOW
+    )
+    (found,) = table.facts([raised], "EUR", NOW)
+    assert not found.is_refusing, "it was raised since"
     # The next day: nothing of it is spent yet, but what is held may be.
     (found,) = table.facts([rule], "EUR", NOW + 86_400_000)
     assert (found.spent_nanos, found.refused_ms) == (25, 0)

@@ -107,7 +107,17 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "5,000 records wait in the topics, and they become more",
     ),
     (
-        {"budgets": (BudgetFact("day (tenant acme)", 10, 10, "day", refused_ms=NOW - 1),)},
+        {"budgets": (BudgetFact("day (tenant acme)", 10, 10, "day", "EUR", NOW - 1, True),)},
+        "bad",
+        "The budget day (tenant acme) is spent (day): turns are refused",
+    ),
+    (
+        # What is left is less than a call costs.
+        {
+            "budgets": (
+                BudgetFact("day (tenant acme)", 82, 100, "day", "EUR", NOW - 3_600_000, True),
+            )
+        },
         "bad",
         "The budget day (tenant acme) is spent (day): turns are refused",
     ),
@@ -145,6 +155,7 @@ HARMLESS: list[dict[str, Any]] = [
     flink(failed_checkpoint_ms=NOW - 5_000),
     flink(checkpoint_ms=NOW - 30_000, checkpoint_interval_ms=60_000),
     flink(lag=5_000, lag_before=6_000),
+    # It refused, and was raised since.
     {"budgets": (BudgetFact("day (tenant acme)", 5, 10, "day", refused_ms=NOW - 1),)},
 ]
 

@@ -1,0 +1,93 @@
+"""`headgate cost report` and `headgate budgets`: what people are told beside the numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from headgate.cli.app import app
+from headgate.core.budgets import name_of
+from headgate.kafka import costs, journal_clock, registry, spending
+from headgate.kafka.registry import Contents, Costs
+from headgate.v1.cost_pb2 import Account, Budget, Price, Terms
+from headgate.v1.turn_pb2 import AgentSpec
+
+AT = ["--bootstrap", "127.0.0.1:1"]
+
+
+class Sums:
+    """What two calls used, and what they cost."""
+
+    def __init__(self, cost: str) -> None:
+        self.row = {"tenant": "acme", "agent": "desk", "calls": 2, "cost": cost}
+        self.row |= {"failed_cost": "0", "input_tokens": 420_000, "output_tokens": 70_000}
+
+    def views(self) -> list[dict[str, Any]]:
+        return [self.row]
+
+
+def report(monkeypatch: pytest.MonkeyPatch, terms: Terms, cost: str, *options: str) -> Result:
+    monkeypatch.setattr(registry, "read_costs", lambda *_: Costs(terms, {}))
+    monkeypatch.setattr(costs, "report", lambda *_, **__: Sums(cost))
+    return CliRunner().invoke(app, ["cost", "report", *AT, *options])
+
+
+def test_a_report_without_prices_says_why_nothing_costs_anything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = report(monkeypatch, Terms(currency="USD"), "0", "-o", "json")
+    assert told.exit_code == 0
+    assert "[[cost.prices]]" in told.stderr
+    assert "prices" not in told.stdout, "a program reads that"
+
+
+@pytest.mark.parametrize(("prices", "cost"), [(1, "0"), (0, "0.25")])
+def test_a_report_says_nothing_of_prices_where_there_are_some_or_providers_told_theirs(
+    monkeypatch: pytest.MonkeyPatch, prices: int, cost: str
+) -> None:
+    terms = Terms(currency="USD", prices=[Price(model="big-*")] * prices)
+    assert "[[cost.prices]]" not in report(monkeypatch, terms, cost).stderr
+
+
+def test_a_budget_for_an_agent_that_is_not_attached_is_made_and_doubted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(registry, "read_contents", lambda *_: Contents({"desk": AgentSpec()}))
+    monkeypatch.setattr(registry, "read_costs", lambda *_: Costs(Terms(currency="USD"), {}))
+    monkeypatch.setattr(registry, "write_own", lambda *args: written.append(args[2]))
+    monkeypatch.setattr(journal_clock, "newest_ms", lambda *_: 0)
+    made = ["budgets", "set", "pot", "--window", "day", "--limit", "1", *AT, "--agent"]
+    result = CliRunner().invoke(app, [*made, "dsk"])
+    assert (result.exit_code, written) == (0, ["@budget/pot"])
+    assert "no agent 'dsk' is attached, did you mean 'desk'?" in " ".join(result.stderr.split())
+    assert CliRunner().invoke(app, [*made, "desk"]).stderr == ""
+
+
+def explained(monkeypatch: pytest.MonkeyPatch, budget: Budget, account: Account) -> str:
+    specs = {"desk": AgentSpec(type="desk")}
+    monkeypatch.setattr(registry, "read_contents", lambda *_: Contents(specs))
+    monkeypatch.setattr(
+        registry, "read_costs", lambda *_: Costs(Terms(currency="USD"), {budget.name: budget})
+    )
+    monkeypatch.setattr(spending, "read_accounts", lambda *_: {name_of(account): account})
+    result = CliRunner().invoke(app, ["budgets", "explain", "desk/17", *AT])
+    assert result.exit_code == 0, result.output
+    return " ".join(result.stdout.split())
+
+
+def test_explain_names_the_budget_that_has_less_left_than_a_call_costs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    budget = Budget(name="pot", per=Budget.TENANT, window=Budget.TOTAL, limit_nanos=300_000_000)
+    budget.updated_ms = 7
+    account = Account(budget="pot", tenant="default", spent_nanos=245_000_000, refused=1)
+    account.refused_as_ms = 7
+    told = explained(monkeypatch, budget, account)
+    assert "pot has no room until it is raised" in told
+    assert "headgate budgets set pot --limit" in told
+    # As it is raised, the account still has the refusals of before.
+    budget.updated_ms, budget.limit_nanos = 8, 600_000_000
+    assert "has no room" not in explained(monkeypatch, budget, account)
