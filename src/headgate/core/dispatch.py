@@ -18,9 +18,8 @@ from headgate.core.model import Decide, SendRequest, Surroundings
 from headgate.core.patience import LEAST_MS
 from headgate.core.reference import reference_to
 from headgate.core.service import service_bytes
-from headgate.core.tenancy import tenant_of
+from headgate.core.tenancy import DEFAULT_TENANT, tenant_of
 from headgate.v1.agent_pb2 import FAILURE_CODE_BUDGET, Event, TurnRequest
-from headgate.v1.cost_pb2 import Tenancy
 from headgate.v1.turn_pb2 import (
     Control,
     Controlled,
@@ -50,7 +49,6 @@ UNKNOWN_AGENT_WAIT_MS = 250
 
 DEFAULT_LOG_WINDOW = 100
 
-_NO_TENANCY = Tenancy()
 _NO_POLICY = Policy()
 """What an unknown agent's instances go by: the defaults, until somebody attaches it."""
 
@@ -188,7 +186,10 @@ def _request(
     # The agent echoes it; a late answer to an earlier attempt cannot pass for this one's.
     request.request_id = request_id_of(base, attempt)
     request.agent_type, request.key = split_address(address)
-    call.tenant = tenant_of(spec.tenancy if spec is not None else _NO_TENANCY, request.key)
+    if spec is not None and spec.HasField("tenancy"):
+        call.tenant = tenant_of(spec.tenancy, request.key)
+    else:
+        call.tenant = DEFAULT_TENANT
     request.base = base
     request.turn = control.turn + 1
     request.attempt = attempt

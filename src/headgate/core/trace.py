@@ -95,7 +95,7 @@ def span_of(event: Event, base: bytes, sampled_below: int) -> str:
 def begin(request: TurnRequest, event: Event, sampled_below: int) -> None:
     """Give a request its span, and what its first event's tracestate said."""
     request.traceparent = span_of(event, request.base, sampled_below)
-    if "tracestate" in event.extensions:
+    if event.traceparent and "tracestate" in event.extensions:
         state = event.extensions["tracestate"]
         if len(state) <= TRACESTATE_CHARS and valid(event.traceparent):
             request.tracestate = state

@@ -53,6 +53,7 @@ from headgate.kafka.shared_table import SharedTable
 from headgate.v1 import turn_pb2
 from headgate.v1.cost_pb2 import Tenancy
 from headgate.v1.turn_pb2 import (
+    AgentSpec,
     GateInput,
     InstanceReport,
     JournalRecord,
@@ -229,10 +230,10 @@ class Gate(KeyedCoProcessFunction):
 
     def _settle(self, address: str, read: OutcomeRead) -> None:
         """Tell the ledger of an outcome, whether or not it applies: it was paid."""
-        spec = self._around(address).spec
-        billing = self._billing
-        if not billing.is_on and self._table.is_complete:
+        billing, table = self._billing, self._table
+        if not (billing.is_on or table.shown.budgets.rules) and table.is_complete:
             return
+        spec = self._around(address).spec
         tenant = read.outcome.tenant
         if not tenant:
             # An operator's control ends the turn in flight: what is held for it is freed.
@@ -298,7 +299,8 @@ class Gate(KeyedCoProcessFunction):
                 self._patience.learn(self._now_ms - control.in_flight.sent_ms)
             was_parked = control is not None and control.parked
             snapshot = Snapshot(address, control, shard.items_of(address))
-            made = step(snapshot, given, self._around(address))
+            around = self._around(address)
+            made = step(snapshot, given, around)
         except StateVersionError as error:
             self._refuse(shard, address, given, str(error))
             return
@@ -314,15 +316,15 @@ class Gate(KeyedCoProcessFunction):
             # for the earlier wake-up that it had before.
             shard.wake_by(address, made.wake_ms)
         if made.control is not None:
-            self._press(address, made.control)
+            self._press(address, made.control, around.spec)
         if made.note == "applied":
             self._outputs.answered(address)
         for effect in made.effects:
             self._outputs.carry_out(address, shard.number, effect)
 
-    def _press(self, address: str, control: StoredControl) -> None:
+    def _press(self, address: str, control: StoredControl, spec: AgentSpec | None) -> None:
         """Tell intake where a mailbox has become full, or has room again."""
-        spec, pressure = self._around(address).spec, self._pressure
+        pressure = self._pressure
         was_full = pressure.was_full(address)
         is_full = spec is not None and holds_back(control, spec.policy, was_full=was_full)
         if (is_full or was_full) and pressure.is_news(address, self._now_ms, is_full=is_full):

@@ -115,7 +115,10 @@ class Outputs:
                 request = request or InvokeRequest(call=call)
                 request.call.partition = partition
                 raw = request.SerializeToString()
-                self._request(address, _Held(raw, request.call, estimate))
+                if self._readiness.is_ready and not self._billing.budgets.rules:
+                    self._requests.append(raw)
+                else:
+                    self._request(address, _Held(raw, request.call, estimate))
             case Decide(outcome):
                 decision = Decision(outcome=outcome, partition=partition)
                 raw = InvokeRequest(decide=decision).SerializeToString()

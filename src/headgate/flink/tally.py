@@ -81,13 +81,20 @@ class AgentTally:
 
     def count(self, address: str, given: Input, made: Transition, now_ms: int) -> None:
         """Take in what a step made of an input; ``now_ms`` is the host's clock."""
-        moved = False
-        match made.note:
-            case "joined":
-                self.joined += 1
-            case "applied" if type(given) is OutcomeRead:
-                moved = bool(given.outcome.taken)
-                self._apply(given.outcome)
+        note, moved = made.note, False
+        # What every turn does comes first: a `match` compares all that stand before it.
+        if note == "joined":
+            self.joined += 1
+        elif note == "applied" and type(given) is OutcomeRead:
+            moved = bool(given.outcome.taken)
+            self._apply(given.outcome)
+        else:
+            self._count_rare(note, given, made)
+        if made.control is not None:
+            self.see(address, made.control, now_ms, moved=moved)
+
+    def _count_rare(self, note: str, given: Input, made: Transition) -> None:
+        match note:
             case "duplicate":
                 self.duplicates += 1
             case "too_late" if type(given) is OutcomeRead:
@@ -98,8 +105,6 @@ class AgentTally:
                 self.refused += 1
             case "woken" if made.control is not None and made.control.in_flight.sends > 1:
                 self.resends += any(type(effect) is SendRequest for effect in made.effects)
-        if made.control is not None:
-            self.see(address, made.control, now_ms, moved=moved)
 
     def see(self, address: str, control: StoredControl, now_ms: int, *, moved: bool) -> None:
         """Note how an instance stands. ``moved``: it has just taken events."""
@@ -149,13 +154,10 @@ class AgentTally:
             self.buckets[index] += count
 
     def _apply(self, outcome: Outcome) -> None:
-        verdict = outcome.WhichOneof("verdict")
-        if verdict == "completed":
+        if outcome.HasField("completed"):
             code = OK
-        elif verdict == "failed":
-            code = outcome.failed.code
         else:
-            code = CONTROLLED
+            code = outcome.failed.code if outcome.HasField("failed") else CONTROLLED
         self.outcomes[code] = self.outcomes.get(code, 0) + 1
         called_us = outcome.called_us
         if called_us:
