@@ -113,6 +113,8 @@ class Billing:
 
     def give(self) -> list[Output]:
         """Hand over what has been gathered."""
+        if not self._gathered:
+            return []
         out: list[Output] = []
         for shard, given in self._gathered.items():
             given.at_us = self._at_us

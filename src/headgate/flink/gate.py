@@ -299,13 +299,14 @@ class Gate(KeyedCoProcessFunction):
                 self._patience.learn(self._now_ms - control.in_flight.sent_ms)
             was_parked = control is not None and control.parked
             snapshot = Snapshot(address, control, shard.items_of(address))
-            around = self._around(address)
+            agent_type = address.partition("/")[0]
+            around = self._arounds.get(agent_type) or self._around(address)
             made = step(snapshot, given, around)
         except StateVersionError as error:
             self._refuse(shard, address, given, str(error))
             return
         shard.keep(address, made.control, made.puts)
-        self._metrics.stepped(address, given, made, self._now_ms)
+        self._metrics.tally.of(agent_type).count(address, given, made, self._now_ms)
         if made.control is not None and made.control.parked != was_parked:
             self._metrics.parked(shard.number, address, is_parked=not was_parked)
         if made.set_timer_ms:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from headgate.core.entries import Entries
-from headgate.core.model import Input, Transition
 from headgate.core.tenancy import DEFAULT_TENANT
 from headgate.flink.exposed import Exposed
 from headgate.flink.figures import Heard, Names, figures_of
@@ -34,10 +33,6 @@ class GateMetrics:
     def begin_shard(self, number: int) -> None:
         """Read what a shard has; its key must be Flink's current key."""
         self._parked[number] = ParkedCount(self._entries)
-
-    def stepped(self, address: str, given: Input, made: Transition, now_ms: int) -> None:
-        """Count what a step made of an input."""
-        self.tally.of(_type_of(address)).count(address, given, made, now_ms)
 
     def parked(self, number: int, address: str, *, is_parked: bool) -> None:
         """Note that an instance was parked, or goes on."""

@@ -212,7 +212,8 @@ class Outputs:
         if self._requests:
             out += [("", b"", each) for each in pack_requests(self._requests)]
             self._requests = []
-        return out + self._billing.give()
+        billed = self._billing.give()
+        return out + billed if billed else out
 
     def _note(self, topic: str, key: str, value: bytes) -> None:
         note = Note(topic=topic, key=key.encode(), value=value)
