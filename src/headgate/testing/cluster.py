@@ -94,6 +94,11 @@ class Cluster:
                 part.close()
         self.stack.stop()
 
+    @property
+    def agent_types(self) -> list[str]:
+        """The agent types that were attached, ever."""
+        return list(self._specs)
+
     def attach(self, agent: Agent[Any], policy: Policy) -> None:
         """Serve an agent, in place of one of the same type."""
         name = agent.name
