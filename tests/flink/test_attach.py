@@ -13,8 +13,7 @@ from headgate.cli.attaching import UnfitServiceError
 from headgate.cli.job_topics import TopicNotReadError
 from headgate.cli.registered import UnknownAgentError
 from headgate.core.canary import is_canary
-from headgate.kafka.cloudevent import CONTENT_TYPE, structured
-from headgate.kafka.publish import Delivery, Placed
+from headgate.kafka.publish import Placed
 from headgate.kafka.registry import read_registry, write_specs
 from headgate.testing.records import Place
 from headgate.testing.serving import Serving
@@ -55,8 +54,6 @@ class Flow(threading.Thread):
     """
 
     AHEAD = 1_000
-    # Handed over together: each alone would wait for the broker's word, some 200 a second.
-    BURST = 20
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(daemon=True)
@@ -74,14 +71,8 @@ class Flow(threading.Thread):
                     settled += 1
                 self._stop_asked.wait(0.05)
                 continue
-            burst = [self._publish(number % 7) for number in range(self.BURST)]
-            self.sent += [place_of(each.wait()) for each in burst]
-
-    def _publish(self, number: int) -> Delivery:
-        event_id = self._runtime.fresh("event")
-        value = structured({"n": 1}, event_type="test", source="tests", event_id=event_id)
-        header = dict([CONTENT_TYPE])
-        return self._runtime.publisher.send(TOPIC, f"{self._key}-{number}", value, header)
+            placed = self._runtime.send(TOPIC, f"{self._key}-{len(self.sent) % 7}", {"n": 1})
+            self.sent.append(place_of(placed))
 
     def stop(self) -> list[Place]:
         """End it and return where its events stand."""
