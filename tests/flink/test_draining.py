@@ -33,7 +33,7 @@ def test_it_has_drained_when_what_waited_is_taken(runtime: Runtime) -> None:
             runtime.headgate("agents", "detach", name, "--wait", "0")
         assert not set(sent) <= set(taken_by(runtime, name))
         runtime.headgate("agents", "resume", name)
-        assert runtime.headgate("agents", "detach", name, "--wait", "60")["state"] == "drained"
+        assert runtime.headgate("agents", "detach", name, "--wait", "180")["state"] == "drained"
         await_true(runtime, "what waited", lambda: set(sent) <= set(taken_by(runtime, name)))
         assert runtime.headgate("agents", "detach", name, "--now")["state"] == "detached"
         runtime.headgate("agents", "detach", witness, "--now")
