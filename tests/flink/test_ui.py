@@ -255,7 +255,7 @@ def test_an_agent_is_attached_in_the_browser(
         # What somebody fills in is left alone while news come.
         page.wait_for_timeout(5_000)
         assert page.get_by_label("Routes").input_value() == f"offers:{name}"
-        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Attach").click()
         page.wait_for_url(lambda at: not at.endswith("/agents"))
         # What it says instead is the reason, where it fails.
         assert page.locator(".said").inner_text().startswith(f"{name} is attached at")
