@@ -111,8 +111,9 @@ class Till:
                 self.ledger.free(address)
         out = [self._act(ask, verdict, rules) for ask, verdict in self._look_again(rules)]
         for ask in given.asks:
-            # Behind what waits already: small calls must not starve a large one.
-            must_queue = self._queue_of(ask) in self._waiting
+            # Behind what waits already: small calls must not starve a large one. Where nothing
+            # waits, what is held is not read to know it: the ledger reads it next.
+            must_queue = bool(self._waiting) and self._queue_of(ask) in self._waiting
             verdict = MustWait() if must_queue else self._judge(ask, rules)
             if not isinstance(verdict, MustWait):
                 out.append(self._act(ask, verdict, rules))

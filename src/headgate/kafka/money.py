@@ -115,23 +115,16 @@ def changed_budgets(
 
 def read_terms(value: bytes) -> Terms | str:
     """Return what a record of terms says, or why that cannot be read."""
-    try:
-        terms = Terms.FromString(value)
-    except DecodeError as error:
-        return f"it cannot be parsed: {error}"
-    if terms.schema_version > SCHEMA_VERSION:
-        return f"its schema version {terms.schema_version} is newer than this Headgate"
-    return terms
+    terms = Terms()
+    return _fault_of(terms, value) or terms
 
 
 def read_budget(name: str, value: bytes) -> Budget | str:
     """Return what the record of a budget of this name says, or why that cannot be used."""
-    try:
-        budget = Budget.FromString(value)
-    except DecodeError as error:
-        return f"it cannot be parsed: {error}"
-    if budget.schema_version > SCHEMA_VERSION:
-        return f"its schema version {budget.schema_version} is newer than this Headgate"
+    budget = Budget()
+    wrong = _fault_of(budget, value)
+    if wrong:
+        return wrong
     if budget.name != name:
         # Two of one name would take turns at making the other's accounts anew.
         return f"it is the record of {name}, and says that it is {budget.name}"
@@ -143,6 +136,17 @@ def read_budget(name: str, value: bytes) -> Budget | str:
     if not all(number and number in kind.values() for number, kind in kinds):
         return "it does not say what it is per, for how long, or what happens when it is spent"
     return budget
+
+
+def _fault_of(into: Terms | Budget, value: bytes) -> str:
+    """Read a record; return why this version cannot, "" if it can."""
+    try:
+        into.MergeFromString(value)
+    except DecodeError as error:
+        return f"it cannot be parsed: {error}"
+    if into.schema_version > SCHEMA_VERSION:
+        return f"its schema version {into.schema_version} is newer than this Headgate"
+    return ""
 
 
 def _counting(budget: Budget) -> tuple[object, ...]:
