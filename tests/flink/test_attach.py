@@ -114,14 +114,14 @@ def unrouted(runtime: Runtime) -> list[Place]:
 
 def await_routed(runtime: Runtime, name: str, event_type: str = "test") -> None:
     """Wait until intake knows an agent that has just been written into the registry: what it reads
-    before is for nobody, and is no loss.
+    before is for nobody, or only for those who were there, and is no loss.
     """
     while True:
         key = runtime.fresh("probe")
         place = place_of(runtime.send(TOPIC, key, {"n": 1}, event_type=event_type))
 
         def seen(place: Place = place) -> bool:
-            return place in taken_by(runtime, name) or place in unrouted(runtime)
+            return place in fates(runtime)
 
         await_true(runtime, "a probe", seen)
         if place in taken_by(runtime, name):

@@ -727,10 +727,13 @@ type TurnRequest struct {
 	DeadlineMs int64 `protobuf:"varint,10,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
 	// Revision this instance is pinned to; empty means any.
 	RevisionPin string `protobuf:"bytes,11,opt,name=revision_pin,json=revisionPin,proto3" json:"revision_pin,omitempty"`
-	// W3C trace context of the turn, may be empty.
+	// W3C trace context of the turn: its span, to be the parent of whatever the agent records. The trace
+	// is that of the first event; one that came with none begins a trace that its identity names.
 	Traceparent string `protobuf:"bytes,12,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	// Headgate's clock when it first asked, microseconds: what an agent may take for now.
 	AskedUs int64 `protobuf:"varint,13,opt,name=asked_us,json=askedUs,proto3" json:"asked_us,omitempty"`
+	// W3C tracestate of the first event, as it came; may be empty.
+	Tracestate string `protobuf:"bytes,80,opt,name=tracestate,proto3" json:"tracestate,omitempty"`
 	// Agent type that takes this turn in agent_type's stead, for a budget of the latter is spent; empty:
 	// agent_type itself. State, base and address stay those of agent_type.
 	StandIn       string `protobuf:"bytes,14,opt,name=stand_in,json=standIn,proto3" json:"stand_in,omitempty"`
@@ -857,6 +860,13 @@ func (x *TurnRequest) GetAskedUs() int64 {
 		return x.AskedUs
 	}
 	return 0
+}
+
+func (x *TurnRequest) GetTracestate() string {
+	if x != nil {
+		return x.Tracestate
+	}
+	return ""
 }
 
 func (x *TurnRequest) GetStandIn() string {
@@ -1828,7 +1838,7 @@ const file_headgate_v1_agent_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x16.headgate.v1.LogWindowR\x05value:\x028\x01\"9\n" +
 	"\tLogWindow\x12\x16\n" +
 	"\x06length\x18\x01 \x01(\x04R\x06length\x12\x14\n" +
-	"\x05items\x18\x02 \x03(\fR\x05items\"\xba\x03\n" +
+	"\x05items\x18\x02 \x03(\fR\x05items\"\xda\x03\n" +
 	"\vTurnRequest\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\fR\trequestId\x12\x1d\n" +
@@ -1846,7 +1856,10 @@ const file_headgate_v1_agent_proto_rawDesc = "" +
 	"deadlineMs\x12!\n" +
 	"\frevision_pin\x18\v \x01(\tR\vrevisionPin\x12 \n" +
 	"\vtraceparent\x18\f \x01(\tR\vtraceparent\x12\x19\n" +
-	"\basked_us\x18\r \x01(\x03R\aaskedUs\x12\x19\n" +
+	"\basked_us\x18\r \x01(\x03R\aaskedUs\x12\x1e\n" +
+	"\n" +
+	"tracestate\x18P \x01(\tR\n" +
+	"tracestate\x12\x19\n" +
 	"\bstand_in\x18\x0e \x01(\tR\astandIn\"H\n" +
 	"\x10TurnRequestBatch\x124\n" +
 	"\brequests\x18\x01 \x03(\v2\x18.headgate.v1.TurnRequestR\brequests\"B\n" +
