@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pyflink.datastream import OutputTag
 
 from headgate.core.batch import pack_records
 from headgate.core.codec import CONTROL_VERSION
@@ -14,6 +15,7 @@ from headgate.core.identity import genesis_base, partition_of
 from headgate.flink.exposed import Exposed
 from headgate.flink.gate import Gate, GateSettings
 from headgate.flink.outputs import Output, Topics
+from headgate.flink.rows import REQUESTED
 from headgate.kafka.inspect import shard_keys
 from headgate.kafka.table import Shown
 from headgate.sim.ledger import Entries
@@ -158,14 +160,23 @@ def letter_of(out: list[Output]) -> DeadLetter:
     return DeadLetter.FromString(value)
 
 
-def requests_of(out: list[Output]) -> list[InvokeRequest]:
+def written(out: list[Any], topic: str) -> list[bytes]:
+    """What Gate's main output has for a topic."""
+    return [each[2] for each in out if each[0] == topic]
+
+
+def rows_of(out: list[Any], tag: OutputTag) -> list[bytes]:
+    """What is on one of its side outputs."""
+    return [each[1]._values[1] for each in out if each[0] is tag]
+
+
+def requests_of(out: list[Any]) -> list[InvokeRequest]:
     """What Invoke is sent, batches taken apart."""
     found = []
-    for topic, _, value in out:
-        if not topic:
-            request = InvokeRequest.FromString(value)
-            parts = request.batch.requests if request.HasField("batch") else [value]
-            found += [InvokeRequest.FromString(part) for part in parts]
+    for value in rows_of(out, REQUESTED):
+        request = InvokeRequest.FromString(value)
+        parts = request.batch.requests if request.HasField("batch") else [value]
+        found += [InvokeRequest.FromString(part) for part in parts]
     return found
 
 
@@ -271,7 +282,7 @@ def test_outcomes_that_share_a_record_each_apply_and_the_second_on_one_base_does
         give(gate, f"order/{key}")
     late = completed(keys[0], outcome_id=b"z" * 16)
     out = journal(gate, *(completed(key) for key in keys), late, shard=0)
-    told = [HistoryRecord.FromString(value) for topic, _, value in out if topic == "history"]
+    told = [HistoryRecord.FromString(value) for value in written(out, "history")]
     assert [record.outcome.key for record in told] == keys
     assert {record.outcome.outcome_id for record in told} == {b"o" * 16}
     for key in keys:

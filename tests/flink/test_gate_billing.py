@@ -11,6 +11,7 @@ import pytest
 from headgate.core.budgets import NO_BUDGETS, Budgets
 from headgate.core.identity import genesis_base, partition_of
 from headgate.flink.outputs import Output
+from headgate.flink.rows import BILLED
 from headgate.kafka.table import Shown
 from headgate.v1.agent_pb2 import FAILURE_CODE_BUDGET
 from headgate.v1.cost_pb2 import Budget, LedgerInput, Price, Tenancy, Terms
@@ -51,13 +52,14 @@ def gate() -> Any:
     return made
 
 
-def billed(out: list[Output]) -> list[LedgerInput]:
+def billed(out: list[Any]) -> list[LedgerInput]:
     """What goes to the ledger, by the key of the tenant's shard."""
     found = []
-    for topic, key, value in out:
-        if topic == "@ledger":
+    for tag, row, *_ in out:
+        if tag is BILLED:
+            key, value = row._values
             given = LedgerInput.FromString(value)
-            assert KEYS[given.shard] == key.decode()
+            assert KEYS[given.shard] == key
             found.append(given)
     return found
 

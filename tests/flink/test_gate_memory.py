@@ -12,6 +12,7 @@ from headgate.core.codec import CONTROL_VERSION
 from headgate.core.identity import genesis_base, next_base
 from headgate.flink import gate as module
 from headgate.flink import shard
+from headgate.flink.rows import REQUESTED
 from headgate.v1.turn_pb2 import (
     DeadLetter,
     Failed,
@@ -31,7 +32,9 @@ from tests.flink.test_gate import (
     make_ready,
     name_of,
     requests_of,
+    rows_of,
     shard_of,
+    written,
 )
 
 
@@ -142,11 +145,9 @@ def test_what_is_wrong_in_a_batch_costs_the_others_nothing() -> None:
     batch = pack_records([first, b"\xff\xff", last, JournalRecord().SerializeToString()])
     row = (KEYS[0], batch, 0, 17, 2_000)
     out = gate.process_element2(row, Context())
-    told = [
-        HistoryRecord.FromString(value).outcome.key for topic, _, value in out if topic == "history"
-    ]
+    told = [HistoryRecord.FromString(value).outcome.key for value in written(out, "history")]
     assert told == keys
-    letters = [DeadLetter.FromString(value) for topic, _, value in out if topic == "dead-letters"]
+    letters = [DeadLetter.FromString(value) for value in written(out, "dead-letters")]
     assert [letter.id for letter in letters] == ["journal/0/17/1", "journal/0/17/3"]
 
 
@@ -178,7 +179,7 @@ def test_a_restored_gate_hands_over_what_it_held_back_in_pieces(
     out = make_ready(gate)
     assert len(requests_of(out)) == 50
     assert len(out) > 3
-    assert all(len(value) < 1_200 for _, _, value in out)
+    assert all(len(value) < 1_200 for value in rows_of(out, REQUESTED))
 
 
 def test_what_is_not_held_back_for_want_of_room_is_made_again(

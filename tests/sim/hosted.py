@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from headgate.core.batch import pack_records
-from headgate.core.billing import Billing
+from headgate.core.billing import Billed, Billing
 from headgate.core.budgets import NO_BUDGETS, Budgets
 from headgate.core.codec import decode_control
 from headgate.core.identity import partition_of
@@ -26,9 +26,10 @@ from headgate.core.model import (
     SendRequest,
 )
 from headgate.core.readiness import Readiness
+from headgate.flink import rows
 from headgate.flink.exposed import Exposed
 from headgate.flink.gate import Gate, GateSettings
-from headgate.flink.outputs import Output, Topics
+from headgate.flink.outputs import Topics
 from headgate.kafka.table import Shown
 from headgate.sim.broker import Clock
 from headgate.sim.gate import Emitted, Request, Sinks, Watch
@@ -149,7 +150,7 @@ class HostedGate:
     post: Callable[[str, bytes], None]
     # The real Gate has a billing of its own.
     billing: Billing
-    send_billed: Callable[[list[Output]], None]
+    send_billed: Callable[[list[Billed]], None]
     budgets: Budgets = NO_BUDGETS
     parallelism: int = 1
     is_batched: bool = False
@@ -225,13 +226,13 @@ class HostedGate:
         for state in self._states:
             state.shard = shard
         gate = self._subtasks[shard * self.parallelism // len(KEYS)]
-        outputs: list[Output] = getattr(gate, method)(given, _Context(self.store, shard))
-        for topic, key, value in outputs:
+        for each in getattr(gate, method)(given, _Context(self.store, shard)):
+            topic, key, value = each if len(each) == 3 else (each[0], *each[1]._values)
             match topic:
-                case "":
+                case rows.REQUESTED:
                     self._pass_on(value)
-                case "@ledger":
-                    self.send_billed([(topic, key, value)])
+                case rows.BILLED:
+                    self.send_billed([(key, value)])
                 case "inbox":
                     self.post(key.decode(), value)
                 case "outbox":

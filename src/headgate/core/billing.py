@@ -13,10 +13,8 @@ from headgate.core.model import OutcomeRead
 from headgate.v1.cost_pb2 import LedgerInput, Settlement
 from headgate.v1.turn_pb2 import Call
 
-LEDGER = "@ledger"
-"""What stands for a topic in Gate's outputs; Kafka's names hold no @."""
-
-Output = tuple[str, bytes, bytes]
+Billed = tuple[str, bytes]
+"""The key of a shard of tenants, and the bytes of a `LedgerInput` for it."""
 
 
 class Billing:
@@ -29,7 +27,7 @@ class Billing:
     def __init__(self, shard_keys: Sequence[str]) -> None:
         self.budgets = NO_BUDGETS
         self.changed_us = 0
-        self._keys = [key.encode() for key in shard_keys]
+        self._keys = tuple(shard_keys)
         self._at_us = 0
         self._gathered: dict[int, LedgerInput] = {}
         # Shards that were asked in this life: they may have calls that wait for time to go by.
@@ -111,14 +109,14 @@ class Billing:
         for shard in self._asked:
             self._input(shard)
 
-    def give(self) -> list[Output]:
+    def give(self) -> list[Billed]:
         """Hand over what has been gathered."""
         if not self._gathered:
             return []
-        out: list[Output] = []
+        out: list[Billed] = []
         for shard, given in self._gathered.items():
             given.at_us = self._at_us
-            out.append((LEDGER, self._keys[shard], given.SerializeToString()))
+            out.append((self._keys[shard], given.SerializeToString()))
         self._gathered.clear()
         return out
 

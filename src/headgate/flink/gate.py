@@ -2,7 +2,8 @@
 
 Two inputs, both keyed by shard: what intake has read (events, messages, controls), as the bytes of
 a `GateInput`, and the journal, as rows `(key, record, partition, offset, appended_ms)`. Outputs are
-tuples `(topic, key, value)`: records for the sinks, or with no topic a request for Invoke.
+tuples `(topic, key, value)`, records for the sinks; requests for Invoke and what the ledger is told
+go to side outputs.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from headgate.core.trace import ALWAYS
 from headgate.flink.busy import count_busy
 from headgate.flink.exposed import Exposed
 from headgate.flink.gate_metrics import GateMetrics
-from headgate.flink.outputs import Journaled, Output, Outputs, Topics
+from headgate.flink.outputs import Journaled, Output, Outputs, Sided, Topics
 from headgate.flink.refusal import letter_for_refused
 from headgate.flink.shard import Shard
 from headgate.flink.shards import shards_of
@@ -143,7 +144,7 @@ class Gate(KeyedCoProcessFunction):
 
     # ----------------------------------------------------------------------------------- inputs
 
-    def process_element1(self, value: bytes, ctx: Any) -> list[Output]:
+    def process_element1(self, value: bytes, ctx: Any) -> list[Output | Sided]:
         """Take an event, a message or a control, or what intake could not read."""
         given = GateInput.FromString(bytes(value))
         self._routed_position = max(self._routed_position, given.registry_position)
@@ -161,7 +162,7 @@ class Gate(KeyedCoProcessFunction):
                 self._outputs.set_aside(given.refused.record_key, given.refused)
         return self._finish(shard, ctx)
 
-    def process_element2(self, value: Journaled, ctx: Any) -> list[Output]:
+    def process_element2(self, value: Journaled, ctx: Any) -> list[Output | Sided]:
         """Take a record of the journal."""
         key, payload, partition, *_ = value
         if self._numbers.get(key) != partition:
@@ -180,7 +181,7 @@ class Gate(KeyedCoProcessFunction):
         self._wake_resumed(shard)
         return self._finish(shard, ctx)
 
-    def on_timer(self, timestamp: int, ctx: Any) -> list[Output]:
+    def on_timer(self, timestamp: int, ctx: Any) -> list[Output | Sided]:
         """Wake the instances of a shard that are due."""
         key = ctx.get_current_key()
         number = self._numbers[key if isinstance(key, str) else key[0]]
@@ -392,7 +393,7 @@ class Gate(KeyedCoProcessFunction):
             self._metrics.begin_shard(number)
         return shard
 
-    def _finish(self, shard: Shard, ctx: Any) -> list[Output]:
+    def _finish(self, shard: Shard, ctx: Any) -> list[Output | Sided]:
         """Write what the record changed, see to the shard's alarm, hand over what came of it."""
         shard.write()
         self._metrics.finish(shard.number, self._table.shown, self._now_ms)

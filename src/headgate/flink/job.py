@@ -4,18 +4,18 @@
 
 from __future__ import annotations
 
-from pyflink.common import Time, WatermarkStrategy
+from pyflink.common import Time
 from pyflink.datastream import (
     AsyncDataStream,
     DataStream,
     KeyedStream,
+    OutputTag,
     StreamExecutionEnvironment,
 )
 from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 
 from headgate.config import Config
-from headgate.core.billing import LEDGER
 from headgate.core.trace import bound_of
 from headgate.flink import settings, sinks, sources
 from headgate.flink.arrivals import Arrivals, ArrivalSettings
@@ -25,22 +25,14 @@ from headgate.flink.intake import Intake
 from headgate.flink.invoke import Invoke, InvokeSettings
 from headgate.flink.ledger import LedgerHost, LedgerSettings
 from headgate.flink.outputs import Topics
-from headgate.flink.rows import BYTES, GRANTS, KEY_TYPE, KEYED_ROW, OUTPUT
+from headgate.flink.rows import BILLED, BYTES, KEY_TYPE, KEYED_ROW, OUTPUT, REQUESTED
 from headgate.flink.shards import shard_keys
 from headgate.kafka.rules import rules_of
 from headgate.kafka.topics import message_bytes
 from headgate.kafka.transactions import transactional_id_prefix
 
-REQUESTS = "SELECT f0 AS shard, f2 AS request FROM headgate_gate WHERE f0 = ''"
-GRANTED = "SELECT f0 AS shard, f1 AS request FROM headgate_ledger"
-"""Requests for Invoke. Those that come by way of the ledger name the shard that they are for."""
-
-BILLED = "SELECT DECODE(f1, 'UTF-8') AS shard, f2 AS given FROM headgate_gate WHERE f0 = '{ledger}'"
-"""What the ledger takes, by the shard of its tenants."""
-
 RECORDS = (
-    "SELECT f0, f1, NULLIF(f2, X'') FROM headgate_gate "
-    "WHERE f0 NOT IN ('', '{ledger}', '{inbox}', '{replies}')"
+    "SELECT f0, f1, NULLIF(f2, X'') FROM headgate_gate WHERE f0 NOT IN ('{inbox}', '{replies}')"
 )
 """Topic, key and value of what the exactly-once sink writes. No record has an empty value: that
 stands for null, which takes a key out of a compacted topic.
@@ -93,12 +85,12 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
     )
     tables.create_temporary_view("headgate_gate", gate)
     ledger = LedgerSettings(bootstrap, names.registry, names.spending, keys)
-    _invoke(env, _requests(tables, ledger), config)
+    _invoke(env, _requests(gate, ledger), config)
     statements = tables.create_statement_set()
     sinks.exactly_once(
         tables,
         statements,
-        tables.sql_query(RECORDS.format(ledger=LEDGER, inbox=names.inbox, replies=names.replies)),
+        tables.sql_query(RECORDS.format(inbox=names.inbox, replies=names.replies)),
         bootstrap=bootstrap,
         topics=[names.outbox, names.history, names.dead_letters, names.parked],
         prefix=transactional_id_prefix(config.job.name),
@@ -135,27 +127,23 @@ def _arrivals(tables: StreamTableEnvironment, config: Config, keys: tuple[str, .
     return first.union(*others) if others else first
 
 
-def _requests(tables: StreamTableEnvironment, ledger: LedgerSettings) -> DataStream:
+def _requests(gate: DataStream, ledger: LedgerSettings) -> DataStream:
     """Calls as Gate asks for them, and those of agents with budgets as the ledger lets them go."""
-    billed = tables.to_data_stream(tables.sql_query(BILLED.format(ledger=LEDGER)))
-    # The same rows under the type that PyFlink's keyed operator insists on. A plain cast is not to
-    # be had; an operator that marks no watermarks may say what it hands on.
-    strategy = WatermarkStrategy.no_watermarks()._j_watermark_strategy
-    typed = billed._j_data_stream.assignTimestampsAndWatermarks(strategy)
-    given = DataStream(typed.returns(KEYED_ROW.get_java_type_info()))
     granted = (
-        _by_shard(given)
-        .process(LedgerHost(ledger), output_type=GRANTS)
+        _by_shard(_side_output(gate, BILLED))
+        .process(LedgerHost(ledger), output_type=KEYED_ROW)
         .name("ledger")
         .uid("ledger")
     )
-    tables.create_temporary_view("headgate_ledger", granted)
-    gateway = get_gateway()
-    others = gateway.new_array(gateway.jvm.org.apache.flink.streaming.api.datastream.DataStream, 1)
     # To the Invoke that remembers what it journaled for the instance: the one behind its Gate.
-    others[0] = _by_shard(tables.to_data_stream(tables.sql_query(GRANTED)))._j_data_stream
-    requests = tables.to_data_stream(tables.sql_query(REQUESTS))
-    return DataStream(requests._j_data_stream.union(others))
+    # PyFlink's own union would have Python take a keyed stream's keys off again.
+    by_shard = DataStream(_by_shard(granted)._j_data_stream)
+    return _side_output(gate, REQUESTED).union(by_shard)
+
+
+def _side_output(stream: DataStream, tag: OutputTag) -> DataStream:
+    """`DataStream.get_side_output` would put a Python identity function behind it."""
+    return DataStream(stream._j_data_stream.getSideOutput(tag.get_java_output_tag()))
 
 
 def _invoke(env: StreamExecutionEnvironment, requests: DataStream, config: Config) -> None:

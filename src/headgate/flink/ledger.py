@@ -2,7 +2,7 @@
 
 Keyed by the shard of a call's tenant, not of its instance. Its one input are the bytes of a
 `LedgerInput`: what Gate asks for and what was journaled, in the order in which Gate came to it, so
-that no call is let go before what Gate had read is settled. Outputs are tuples `(key, request)` for
+that no call is let go before what Gate had read is settled. Outputs are rows `(key, request)` for
 the Invoke that has the instance's shard: calls that may be made, refusals to journal, and what the
 spending topic is told.
 
@@ -25,6 +25,7 @@ from headgate.core.prices import NO_TERMS
 from headgate.core.till import Room, Rules, Till
 from headgate.flink.budget_figures import BudgetFigures
 from headgate.flink.exposed import Exposed
+from headgate.flink.rows import LightRow
 from headgate.flink.storage import StoredEntries
 from headgate.kafka.shared_table import SharedTable
 from headgate.kafka.table import Shown
@@ -40,8 +41,6 @@ REGISTRY_SECONDS = 60.0
 """A broker that restarts is back by then; a job that cannot read its registry had better say so
 than spend money that nobody counts. Flink starts it anew.
 """
-
-Output = tuple[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ class LedgerHost(KeyedProcessFunction):
         """Stop following the registry."""
         self._registry.close()
 
-    def process_element(self, value: bytes, ctx: Any) -> list[Output]:
+    def process_element(self, value: bytes, ctx: Any) -> list[LightRow]:
         """Settle what was journaled, then let go what may."""
         given = LedgerInput.FromString(bytes(value))
         till = self._till(given.shard)
@@ -112,7 +111,7 @@ class LedgerHost(KeyedProcessFunction):
             self._send(partition, request)
         return self._finish(till, ctx)
 
-    def on_timer(self, timestamp: int, ctx: Any) -> list[Output]:
+    def on_timer(self, timestamp: int, ctx: Any) -> list[LightRow]:
         """Tell of accounts that changed, and look at what waits."""
         key = ctx.get_current_key()
         till = self._till(self._numbers[key if isinstance(key, str) else key[0]])
@@ -135,7 +134,7 @@ class LedgerHost(KeyedProcessFunction):
             till = self._tills[number] = Till(number, *states, self._room)
         return till
 
-    def _finish(self, till: Till, ctx: Any, *, is_round: bool = False) -> list[Output]:
+    def _finish(self, till: Till, ctx: Any, *, is_round: bool = False) -> list[LightRow]:
         till.write()
         if is_round:
             told = till.tell()
@@ -151,7 +150,7 @@ class LedgerHost(KeyedProcessFunction):
             ctx.timer_service().register_processing_time_timer(due)
         keys, requests = self._settings.shard_keys, self._requests
         out = [
-            (keys[partition], packed)
+            LightRow(keys[partition], packed)
             for partition, gathered in requests.items()
             for packed in pack_requests(gathered)
         ]

@@ -1,7 +1,7 @@
 """What leaves Gate with a record: records for the sinks, and requests for Invoke.
 
 Gathered while the record is worked on, handed over as a few tuples `(topic, key, value)`. Requests
-have no topic; those of one record go together.
+have a side output; those of one record go together.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, assert_never
+
+from pyflink.datastream import OutputTag
 
 from headgate.core.apply import HISTORY_VERSION
 from headgate.core.batch import pack_requests
@@ -29,6 +31,7 @@ from headgate.core.model import (
 )
 from headgate.core.prices import NO_TERMS
 from headgate.core.readiness import Readiness
+from headgate.flink.rows import BILLED, REQUESTED, LightRow
 from headgate.flink.tally import Tally
 from headgate.v1.cost_pb2 import Terms
 from headgate.v1.turn_pb2 import (
@@ -52,6 +55,9 @@ Gate asks for all instances that wait, and a million requests with their state w
 """
 
 Output = tuple[str, bytes, bytes]
+
+Sided = tuple[OutputTag, LightRow]
+"""A row for a side output."""
 
 Journaled = tuple[str, Any, int, int, int]
 """A record of the journal: key, value, partition, offset, log-append time in milliseconds."""
@@ -206,14 +212,15 @@ class Outputs:
             held = self._held_back.pop(address, None)
             self._held_bytes -= 0 if held is None else len(held.raw)
 
-    def give(self) -> list[Output]:
+    def give(self) -> list[Output | Sided]:
         """Hand over what has been gathered."""
-        out, self._records = self._records, []
+        out: list[Output | Sided] = [*self._records]
+        self._records.clear()
         if self._requests:
-            out += [("", b"", each) for each in pack_requests(self._requests)]
+            out += [(REQUESTED, LightRow("", each)) for each in pack_requests(self._requests)]
             self._requests = []
-        billed = self._billing.give()
-        return out + billed if billed else out
+        out += [(BILLED, LightRow(*each)) for each in self._billing.give()]
+        return out
 
     def _note(self, topic: str, key: str, value: bytes) -> None:
         note = Note(topic=topic, key=key.encode(), value=value)

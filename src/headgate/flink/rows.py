@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyflink.common import RowKind
 from pyflink.common.typeinfo import Types
+from pyflink.datastream import OutputTag
 
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
 
@@ -15,13 +16,22 @@ takes field 0.
 KEY_TYPE = Types.ROW([Types.STRING()])
 
 OUTPUT = Types.TUPLE([Types.STRING(), BYTES, BYTES])
-"""What Gate emits: topic, key and value of a record, or no topic and a request for Invoke.
+"""What Gate emits for the sinks: topic, key and value of a record.
 
-All on the main output, and a tuple: a row on a side output costs 40 us more, ten times as much.
+On the main output, and a tuple: a row on a side output costs 40 us more, ten times as much.
 """
 
-GRANTS = Types.TUPLE([Types.STRING(), BYTES])
-"""What the ledger emits: the key of an instance's shard, and a request for Invoke."""
+REQUESTED = OutputTag("requested", KEYED_ROW)
+"""What Gate emits for Invoke: no key, for it stays where it is, and an `InvokeRequest`.
+
+On a side output although that costs more: requests share a row, and whoever reads the main output
+is shown every row there is, at 10 us each.
+"""
+
+BILLED = OutputTag("billed", KEYED_ROW)
+"""What Gate emits for the ledger: the key of a shard of tenants, and a `LedgerInput`. None in a job
+without budgets.
+"""
 
 
 class LightRow:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from headgate.core.billing import Billing
-from headgate.core.billing import Output as Billed
+from headgate.core.billing import Billed, Billing
 from headgate.core.budgets import NO_BUDGETS, Budgets
 from headgate.core.machine import step
 from headgate.core.model import (

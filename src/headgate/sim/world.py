@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from headgate.core.billing import Billing
-from headgate.core.billing import Output as Billed
+from headgate.core.billing import Billed, Billing
 from headgate.core.identity import digest
 from headgate.core.inbox import arrived
 from headgate.core.model import Decide, EventArrived, OutcomeRead, SendRequest
@@ -313,7 +312,7 @@ class World:
         return True
 
     def _bill(self, billed: list[Billed]) -> None:
-        self.ledger.given.extend(value for _, _, value in billed)
+        self.ledger.given.extend(value for _, value in billed)
 
     def _send(self, request: Request) -> None:
         if self.lose:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headgate.core.billing import Billing, Output
+from headgate.core.billing import Billed, Billing
 from headgate.core.budgets import Budgets
 from headgate.core.identity import partition_of
 from headgate.core.model import OutcomeRead
@@ -25,9 +25,9 @@ def asking(tenant: str = "acme") -> Billing:
     return billing
 
 
-def told(out: list[Output]) -> dict[int, list[Settlement]]:
+def told(out: list[Billed]) -> dict[int, list[Settlement]]:
     """Return settlements by the shard that they were told to."""
-    given = [LedgerInput.FromString(raw) for _, _, raw in out]
+    given = [LedgerInput.FromString(raw) for _, raw in out]
     return {each.shard: list(each.settlements) for each in given}
 
 
@@ -81,5 +81,5 @@ def test_of_what_counts_in_nothing_nobody_is_told_once_that_is_sure() -> None:
 def test_time_is_passed_on_to_those_that_were_asked() -> None:
     billing = asking("acme")
     billing.see(7_000)
-    given = [LedgerInput.FromString(raw) for _, _, raw in billing.give()]
+    given = [LedgerInput.FromString(raw) for _, raw in billing.give()]
     assert [(each.shard, each.at_us) for each in given] == [(shard_of("acme"), 7_000_000)]
