@@ -111,6 +111,24 @@ def test_a_page_renews_itself_and_leaves_hands_alone(world: World, url: str, see
     assert page.evaluate("document.activeElement.textContent") == "order"
 
 
+def test_news_takes_nothing_half_filled_away(url: str, seen: Watched) -> None:
+    """Not even news that was asked for just before somebody began."""
+    page = seen.page
+    page.goto(f"{url}/agents")
+    page.get_by_label("Name").fill("half-typed")
+    page.get_by_label("Endpoint").focus()
+    page.evaluate("""() => new Promise(done => {
+        live.addEventListener("htmx:afterRequest", () => done(), {once: true});
+        htmx.trigger(live, "changed");
+    })""")
+    assert page.get_by_label("Name").input_value() == "half-typed"
+    page.get_by_role("button", name="Pause order").focus()
+    assert page.evaluate("isBeingUsed()"), "it waits for who has only looked elsewhere"
+    page.get_by_label("Name").fill("")
+    page.get_by_role("button", name="Pause order").focus()
+    assert not page.evaluate("isBeingUsed()")
+
+
 def test_an_agent_is_paused_by_keyboard(world: World, url: str, seen: Watched) -> None:
     page = seen.page
     page.goto(f"{url}/agents")

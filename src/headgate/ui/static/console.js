@@ -8,8 +8,15 @@ const connection = document.getElementById("connection");
 function isBeingUsed() {
   const at = document.activeElement;
   const isTyping = at && live.contains(at) && at.matches("input:not([type=checkbox]), select, textarea");
-  return isTyping || live.querySelector("input[type=checkbox]:checked") !== null;
+  const texts = [...live.querySelectorAll("input:not([type]), input[type=text], textarea")];
+  const isHalfFilled = texts.some((field) => field.value !== field.defaultValue);
+  return isTyping || isHalfFilled || live.querySelector("input[type=checkbox]:checked") !== null;
 }
+
+// Hands may have come while the page was asked for.
+live.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.target === live && isBeingUsed()) event.detail.shouldSwap = false;
+});
 
 // The slider has been moved: the page stands where it was put. It is asked for one moment at a time, and
 // then for the one where the slider has got to meanwhile: as smooth as answers are fast.
