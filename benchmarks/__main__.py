@@ -26,7 +26,7 @@ RATES = "200,500,1000,2000,3000,4000"
 # In the order in which `all` runs them; module names are theirs with underscores.
 SCENARIOS = ("ladder", "hot-key", "in-flight", "outages", "bad-neighbours", "peer")
 WORKFLOWS = ("workflows", "sleepers", "conversation")
-TOOLS = ("profile", "micro", "core", "parked", "past", "redis-feed", "ledger", "against")
+TOOLS = ("profile", "micro", "core", "parked", "past", "redis-feed", "ledger", "comings", "against")
 
 
 def scenario(name: str) -> Scenario:
