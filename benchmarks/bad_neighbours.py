@@ -25,6 +25,7 @@ from benchmarks.options import Options
 from benchmarks.stand import ECHO, JobPlan, RunningJob, Stand
 from headgate.config import Config, PolicyConfig
 from headgate.config.agents import BackoffConfig
+from headgate.config.bootstrap import Bootstrap
 from headgate.config.model import TopicConfig
 from headgate.kafka.publish import Publisher
 from headgate.kafka.registry import write_specs
@@ -73,7 +74,7 @@ KINDS: dict[str, Callable[[str], Any]] = {
 class Plan(JobPlan):
     """A job that reads the topic of bad events too."""
 
-    def config(self, bootstrap: str, endpoint: str) -> Config:
+    def config(self, bootstrap: Bootstrap, endpoint: str) -> Config:
         """Return its headgate.toml."""
         made = super().config(bootstrap, endpoint)
         topics = (*made.topics, TopicConfig(name=BAD_TOPIC, format="json"))
@@ -165,7 +166,7 @@ def _beside(job: RunningJob, name: str, service: Any, wire: str) -> Iterator[Non
         background.run(service.__aexit__(None, None, None))
 
 
-def _send(bootstrap: str, stopping: threading.Event) -> None:
+def _send(bootstrap: Bootstrap, stopping: threading.Event) -> None:
     with Publisher(bootstrap) as publisher:
         number = 0
         while not stopping.wait(1 / BAD_RATE):

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from headgate.cli import app
+from headgate.config.bootstrap import Bootstrap
 from headgate.kafka.connect import admin_client
 from headgate.sdk import Agent, Event, Turn
 from headgate.testing.stack import HeadgateStack
@@ -59,7 +60,7 @@ def doctor(config: Path, flink: str) -> tuple[int, dict[str, Any]]:
     return done.exit_code, said
 
 
-def alter(bootstrap: str, topic: str, **settings: str) -> None:
+def alter(bootstrap: Bootstrap, topic: str, **settings: str) -> None:
     from kafka.admin import ConfigResource, ConfigResourceType
 
     named = {name.replace("__", "."): value for name, value in settings.items()}

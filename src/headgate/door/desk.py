@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from typing import Self
 
 from headgate.config import Config
+from headgate.config.bootstrap import Bootstrap
 from headgate.core import asked
 from headgate.core.decode import MAX_KEY_CHARS
 from headgate.core.identity import split_address
@@ -36,7 +37,7 @@ class Desk:
     ...     reply = desk.ask("order/17", Event(id="a", type="shop.order.ask")).result(30)
     """
 
-    def __init__(self, bootstrap: str, config: Config) -> None:
+    def __init__(self, bootstrap: Bootstrap, config: Config) -> None:
         """Connect.
 
         Raises:

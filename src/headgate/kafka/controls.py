@@ -14,6 +14,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from headgate.config import Config
+from headgate.config.bootstrap import Bootstrap
 from headgate.kafka.follow import Following
 from headgate.kafka.publish import Publisher
 from headgate.v1.turn_pb2 import Control, Controlled, HistoryRecord, InboxRecord
@@ -30,7 +31,7 @@ VERBS = {
 
 
 def send_control(
-    bootstrap: str,
+    bootstrap: Bootstrap,
     config: Config,
     address: str,
     verb: str,

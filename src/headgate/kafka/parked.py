@@ -7,11 +7,12 @@ import contextlib
 from google.protobuf.message import DecodeError
 
 from headgate.config import TopicNames
+from headgate.config.bootstrap import Bootstrap
 from headgate.kafka.compacted import newest
 from headgate.v1.turn_pb2 import ParkedInstance
 
 
-def read_parked(bootstrap: str, names: TopicNames) -> dict[str, ParkedInstance]:
+def read_parked(bootstrap: Bootstrap, names: TopicNames) -> dict[str, ParkedInstance]:
     """Return all instances that are parked, by address: as of the newest checkpoint.
 
     Raises:

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from headgate.config.bootstrap import Bootstrap
 from headgate.local.agents import is_serving
 from headgate.local.ports import LOOPBACK, remembered_ports
 from headgate.local.process import Child, Family
@@ -50,14 +51,14 @@ class History:
         """The service's process id, None while it is down."""
         return self._supervisor.pid(NAME)
 
-    def start(self, bootstrap: str, config: Path, store: str | None = None) -> None:
+    def start(self, bootstrap: Bootstrap, config: Path, store: str | None = None) -> None:
         """Start it for the job of a configuration, and wait until it serves.
 
         store: None is SQLite in the service's own folder.
         """
         own = f"sqlite:///{self._home / 'history.db'}"
         command = [sys.executable, "-m", "headgate.cli.app", "history", "serve"]
-        command += ["--config", str(config.resolve()), "--bootstrap", bootstrap]
+        command += ["--config", str(config.resolve()), "--bootstrap", bootstrap.servers]
         command += ["--store", store or own]
         command += ["--http-port", str(self._http_port), "--grpc-port", str(self._grpc_port)]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from headgate.config import Config
+from headgate.config.bootstrap import Bootstrap
 from headgate.core.identity import address_of
 from headgate.core.render import rfc3339
 from headgate.errors import HeadgateError
@@ -71,7 +72,7 @@ def _turns_of(states: Iterable[StateAsOf]) -> dict[str, int]:
 @contextmanager
 def select(
     history: HistoryClient,
-    bootstrap: str,
+    bootstrap: Bootstrap,
     config: Config,
     agent_type: str,
     *,

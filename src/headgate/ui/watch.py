@@ -14,6 +14,7 @@ from typing import Any, Self
 from google.protobuf.message import DecodeError
 
 from headgate.config import Config
+from headgate.config.bootstrap import Bootstrap
 from headgate.core.service import endpoints_of
 from headgate.kafka.follow import Following
 from headgate.kafka.inspect import Inspector
@@ -51,7 +52,12 @@ class Watch:
     """Follows and asks, until it is closed."""
 
     def __init__(
-        self, bootstrap: str, config: Config, *, history: str = "", flink: FlinkRest | None = None
+        self,
+        bootstrap: Bootstrap,
+        config: Config,
+        *,
+        history: str = "",
+        flink: FlinkRest | None = None,
     ) -> None:
         """Start reading.
 

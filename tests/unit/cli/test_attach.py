@@ -15,6 +15,7 @@ from headgate.cli.attaching import UnfitServiceError
 from headgate.cli.canary import CanaryError
 from headgate.cli.job_topics import TopicNotReadError
 from headgate.cli.registered import ChangedMeanwhileError, UnknownAgentError
+from headgate.config.bootstrap import Bootstrap
 from headgate.kafka import registry
 from headgate.kafka.registry import Contents
 from headgate.rpc import fitness, health
@@ -32,13 +33,15 @@ class Registry:
         # By endpoint; "v1+v2" serves both.
         self.revisions: dict[str, str] = {}
 
-    def read(self, bootstrap: str, topic: str) -> Contents:
+    def read(self, bootstrap: Bootstrap, topic: str) -> Contents:
         return Contents({name: self.copy(name) for name in self.specs}, self.job)
 
     def copy(self, name: str) -> AgentSpec:
         return AgentSpec.FromString(self.specs[name].SerializeToString())
 
-    def write(self, bootstrap: str, topic: str, specs: Mapping[str, AgentSpec | None]) -> None:
+    def write(
+        self, bootstrap: Bootstrap, topic: str, specs: Mapping[str, AgentSpec | None]
+    ) -> None:
         for name, spec in specs.items():
             if spec is None:
                 del self.specs[name]

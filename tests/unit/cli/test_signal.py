@@ -13,6 +13,7 @@ from headgate.cli import app, registered
 from headgate.cli.control import AddressError
 from headgate.cli.signal import SignalError
 from headgate.cli.typed import TypedError
+from headgate.config.bootstrap import Bootstrap
 from headgate.kafka import signals
 from headgate.kafka.publish import Placed
 from headgate.v1.turn_pb2 import Signal
@@ -25,7 +26,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     """What commands send."""
     made: Sent = []
 
-    def send(bootstrap: str, config: object, address: str, signal: Signal) -> Placed:
+    def send(bootstrap: Bootstrap, config: object, address: str, signal: Signal) -> Placed:
         made.append((address, signal))
         return Placed("headgate.inbox", 2, 7, 0)
 

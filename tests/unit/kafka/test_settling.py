@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.config import loads
+from headgate.config.bootstrap import Bootstrap
 from headgate.kafka import letters
 from headgate.kafka.letters import Settling
 from headgate.v1.turn_pb2 import InboxRecord, ReplayedRecord, SettledLetter
@@ -52,7 +53,7 @@ def settling(
     monkeypatch.setattr(letters, "open_producer", lambda *_, **__: producer)
     monkeypatch.setattr(letters, "count_partitions", lambda *_: 4)
     monkeypatch.setattr(letters, "_settled", lambda *_: already)
-    return Settling("127.0.0.1:1", NAMES)
+    return Settling(Bootstrap("127.0.0.1:1"), NAMES)
 
 
 def record(letter_id: str) -> ReplayedRecord:
