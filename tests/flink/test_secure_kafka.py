@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -139,7 +140,9 @@ def test_the_job_runs_over_tls_and_sasl_and_no_secret_is_seen(site: Site) -> Non
         records.await_found(lambda: records.history_of.get(ADDRESS), "the turn's history")
         # What repairs and restores writes by itself.
         abort(site.config.kafka.bootstrap, f"{site.config.job.name}-other")
-        gap = Gap(site.config.topic_names.dead_letters, 0, ADDRESS, "x", b"\xff", 1)
+        gap = Gap(
+            site.config.topic_names.dead_letters, 0, ADDRESS, "x", b"\xff", int(time.time() * 1_000)
+        )
         fill(site.config, [gap])
         records.await_found(lambda: records.dead_letters, "what a repair wrote")
     assert run(site, "instances", "describe", ADDRESS)

@@ -1,5 +1,6 @@
 """The history service as a child process of the stack."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -59,11 +60,14 @@ class History:
         own = f"sqlite:///{self._home / 'history.db'}"
         command = [sys.executable, "-m", "headgate.cli.app", "history", "serve"]
         command += ["--config", str(config.resolve()), "--bootstrap", bootstrap.servers]
-        command += ["--store", store or own]
         command += ["--http-port", str(self._http_port), "--grpc-port", str(self._grpc_port)]
 
+        # Not on the command line, which everybody on this machine may read: it may hold a password.
+        environment = {**os.environ, "HEADGATE_HISTORY_STORE": store or own}
+
         def spawn() -> Child:
-            return self._family.spawn(NAME, command, log=self._home / "history.log")
+            log = self._home / "history.log"
+            return self._family.spawn(NAME, command, log=log, environment=environment)
 
         self._supervisor.keep(NAME, spawn)
         self.await_serving()
