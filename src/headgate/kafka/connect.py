@@ -27,6 +27,10 @@ REQUEST_AT_MOST_MS = 10_000
 # Of the probe that comes first: a port without a listener refuses at once, a wrong host is silent.
 PROBE_SECONDS = 2.0
 
+# Where a client of this process got in, a later failure is an outage, no mistake in headgate.toml:
+# to ask why would cost whoever waits for the broker to come back up to four seconds more.
+_entered: set[Bootstrap] = set()
+
 
 def is_reachable(bootstrap: Bootstrap) -> bool:
     """Tell whether any of the addresses accepts a connection.
@@ -117,11 +121,13 @@ def _answering(bootstrap: Bootstrap) -> Iterator[None]:
     try:
         yield
     except silent as error:
-        why = explain(bootstrap)
+        why = "" if bootstrap in _entered else explain(bootstrap)
         if why:
             message = f"Kafka at {bootstrap} lets nobody in: {why}."
             raise BrokerRefusesError(message) from error
         raise BrokerUnreachableError(_unreachable(bootstrap)) from error
+    else:
+        _entered.add(bootstrap)
 
 
 def _unreachable(bootstrap: Bootstrap) -> str:
