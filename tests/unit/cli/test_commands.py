@@ -10,9 +10,10 @@ import pytest
 from headgate.cli import app
 from headgate.cli.agent_views import describe, policy_summary
 from headgate.cli.broker import NoBrokerError, find_broker
+from headgate.cli.checkpoint import config_of
 from headgate.cli.tail import StartError, Topic, read_start, topic_name
 from headgate.config import Config, loads
-from headgate.config.bootstrap import Bootstrap
+from headgate.config.bootstrap import Bootstrap, Security
 from headgate.errors import ConfigError
 from headgate.kafka.specs import specs_of
 from headgate.rpc.health import Answer
@@ -104,6 +105,13 @@ def test_the_address_comes_from_the_option_then_the_file() -> None:
     assert find_broker(None, None).bootstrap == Bootstrap("a:1")
     both = find_broker(None, "b:2")
     assert (both.bootstrap.servers, both.config.kafka.prefix) == ("b:2", "p")
+
+
+def test_what_the_file_says_of_tls_holds_at_every_address() -> None:
+    Path("headgate.toml").write_text("[kafka]\nsecurity_protocol = 'SSL'\nca_file = '/ca.crt'\n")
+    found = find_broker(None, "b:2")
+    assert found.bootstrap == Bootstrap("b:2", Security("SSL", ca_file="/ca.crt"))
+    assert config_of(found).kafka.bootstrap == found.bootstrap
 
 
 def test_a_file_that_was_named_must_be_there() -> None:
