@@ -16,6 +16,7 @@ from benchmarks.options import Options
 from benchmarks.stand import ECHO, JobPlan, RunningJob, Stand
 from headgate.cli import app
 from headgate.config import Config
+from headgate.config.bootstrap import Bootstrap
 from headgate.config.model import TopicConfig
 from headgate.kafka.cloudevent import CONTENT_TYPE, structured
 from headgate.kafka.publish import Publisher
@@ -37,7 +38,7 @@ GREET_SECONDS = 2.0
 class Plan(JobPlan):
     """A job that reads a topic for the guests too."""
 
-    def config(self, bootstrap: str, endpoint: str) -> Config:
+    def config(self, bootstrap: Bootstrap, endpoint: str) -> Config:
         """Return its headgate.toml."""
         made = super().config(bootstrap, endpoint)
         return made.model_copy(update={"topics": (*made.topics, TopicConfig(name=GUEST_TOPIC))})

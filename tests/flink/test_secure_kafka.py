@@ -78,7 +78,7 @@ class Site:
     config: Config
     job: str
 
-    def changed(self, **keys: str) -> Bootstrap:
+    def changed(self, **keys: Any) -> Bootstrap:
         """The way in of headgate.toml, with other keys."""
         given = self.config.kafka.bootstrap
         return Bootstrap(given.servers, replace(given.security, **keys))
