@@ -23,9 +23,9 @@ from benchmarks.load import Load, Offer
 from benchmarks.measure import DRAIN_SECONDS, Result, warm_up
 from benchmarks.options import Options
 from benchmarks.stand import ECHO, JobPlan, RunningJob, Stand
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config, PolicyConfig
 from headgate.config.agents import BackoffConfig
-from headgate.config.bootstrap import Bootstrap
 from headgate.config.model import TopicConfig
 from headgate.kafka.publish import Publisher
 from headgate.kafka.registry import write_specs

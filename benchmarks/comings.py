@@ -14,9 +14,9 @@ from benchmarks.load import Load, Offer
 from benchmarks.measure import Result, warm_up
 from benchmarks.options import Options
 from benchmarks.stand import ECHO, JobPlan, RunningJob, Stand
+from headgate.bootstrap import Bootstrap
 from headgate.cli import app
 from headgate.config import Config
-from headgate.config.bootstrap import Bootstrap
 from headgate.config.model import TopicConfig
 from headgate.kafka.cloudevent import CONTENT_TYPE, structured
 from headgate.kafka.publish import Publisher

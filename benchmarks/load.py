@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 
 from benchmarks.texts import text
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.core.identity import partition_of
 
 STARTED = "started"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from benchmarks.journal import JournalReader
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
 from headgate.config.agents import AgentConfig, PolicyConfig
-from headgate.config.bootstrap import Bootstrap
 from headgate.config.kafka import KafkaConfig
 from headgate.config.model import JobConfig, RouteConfig, TopicConfig
 from headgate.local.stack import LocalStack

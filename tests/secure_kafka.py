@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from headgate.config.bootstrap import Security
+from headgate.bootstrap import Security
 from headgate.local.kafka import Listener
 from tests.certificates import make_certificates
 

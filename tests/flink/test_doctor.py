@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli import app
-from headgate.config.bootstrap import Bootstrap
 from headgate.kafka.connect import admin_client
 from headgate.sdk import Agent, Event, Turn
 from headgate.testing.stack import HeadgateStack

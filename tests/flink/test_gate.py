@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyflink.datastream import OutputTag
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.core.batch import pack_records
 from headgate.core.codec import CONTROL_VERSION
 from headgate.core.identity import genesis_base, partition_of

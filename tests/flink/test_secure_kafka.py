@@ -20,9 +20,9 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
+from headgate.bootstrap import PLAINTEXT, Bootstrap, Security
 from headgate.cli import app
 from headgate.config import Config, load
-from headgate.config.bootstrap import PLAINTEXT, Bootstrap, Security
 from headgate.flink.credentials import PLAIN, client_properties
 from headgate.kafka.connect import admin_client
 from headgate.kafka.errors import BrokerRefusesError

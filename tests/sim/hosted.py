@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.core.batch import pack_records
 from headgate.core.billing import Billed, Billing
 from headgate.core.budgets import NO_BUDGETS, Budgets

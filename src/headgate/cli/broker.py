@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from headgate import logs
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config, load
-from headgate.config.bootstrap import Bootstrap
 from headgate.errors import HeadgateError
 
 DEFAULT_CONFIG = Path("headgate.toml")

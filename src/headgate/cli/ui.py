@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
 from headgate.cli.look import Output, OutputOption, answers, as_json
 from headgate.cli.past import HistoryOption, find_history
-from headgate.config.bootstrap import Bootstrap
 from headgate.config.ui import UiConfig
 from headgate.errors import ConfigError
 from headgate.local import state_file

@@ -9,8 +9,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from headgate.bootstrap import Bootstrap, Mechanism, Protocol, Security
 from headgate.config.agents import is_host_port
-from headgate.config.bootstrap import Bootstrap, Mechanism, Protocol, Security
 from headgate.config.connections import Variable
 from headgate.config.fields import Count, Section
 

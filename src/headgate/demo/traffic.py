@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.demo.sgd import EVENT_TYPE, Dialogue, to_events
 from headgate.errors import HeadgateError
 from headgate.kafka.cloudevent import CONTENT_TYPE, structured

@@ -6,8 +6,8 @@ import time
 from concurrent.futures import Future
 from typing import Self
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
-from headgate.config.bootstrap import Bootstrap
 from headgate.core import asked
 from headgate.core.decode import MAX_KEY_CHARS
 from headgate.core.identity import split_address

@@ -11,7 +11,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.controls import CONNECT_SECONDS
 from headgate.kafka.follow import Following
 from headgate.v1.turn_pb2 import Reply

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import grpc.aio
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
-from headgate.config.bootstrap import Bootstrap
 from headgate.door.desk import Desk
 from headgate.door.http import make_app
 from headgate.door.rpc import SERVICE_NAME, FrontDoor

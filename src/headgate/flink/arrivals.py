@@ -13,7 +13,7 @@ from typing import Any
 from pyflink.datastream import RuntimeContext
 from pyflink.datastream.functions import ProcessFunction
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.core.decode import Decoded, Record, TopicRule
 from headgate.core.identity import address_of, partition_of
 from headgate.flink.router import Router

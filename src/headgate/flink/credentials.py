@@ -12,7 +12,7 @@ from typing import Any
 
 from pyflink.java_gateway import get_gateway
 
-from headgate.config.bootstrap import Bootstrap, Security
+from headgate.bootstrap import Bootstrap, Security
 from headgate.kafka.credentials import check_files, password_of
 from headgate.kafka.errors import KafkaCredentialError
 from headgate.kafka.keys import check_key

@@ -15,7 +15,7 @@ from typing import Any
 
 from pyflink.datastream.functions import AsyncFunction, RuntimeContext
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.flink.handover import Handover, install
 from headgate.kafka.journal import KafkaJournal
 from headgate.rpc.dispatcher import Dispatcher, DispatcherLimits

@@ -20,7 +20,7 @@ from typing import Any
 from pyflink.datastream import RuntimeContext
 from pyflink.datastream.functions import KeyedProcessFunction
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.core.batch import pack_requests
 from headgate.core.prices import NO_TERMS
 from headgate.core.till import Room, Rules, Till

@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Any
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.follow import Following
 
 WAIT_SECONDS = 0.2

@@ -14,8 +14,8 @@ from pyflink.datastream.functions import ProcessFunction
 from pyflink.table import StreamTableEnvironment
 from pyflink.util.java_utils import get_j_env_configuration
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
-from headgate.config.bootstrap import Bootstrap
 from headgate.config.redis import RedisConfig
 from headgate.flink import settings, sources
 from headgate.flink.rows import BYTES

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pyflink.table import StatementSet, StreamTableEnvironment, Table
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.flink.credentials import table_options
 from headgate.flink.sources import create_table
 

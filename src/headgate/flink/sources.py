@@ -12,7 +12,7 @@ from typing import Any
 from pyflink.datastream import DataStream
 from pyflink.table import StreamTableEnvironment
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.flink.credentials import table_options
 
 RESET = "auto.offset.reset"

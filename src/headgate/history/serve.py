@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import grpc.aio
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.history.answers import Answers
 from headgate.history.follow import Follower
 from headgate.history.http import make_app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.connect import open_consumer
 from headgate.kafka.publish import count_partitions
 

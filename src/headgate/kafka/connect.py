@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.credentials import python_settings
 from headgate.kafka.errors import BrokerRefusesError, BrokerUnreachableError
 from headgate.kafka.refusal import explain

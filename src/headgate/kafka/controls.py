@@ -13,8 +13,8 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
-from headgate.config.bootstrap import Bootstrap
 from headgate.kafka.follow import Following
 from headgate.kafka.publish import Publisher
 from headgate.v1.turn_pb2 import Control, Controlled, HistoryRecord, InboxRecord

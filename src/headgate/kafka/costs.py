@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from google.protobuf.message import DecodeError
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.core.batch import records_in
 from headgate.core.prices import units
 from headgate.kafka.span import Spans

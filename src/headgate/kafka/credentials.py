@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from headgate.config.bootstrap import Bootstrap, Security
+from headgate.bootstrap import Bootstrap, Security
 from headgate.kafka.errors import KafkaCredentialError
 
 

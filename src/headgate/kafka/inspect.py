@@ -9,8 +9,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Self
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
-from headgate.config.bootstrap import Bootstrap
 from headgate.core.identity import partition_of
 from headgate.kafka.controls import CONNECT_SECONDS
 from headgate.kafka.follow import Following

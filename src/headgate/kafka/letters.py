@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import TopicNames
-from headgate.config.bootstrap import Bootstrap
 from headgate.core.identity import partition_of
 from headgate.kafka.compacted import newest
 from headgate.kafka.connect import open_producer

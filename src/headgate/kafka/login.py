@@ -9,7 +9,7 @@ import socket
 import struct
 from typing import Final
 
-from headgate.config.bootstrap import Security
+from headgate.bootstrap import Security
 from headgate.kafka.credentials import password_of
 
 # Numbers of Kafka's protocol.

@@ -6,8 +6,8 @@ import contextlib
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import TopicNames
-from headgate.config.bootstrap import Bootstrap
 from headgate.kafka.compacted import newest
 from headgate.v1.turn_pb2 import ParkedInstance
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Self
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.config.spelling import did_you_mean, listed
 from headgate.core.identity import partition_of
 from headgate.kafka.connect import admin_client, open_producer

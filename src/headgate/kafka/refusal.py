@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from headgate.config.bootstrap import Bootstrap, Security
+from headgate.bootstrap import Bootstrap, Security
 from headgate.kafka import login
 
 # Of each step: whoever asks has waited for a client's own timeout already.

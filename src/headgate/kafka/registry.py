@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
-from headgate.config.bootstrap import Bootstrap
 from headgate.kafka.connect import open_consumer, open_producer
 from headgate.kafka.errors import PublishError, UnknownTopicError
 from headgate.kafka.journal_clock import newest_ms

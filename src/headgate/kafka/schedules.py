@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.registry import read_own, write_own
 from headgate.v1.turn_pb2 import ScheduleRecord
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
-from headgate.config.bootstrap import Bootstrap
 from headgate.kafka.publish import Placed, Publisher
 from headgate.v1.turn_pb2 import InboxRecord, Signal
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.core.budgets import Budgets, account_of, is_refusing, name_of
 from headgate.core.identity import split_address
 from headgate.core.prices import units

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.core.budgets import NO_BUDGETS, Budgets
 from headgate.core.prices import NO_TERMS
 from headgate.errors import HeadgateError

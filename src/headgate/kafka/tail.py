@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 from google.protobuf.message import DecodeError
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.core.batch import records_in
 from headgate.core.decode import Record
 from headgate.kafka.connect import open_consumer

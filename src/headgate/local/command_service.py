@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.local.process import Child, Family
 from headgate.local.supervisor import Supervisor
 

@@ -4,7 +4,7 @@ import http.client
 import sys
 from pathlib import Path
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.local.ports import LOOPBACK, remembered_ports
 from headgate.local.process import Child, Family
 from headgate.local.supervisor import Supervisor

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.local.agents import is_serving
 from headgate.local.ports import LOOPBACK, remembered_ports
 from headgate.local.process import Child, Family

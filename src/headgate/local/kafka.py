@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from headgate.config.bootstrap import PLAINTEXT, Bootstrap, Security
+from headgate.bootstrap import PLAINTEXT, Bootstrap, Security
 from headgate.errors import HeadgateError
 from headgate.local.jars import require_java
 from headgate.local.ports import LOOPBACK, accepts_connections, is_free, remembered_ports

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.config.redis import RedisConfig
 from headgate.kafka.errors import BrokerUnreachableError
 from headgate.kafka.resumed import Resumed

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Event
 from typing import Any
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
-from headgate.config.bootstrap import Bootstrap
 from headgate.config.redis import RedisStreamConfig
 from headgate.kafka.errors import BrokerUnreachableError, PublishError
 from headgate.kafka.publish import Publisher

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from google.protobuf.message import DecodeError
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.resumed import Resumed
 from headgate.v1.turn_pb2 import InboxRecord
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.config.redis import RedisConfig
 from headgate.core.render import rfc3339
 from headgate.kafka.resumed import Resumed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
-from headgate.config.bootstrap import Bootstrap
 from headgate.core.decode import TopicRule
 from headgate.kafka.errors import UnknownTopicError
 from headgate.kafka.publish import count_partitions

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
-from headgate.config.bootstrap import Bootstrap
 from headgate.core.identity import address_of
 from headgate.core.render import rfc3339
 from headgate.errors import HeadgateError

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.errors import BrokerUnreachableError
 from headgate.kafka.resumed import Resumed
 from headgate.tracing.collector import Collector

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.connect import open_consumer
 from headgate.kafka.resumed import Resumed
 from headgate.tracing.mark import Mark

@@ -13,8 +13,8 @@ from typing import Any, Self
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
-from headgate.config.bootstrap import Bootstrap
 from headgate.core.service import endpoints_of
 from headgate.kafka.follow import Following
 from headgate.kafka.inspect import Inspector

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli import app
 from headgate.cli.attaching import UnfitServiceError
 from headgate.cli.canary import CanaryError
 from headgate.cli.job_topics import TopicNotReadError
 from headgate.cli.registered import ChangedMeanwhileError, UnknownAgentError
-from headgate.config.bootstrap import Bootstrap
 from headgate.kafka import registry
 from headgate.kafka.registry import Contents
 from headgate.rpc import fitness, health

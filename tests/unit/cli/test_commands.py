@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from headgate.bootstrap import Bootstrap, Security
 from headgate.cli import app
 from headgate.cli.agent_views import describe, policy_summary
 from headgate.cli.broker import NoBrokerError, find_broker
 from headgate.cli.checkpoint import config_of
 from headgate.cli.tail import StartError, Topic, read_start, topic_name
 from headgate.config import Config, loads
-from headgate.config.bootstrap import Bootstrap, Security
 from headgate.errors import ConfigError
 from headgate.kafka.specs import specs_of
 from headgate.rpc.health import Answer

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli import draining
 from headgate.cli.broker import Broker
 from headgate.cli.draining import LOOKS, NotDrainedError, await_drained
 from headgate.config import loads
-from headgate.config.bootstrap import Bootstrap
 from headgate.kafka import inspect
 
 BROKER = Broker(Bootstrap("127.0.0.1:1"), loads(""))

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli import app, instance_views
 from headgate.cli.control import WAIT_SECONDS, AddressError, NotAppliedError, NothingToDoError
 from headgate.cli.look import plain
-from headgate.config.bootstrap import Bootstrap
 from headgate.kafka import controls
 from headgate.v1.turn_pb2 import HistoryRecord, InFlight, InstanceReport, Outcome, StoredControl
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli.broker import Broker
 from headgate.cli.letter_filter import FilterError, LetterFilter
 from headgate.cli.letters import NoLetterError, find, open_ones
 from headgate.config import loads
-from headgate.config.bootstrap import Bootstrap
 from headgate.kafka import letters
 from headgate.kafka.letters import Filed
 from headgate.v1.turn_pb2 import DeadLetter, SettledLetter

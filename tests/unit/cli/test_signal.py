@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli import app, registered
 from headgate.cli.control import AddressError
 from headgate.cli.signal import SignalError
 from headgate.cli.typed import TypedError
-from headgate.config.bootstrap import Bootstrap
 from headgate.kafka import signals
 from headgate.kafka.publish import Placed
 from headgate.v1.turn_pb2 import Signal

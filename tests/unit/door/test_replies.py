@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.door import replies as module
 from headgate.door.replies import Replies
 from headgate.v1.turn_pb2 import Reply

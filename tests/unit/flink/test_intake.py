@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.core.decode import TopicRule
 from headgate.core.identity import partition_of
 from headgate.flink.arrivals import Arrivals, ArrivalSettings

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.flink import pressure
 from headgate.flink.pressure import FullMailboxes
 from headgate.kafka.table import Shown

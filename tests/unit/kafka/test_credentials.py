@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.config.bootstrap import Bootstrap, Security
+from headgate.bootstrap import Bootstrap, Security
 from headgate.flink.credentials import SHADED, client_properties
 from headgate.kafka.credentials import librdkafka_settings, password_of, python_settings
 from headgate.kafka.errors import KafkaCredentialError

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 from kafka import TopicPartition
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.errors import HeadgateError
 from headgate.kafka import follow
 from headgate.kafka.follow import Following

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 from confluent_kafka import Message, Producer
 
-from headgate.config.bootstrap import Bootstrap
+from headgate.bootstrap import Bootstrap
 from headgate.kafka import journal as module
 from headgate.kafka.journal import JournalLostError, KafkaJournal
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.config.bootstrap import Bootstrap, Security
+from headgate.bootstrap import Bootstrap, Security
 from headgate.kafka.refusal import explain
 from tests.certificates import make_certificates
 

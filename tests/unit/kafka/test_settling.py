@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import loads
-from headgate.config.bootstrap import Bootstrap
 from headgate.kafka import letters
 from headgate.kafka.letters import Settling
 from headgate.v1.turn_pb2 import InboxRecord, ReplayedRecord, SettledLetter

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import pytest
 from starlette.testclient import TestClient
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli.broker import Broker
 from headgate.config import Config
-from headgate.config.bootstrap import Bootstrap
 from headgate.core.identity import split_address
 from headgate.history.errors import NeverSeenError
 from headgate.kafka import registry
