@@ -98,8 +98,8 @@ def test_intake_waits_where_an_agent_would_have_it_so(
     asked: list[str] = []
 
     class Full:
-        def __init__(self, *place: str) -> None:
-            assert place == ("a:1", "pressure")
+        def __init__(self, *place: object) -> None:
+            assert place == (Bootstrap("a:1"), "pressure")
 
         def await_room(self, address: str) -> None:
             asked.append(address)
