@@ -170,13 +170,15 @@ def shown(site: Site) -> Iterator[str]:
     # alone hold the password.
     own = site.stack.home / "kafka" / "server.properties"
     assert PASSWORD in own.read_text(encoding="utf-8")
-    for file in site.stack.home.rglob("*"):
-        if file == own or file.suffix in EMPTY:
-            continue
-        # RocksDB removes files as it goes.
-        with contextlib.suppress(FileNotFoundError):
-            if file.is_file() and PASSWORD.encode() in file.read_bytes():
-                yield str(file)
+    # os.walk: other than rglob it lets folders go that are removed meanwhile, as RocksDB's are.
+    for folder, _, names in os.walk(site.stack.home):
+        for name in names:
+            file = Path(folder, name)
+            if file == own or file.suffix in EMPTY:
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                if file.is_file() and PASSWORD.encode() in file.read_bytes():
+                    yield str(file)
 
 
 # Indexes of Kafka's, made 10 MB large for each partition.
