@@ -23,6 +23,7 @@ from benchmarks.load import Load, Offer
 from benchmarks.measure import DRAIN_SECONDS, Result, warm_up
 from benchmarks.options import Options
 from benchmarks.stand import ECHO, JobPlan, RunningJob, Stand
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config, PolicyConfig
 from headgate.config.agents import BackoffConfig
 from headgate.config.model import TopicConfig
@@ -73,7 +74,7 @@ KINDS: dict[str, Callable[[str], Any]] = {
 class Plan(JobPlan):
     """A job that reads the topic of bad events too."""
 
-    def config(self, bootstrap: str, endpoint: str) -> Config:
+    def config(self, bootstrap: Bootstrap, endpoint: str) -> Config:
         """Return its headgate.toml."""
         made = super().config(bootstrap, endpoint)
         topics = (*made.topics, TopicConfig(name=BAD_TOPIC, format="json"))
@@ -165,7 +166,7 @@ def _beside(job: RunningJob, name: str, service: Any, wire: str) -> Iterator[Non
         background.run(service.__aexit__(None, None, None))
 
 
-def _send(bootstrap: str, stopping: threading.Event) -> None:
+def _send(bootstrap: Bootstrap, stopping: threading.Event) -> None:
     with Publisher(bootstrap) as publisher:
         number = 0
         while not stopping.wait(1 / BAD_RATE):

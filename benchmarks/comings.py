@@ -14,6 +14,7 @@ from benchmarks.load import Load, Offer
 from benchmarks.measure import Result, warm_up
 from benchmarks.options import Options
 from benchmarks.stand import ECHO, JobPlan, RunningJob, Stand
+from headgate.bootstrap import Bootstrap
 from headgate.cli import app
 from headgate.config import Config
 from headgate.config.model import TopicConfig
@@ -37,7 +38,7 @@ GREET_SECONDS = 2.0
 class Plan(JobPlan):
     """A job that reads a topic for the guests too."""
 
-    def config(self, bootstrap: str, endpoint: str) -> Config:
+    def config(self, bootstrap: Bootstrap, endpoint: str) -> Config:
         """Return its headgate.toml."""
         made = super().config(bootstrap, endpoint)
         return made.model_copy(update={"topics": (*made.topics, TopicConfig(name=GUEST_TOPIC))})

@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 
 from benchmarks.texts import text
+from headgate.bootstrap import Bootstrap
 from headgate.core.identity import partition_of
 
 STARTED = "started"
@@ -34,7 +35,7 @@ class Offer:
     event has a text of so many instead.
     """
 
-    bootstrap: str
+    bootstrap: Bootstrap
     topic: str
     partitions: int
     count: int
@@ -91,10 +92,12 @@ def send(offer: Offer) -> Sent:
     """Send it all."""
     from confluent_kafka import KafkaException, Producer
 
+    from headgate.kafka.credentials import librdkafka_settings
+
     linger_ms = LINGER_MS if offer.rate == 0 or offer.rate > UNBATCHED_RATE else 0.0
     producer = Producer(
         {
-            "bootstrap.servers": offer.bootstrap,
+            **librdkafka_settings(offer.bootstrap),
             "enable.idempotence": True,
             "linger.ms": linger_ms,
             "queue.buffering.max.messages": 2_000_000,
@@ -158,7 +161,7 @@ def _text(number: int, offer: Offer) -> bytes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bootstrap", required=True)
+    parser.add_argument("--bootstrap", required=True, type=Bootstrap)
     parser.add_argument("--topic", required=True)
     parser.add_argument("--partitions", type=int, required=True)
     parser.add_argument("--count", type=int, required=True)

@@ -7,7 +7,7 @@ element to its last: Flink's own part, the way into Python and out of it, and wh
 import sys
 from pathlib import Path
 
-from pyflink.common import Configuration, Row
+from pyflink.common import Configuration
 from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
@@ -53,7 +53,7 @@ def main(file: str) -> None:
     numbers = _by_key(tables.to_data_stream(selected))
     # The first input's type names the key's type, which a Table stream cannot; as in Gate, the
     # second may be one.
-    row = Row("none", Row("none", 0, b""))
+    row = ("none", ("none", 0, b""))
     none = _by_key(env.from_collection([row], type_info=KEYED_ROW))
     micro = none.connect(numbers).process(Micro(file), output_type=BYTES)
     jvm = get_gateway().jvm

@@ -9,7 +9,7 @@ from benchmarks.figures import spread
 from benchmarks.measure import Result
 from benchmarks.options import Options
 from headgate.config import Config
-from headgate.config.model import KafkaConfig
+from headgate.config.kafka import KafkaConfig
 from headgate.kafka.publish import Publisher
 from headgate.kafka.topics import ensure_topics
 from headgate.local.jars import fetch
@@ -27,11 +27,11 @@ def run(options: Options) -> list[Result]:
     with Family() as family:
         kafka = Kafka(family, options.home / "parked-kafka", fetch() / "kafka")
         kafka.start()
-        config = Config(kafka=KafkaConfig(bootstrap=kafka.bootstrap))
+        config = Config(kafka=KafkaConfig(bootstrap=kafka.bootstrap.servers))
         ensure_topics(config)
         _write(config)
         command = [sys.executable, "-m", "headgate.cli.app", "instances", "list", "--parked"]
-        command += ["--bootstrap", kafka.bootstrap, "-o", "json"]
+        command += ["--bootstrap", kafka.bootstrap.servers, "-o", "json"]
         took = []
         for number in range(options.repeats):
             options.say(f"listing {INSTANCES} parked instances, {number + 1} of {options.repeats}")

@@ -20,7 +20,7 @@ from benchmarks.redis_history import INSTANCES, PARTITIONS, UPDATES, WrittenHist
 from benchmarks.redis_lag import from_journal, lag_row, reading_lag
 from benchmarks.stand import to_toml
 from headgate.config import Config
-from headgate.config.model import KafkaConfig
+from headgate.config.kafka import KafkaConfig
 from headgate.config.redis import RedisConfig
 from headgate.kafka.topics import ensure_topics
 from headgate.local.command_service import CommandService
@@ -46,7 +46,7 @@ def run(options: Options) -> list[Result]:
         kafka = Kafka(family, home / "kafka", fetch() / "kafka")
         kafka.start()
         config = Config(
-            kafka=KafkaConfig(bootstrap=kafka.bootstrap, partitions=PARTITIONS),
+            kafka=KafkaConfig(bootstrap=kafka.bootstrap.servers, partitions=PARTITIONS),
             redis=RedisConfig(keep_entries=UPDATES, past=timedelta(seconds=1)),
         )
         ensure_topics(config)

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from benchmarks.journal import JournalReader
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
 from headgate.config.agents import AgentConfig, PolicyConfig
-from headgate.config.model import JobConfig, KafkaConfig, RouteConfig, TopicConfig
+from headgate.config.kafka import KafkaConfig
+from headgate.config.model import JobConfig, RouteConfig, TopicConfig
 from headgate.local.stack import LocalStack
 from headgate.local.submit import submit
 
@@ -46,10 +48,10 @@ class JobPlan:
         """The topic of its events."""
         return f"{self.label}-events"
 
-    def config(self, bootstrap: str, endpoint: str) -> Config:
+    def config(self, bootstrap: Bootstrap, endpoint: str) -> Config:
         """Return its headgate.toml."""
         return Config(
-            kafka=KafkaConfig(bootstrap=bootstrap, prefix=self.label),
+            kafka=KafkaConfig(bootstrap=bootstrap.servers, prefix=self.label),
             job=JobConfig(name=self.label, profile=self.profile, parallelism=self.parallelism),
             topics=(TopicConfig(name=self.topic, format="json", type=self.event_type),),
             routes=(RouteConfig(topic=self.topic, agent=self.agent),),
@@ -106,7 +108,7 @@ class Stand:
         job_id = submit(stack.flink, SCRIPT, ["--config", str(file)])
         stack.flink.rest.await_running(job_id)
         reader = JournalReader(
-            config.kafka.bootstrap,
+            config.kafka.servers,
             config.topic_names.journal,
             config.kafka.partitions,
         )

@@ -68,7 +68,7 @@ class Money:
         self.bootstrap = stack.cluster.stack.kafka.bootstrap
 
     def headgate(self, *arguments: str) -> Any:
-        given = [*arguments, "--bootstrap", self.bootstrap, "-o", "json"]
+        given = [*arguments, "--bootstrap", self.bootstrap.servers, "-o", "json"]
         ran = CliRunner().invoke(app.app, given)
         if ran.exception is not None:
             raise ran.exception

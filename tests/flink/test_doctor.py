@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli import app
 from headgate.kafka.connect import admin_client
 from headgate.sdk import Agent, Event, Turn
@@ -59,7 +60,7 @@ def doctor(config: Path, flink: str) -> tuple[int, dict[str, Any]]:
     return done.exit_code, said
 
 
-def alter(bootstrap: str, topic: str, **settings: str) -> None:
+def alter(bootstrap: Bootstrap, topic: str, **settings: str) -> None:
     from kafka.admin import ConfigResource, ConfigResourceType
 
     named = {name.replace("__", "."): value for name, value in settings.items()}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pyflink.datastream import OutputTag
 
+from headgate.bootstrap import Bootstrap
 from headgate.core.batch import pack_records
 from headgate.core.codec import CONTROL_VERSION
 from headgate.core.identity import genesis_base, partition_of
@@ -97,7 +98,7 @@ def name_of(address: str) -> str:
 
 def fresh_gate(entries: Stored, due: Stored, parked: Stored | None = None) -> Any:
     """A Gate with nothing of Flink's around it, as it is after a start."""
-    made: Any = Gate(GateSettings("127.0.0.1:9", "registry", TOPICS, KEYS))
+    made: Any = Gate(GateSettings(Bootstrap("127.0.0.1:9"), "registry", TOPICS, KEYS))
     made._entries, made._due = entries, due
     made._parked_counts = Stored() if parked is None else parked
     made._exposed = Exposed(JavaGroup())

@@ -34,9 +34,9 @@ home, job = map(Path, sys.argv[1:])
 stack = LocalStack(home).start()
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
-KafkaAdminClient(bootstrap_servers=stack.kafka.bootstrap).create_topics(
+KafkaAdminClient(bootstrap_servers=stack.kafka.bootstrap.servers).create_topics(
     [NewTopic("in", 1, 1), NewTopic("out", 1, 1)])
-stack.flink.rest.await_running(submit(stack.flink, job, [stack.kafka.bootstrap]))
+stack.flink.rest.await_running(submit(stack.flink, job, [stack.kafka.bootstrap.servers]))
 while not stack.python_worker_pids():
     time.sleep(0.1)
 below = [process.pid for process in psutil.Process().children(recursive=True)]
@@ -52,7 +52,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     from kafka.admin import NewTopic
 
     with LocalStack(tmp_path_factory.mktemp("stack")) as started:
-        admin = KafkaAdminClient(bootstrap_servers=started.kafka.bootstrap)
+        admin = KafkaAdminClient(bootstrap_servers=started.kafka.bootstrap.servers)
         admin.create_topics([NewTopic("in", 1, 1), NewTopic("out", 1, 1)])
         admin.close()
         yield started
@@ -61,7 +61,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 @pytest.fixture(scope="module")
 def job(stack: LocalStack) -> str:
     """The copying job, running."""
-    submitted = submit(stack.flink, JOB, [stack.kafka.bootstrap])
+    submitted = submit(stack.flink, JOB, [stack.kafka.bootstrap.servers])
     stack.flink.rest.await_running(submitted)
     return submitted
 
@@ -131,7 +131,7 @@ def test_no_orphan_when_the_owner_is_killed(tmp_path: Path) -> None:
 def publish(stack: LocalStack, *values: str) -> None:
     from kafka import KafkaProducer
 
-    producer = KafkaProducer(bootstrap_servers=stack.kafka.bootstrap)
+    producer = KafkaProducer(bootstrap_servers=stack.kafka.bootstrap.servers)
     for value in values:
         producer.send("in", value.encode())
     producer.close()
@@ -143,7 +143,7 @@ def read(stack: LocalStack, count: int) -> set[str]:
 
     consumer = KafkaConsumer(
         "out",
-        bootstrap_servers=stack.kafka.bootstrap,
+        bootstrap_servers=stack.kafka.bootstrap.servers,
         auto_offset_reset="earliest",
         # A killed TaskManager is replaced within half a minute even on a machine that is busy.
         consumer_timeout_ms=180_000,

@@ -19,6 +19,7 @@ from headgate.v1.agent_pb2 import DescribeResponse, TurnReply, TurnRequest
 from headgate.v1.agent_pb2_grpc import add_AgentServiceServicer_to_server
 from headgate.v1.connection_pb2 import Connection, Tls, Token
 from headgate.v1.turn_pb2 import AgentSpec
+from tests.certificates import make_certificates
 from tests.integration.doubles import (
     ListJournal,
     Service,
@@ -37,25 +38,7 @@ SECRET = "s3cret-token-7f1c"
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an authority (ca), a service's and a caller's certificate and key."""
-    if shutil.which("openssl") is None:
-        pytest.skip("there is no openssl to make certificates with")
-    folder = tmp_path_factory.mktemp("pki")
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
-
-    def openssl(*words: str) -> None:
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-    for ca in ("ca", "stranger"):
-        named = ("-subj", f"/CN={ca}", "-days", "2")
-        openssl("req", "-x509", *key, *named, "-keyout", f"{ca}.key", "-out", f"{ca}.crt")
-    for name in ("service", "caller"):
-        (folder / "san").write_text("subjectAltName=DNS:agent.test,IP:127.0.0.1")
-        openssl("req", *key, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", "csr")
-        openssl(
-            *("x509", "-req", "-in", "csr", "-CA", "ca.crt", "-CAkey", "ca.key"),
-            *("-CAcreateserial", "-days", "2", "-extfile", "san", "-out", f"{name}.crt"),
-        )
-    return folder
+    return make_certificates(tmp_path_factory.mktemp("pki"), "service", "caller")
 
 
 class Guarded(Service):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from headgate.bootstrap import Bootstrap
 from headgate.core.batch import pack_records
 from headgate.core.billing import Billed, Billing
 from headgate.core.budgets import NO_BUDGETS, Budgets
@@ -166,7 +167,7 @@ class HostedGate:
         stored = self.store.entries, self.store.due, self.store.parked
         self._states = [_Current(states) for states in stored]
         for subtask in range(self.parallelism):
-            gate: Any = Gate(GateSettings("", "", TOPICS, KEYS))
+            gate: Any = Gate(GateSettings(Bootstrap(""), "", TOPICS, KEYS))
             gate._entries, gate._due, gate._parked_counts = self._states
             gate._exposed = Exposed(JavaGroup())
             gate._begin_life(subtask, self.parallelism)

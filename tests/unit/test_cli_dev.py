@@ -52,6 +52,7 @@ def test_down_without_a_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     [
         (None, "cannot be read"),
         ("[kafka]\nbootstrap = 'broker.example:9092'\n", "starts its own"),
+        ("[kafka]\nsecurity_protocol = 'SSL'\n", "speaks PLAINTEXT on loopback"),
     ],
 )
 def test_an_expected_error_is_a_paragraph_without_traceback(

@@ -28,20 +28,30 @@ endpoint = "localhost:7070"
 PRICE = "[[cost.prices]]\n"
 BUDGET = "[[budgets]]\nname = 'pot'\n"
 DAILY = "window = 'day'\nlimit = 1\n"
+SASL = """\
+[kafka]
+security_protocol = 'SASL_SSL'
+sasl_mechanism = 'SCRAM-SHA-512'
+username = 'me'
+password_file = '/run/secrets/kafka'
+"""
 STREAM = "[[redis.streams]]\nname = 's'\ntopic = "
 
 
+def blocks() -> list[str]:
+    """The toml blocks of the documentation: the reference, then what excludes something of it."""
+    return re.findall(r"```toml\n(.*?)```", REFERENCE.read_text(encoding="utf-8"), re.DOTALL)
+
+
 def reference() -> str:
-    """The toml block of the documentation."""
-    found = re.search(r"```toml\n(.*?)```", REFERENCE.read_text(encoding="utf-8"), re.DOTALL)
-    assert found
-    return found[1]
+    """The first toml block of the documentation."""
+    return blocks()[0]
 
 
 def keys_of(model: type[BaseModel], path: str = "") -> Iterator[str]:
     """Every key that a file may have; a table's name stands for NAME."""
     for name, field in model.model_fields.items():
-        here = f"{path}{name}"
+        here = f"{path}{field.alias or name}"
         yield here
         for inner in (field.annotation, *get_args(field.annotation)):
             if isinstance(inner, type) and issubclass(inner, BaseModel):
@@ -66,8 +76,11 @@ def error_of(text: str) -> list[str]:
 
 
 def test_the_documented_reference_loads_and_names_every_key() -> None:
-    loads(reference())
-    assert set(keys_of(Config)) <= set(written_keys(tomllib.loads(reference())))
+    written: set[str] = set()
+    for block in blocks():
+        loads(block)
+        written |= set(written_keys(tomllib.loads(block)))
+    assert set(keys_of(Config)) <= written
 
 
 def test_the_documented_values_are_the_defaults() -> None:
@@ -141,6 +154,20 @@ def test_configs_cannot_be_changed() -> None:
 
 # One wrong file per rule: the text, the line and key it must name, and a part of the sentence.
 WRONG = [
+    (SASL.replace("mechanism", "mechanisms"), 3, "kafka.sasl_mechanisms", "'sasl_mechanism'?"),
+    (SASL.replace("-512", "-1"), 3, "kafka.sasl_mechanism", "'SCRAM-SHA-256'"),
+    (SASL.replace("SASL_SSL", "SASL"), 2, "kafka.security_protocol", "'SASL_PLAINTEXT'"),
+    (SASL.replace("username", "#"), 2, "kafka.security_protocol", "needs kafka.username"),
+    (SASL.replace("password_file", "#"), 2, "kafka.security_protocol", "kafka.password_file or"),
+    (SASL.replace("sasl_mech", "#"), 2, "kafka.security_protocol", "needs kafka.sasl_mechanism"),
+    (SASL + "password_env = 'E'\n", 6, "kafka.password_env", "either kafka.password_file or"),
+    (SASL.replace("SASL_SSL", "SSL"), 4, "kafka.username", "SSL has no SASL"),
+    (SASL.replace("SASL_SSL", "SSL"), 5, "kafka.password_file", "SSL has no SASL"),
+    (SASL + "cert_file = '/c'\n", 6, "kafka.cert_file", "belong together"),
+    (SASL.replace("/run/", "run/"), 5, "kafka.password_file", "beginning with /"),
+    (SASL.replace("/run/", "/r:n/"), 5, "kafka.password_file", "without : { }"),
+    (SASL.replace("'me'", "'m$'"), 4, "kafka.username", "without"),
+    ("[kafka]\nca_file = '/c'", 2, "kafka.ca_file", "PLAINTEXT has no TLS"),
     ("[kafka]\npartitons = 3", 2, "kafka.partitons", "did you mean 'partitions'?"),
     ("[kafkaa]\nx = 1", 1, "kafkaa", "did you mean 'kafka'?"),
     ("\n[kafka]\nzzz = 1", 3, "kafka.zzz", "known: 'bootstrap', 'prefix'"),
@@ -270,6 +297,32 @@ def test_a_token_written_where_its_name_belongs_is_not_repeated() -> None:
     (problem,) = error_of(VALID + "token.env = 'sk-the-token-itself'")
     assert "must be the name of an environment variable" in problem
     assert "sk-the" not in problem
+
+
+@pytest.mark.parametrize("key", ["password", "sasl_plain_password", "sasl_jaas_config"])
+def test_a_password_written_into_the_file_is_refused_and_not_repeated(key: str) -> None:
+    problems = error_of(SASL + f"{key} = 's3cret-itself'")
+    (problem,) = [it for it in problems if it.startswith(f"headgate.toml:6: kafka.{key}: ")]
+    assert "kafka.password_file" in problem
+    assert "kafka.password_env" in problem
+    assert "s3cret" not in "".join(problems)
+
+
+def test_a_password_written_where_its_name_belongs_is_not_repeated() -> None:
+    for key in ("password_file", "password_env"):
+        text = SASL.replace("password_file = '/run/secrets/kafka'", f"{key} = 's3cret-itself'")
+        (problem,) = error_of(text)
+        assert problem.startswith(f"headgate.toml:5: kafka.{key}: ")
+        assert "s3cret" not in problem
+
+
+def test_the_way_to_kafka_is_one_object_without_secrets() -> None:
+    kafka = loads(SASL).kafka
+    assert str(kafka.bootstrap) == kafka.bootstrap.servers == "127.0.0.1:9092"
+    security = kafka.bootstrap.security
+    assert (security.has_tls, security.has_sasl) == (True, True)
+    assert (security.username, security.password_file) == ("me", "/run/secrets/kafka")
+    assert Config.from_json(loads(SASL).to_json()).kafka.bootstrap == kafka.bootstrap
 
 
 @pytest.mark.parametrize(

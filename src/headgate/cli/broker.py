@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from headgate import logs
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config, load
 from headgate.errors import HeadgateError
 
@@ -44,9 +45,9 @@ class NoBrokerError(HeadgateError):
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Kafka's address, and the configuration (the defaults, where there is no file)."""
+    """The way to Kafka, and the configuration (the defaults, where there is no file)."""
 
-    bootstrap: str
+    bootstrap: Bootstrap
     config: Config
 
 
@@ -64,7 +65,9 @@ def find_broker(config: Path | None, bootstrap: str | None) -> Broker:
         settings = load(config or DEFAULT_CONFIG)
         log_as(settings)
     if bootstrap:
-        return Broker(bootstrap, settings or Config())
+        settings = settings or Config()
+        # What the file says of TLS and SASL holds wherever the broker is.
+        return Broker(Bootstrap(bootstrap, settings.kafka.security), settings)
     if settings is not None:
         return Broker(settings.kafka.bootstrap, settings)
     home = Path(os.environ.get("HEADGATE_HOME", ".headgate"))
@@ -72,7 +75,7 @@ def find_broker(config: Path | None, bootstrap: str | None) -> Broker:
 
     state = state_file.read(home.resolve())
     if state is not None and state.kafka_bootstrap:
-        return Broker(state.kafka_bootstrap, Config())
+        return Broker(Bootstrap(state.kafka_bootstrap), Config())
     message = (
         f"where is Kafka? There is no {DEFAULT_CONFIG} here and no stack runs in {home}. Start one "
         "with `headgate dev`, or give --config FILE or --bootstrap HOST:PORT."

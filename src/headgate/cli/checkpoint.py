@@ -36,7 +36,7 @@ class NoCheckpointError(HeadgateError):
 
 def config_of(broker: Broker) -> Config:
     """Return the configuration with the address that was found."""
-    kafka = broker.config.kafka.model_copy(update={"bootstrap": broker.bootstrap})
+    kafka = broker.config.kafka.at(broker.bootstrap)
     return broker.config.model_copy(update={"kafka": kafka})
 
 

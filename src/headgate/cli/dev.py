@@ -120,7 +120,14 @@ def _interrupt(ended: threading.Event) -> None:
 
 def _kafka_port(config: Config) -> int:
     """Return the port that headgate.toml wants Kafka at, so that every command finds it there."""
-    host, _, port = config.kafka.bootstrap.rpartition(":")
+    if config.kafka.security_protocol != "PLAINTEXT":
+        message = (
+            f"kafka.security_protocol is {config.kafka.security_protocol}, but `headgate dev` "
+            "starts a Kafka of its own, which speaks PLAINTEXT on loopback: leave the keys of TLS "
+            "and SASL out here, or submit the job to your own cluster"
+        )
+        raise ConfigError(message)
+    host, _, port = config.kafka.servers.rpartition(":")
     if host not in {LOOPBACK, "localhost"}:
         message = (
             f"kafka.bootstrap is {config.kafka.bootstrap}, but `headgate dev` starts its own: "

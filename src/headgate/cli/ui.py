@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli.broker import BootstrapOption, ConfigOption, find_broker
 from headgate.cli.look import Output, OutputOption, answers, as_json
 from headgate.cli.past import HistoryOption, find_history
@@ -120,7 +121,7 @@ def read_token(given: UiConfig) -> str:
     return token
 
 
-def _flink_here(bootstrap: str) -> str:
+def _flink_here(bootstrap: Bootstrap) -> str:
     """Return the REST of the stack that runs here, if it is that of this broker."""
     state = state_file.read(Path(os.environ.get("HEADGATE_HOME", ".headgate")).resolve())
-    return state.flink_rest_url if state and state.kafka_bootstrap == bootstrap else ""
+    return state.flink_rest_url if state and state.kafka_bootstrap == bootstrap.servers else ""

@@ -7,12 +7,12 @@ Imports neither Flink nor Kafka: the command line, the job and the workers all r
 """
 
 from headgate.config.agents import AgentConfig, BackoffConfig, PolicyConfig
+from headgate.config.kafka import KafkaConfig
 from headgate.config.keys import KeySource
 from headgate.config.load import load, loads
 from headgate.config.model import (
     Config,
     JobConfig,
-    KafkaConfig,
     LimitsConfig,
     RouteConfig,
     TopicConfig,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from headgate.config.agents import stays_on_this_machine
 from headgate.config.durations import format_duration, format_size
+from headgate.config.kafka import find_gaps
 from headgate.config.spelling import did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -24,8 +25,13 @@ class Contradiction(NamedTuple):
 
 def find_contradictions(config: Config) -> list[Contradiction]:
     """Everything in `config` that cannot hold together; empty if all is well."""
-    checks = (_job, _sizes, _topics, _routes, _agents, _streams, _budgets)
+    checks = (_kafka, _job, _sizes, _topics, _routes, _agents, _streams, _budgets)
     return [found for check in checks for found in check(config)]
+
+
+def _kafka(config: Config) -> Iterator[Contradiction]:
+    for key, text in find_gaps(config.kafka):
+        yield Contradiction(("kafka", key), text)
 
 
 def _job(config: Config) -> Iterator[Contradiction]:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 KeyPath = tuple[str | int, ...]
 
+ADVICE = (
+    "a secret is not written here, where it is copied and shown: put it into a file and name that "
+    "as kafka.password_file, or an environment variable as kafka.password_env"
+)
+
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -53,6 +58,8 @@ def _sentence(path: KeyPath, details: "ErrorDetails") -> str:
     given = details["input"]
     match details["type"]:
         case "extra_forbidden":
+            if _is_secret(path):
+                return ADVICE
             known = known_keys(path[:-1])
             return f"unknown key{did_you_mean(str(path[-1]), known)}; {listed(known)}"
         case "missing":
@@ -79,6 +86,11 @@ def _sentence(path: KeyPath, details: "ErrorDetails") -> str:
             return f"{details['msg'].replace('Input should', 'must', 1)}, not {given!r}"
 
 
+def _is_secret(path: KeyPath) -> bool:
+    """Whether this is a password for Kafka, by whatever name a client has for it."""
+    return path[0] == "kafka" and re.search("password|secret|jaas", str(path[-1])) is not None
+
+
 def _dotted(path: KeyPath) -> str:
     return ".".join(str(part) for part in path)
 
@@ -95,5 +107,5 @@ def known_keys(path: KeyPath) -> list[str]:
             arguments = [it for it in get_args(annotation) if it is not Ellipsis]
             annotation = arguments[-1] if arguments else None
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return list(annotation.model_fields)
+        return [field.alias or name for name, field in annotation.model_fields.items()]
     return []

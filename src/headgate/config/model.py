@@ -1,6 +1,5 @@
 """The shape of headgate.toml. What spans several keys is checked in `checks`."""
 
-import re
 from datetime import timedelta
 from typing import Annotated, Literal, NamedTuple, Self
 
@@ -11,6 +10,7 @@ from headgate.config.agents import AgentConfig, AgentName, is_host_port
 from headgate.config.checks import find_contradictions
 from headgate.config.cost import BudgetConfig, CostConfig, TenantConfig
 from headgate.config.fields import Count, Duration, Section, Size, between
+from headgate.config.kafka import KafkaConfig, TopicName
 from headgate.config.keys import KeySource, parse_key_source
 from headgate.config.money import TenantName
 from headgate.config.redis import RedisConfig
@@ -19,27 +19,10 @@ from headgate.config.ui import UiConfig
 from headgate.core.patterns import compile_pattern
 from headgate.errors import ConfigError
 
-# Kafka: topic names are at most 249 of these characters; 12 are left for ".dead-letters".
-_TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
-
 # Flink refuses checkpoint intervals below this.
 _MIN_INTERVAL = timedelta(milliseconds=10)
 # Kafka keeps transaction.timeout.ms in an int32.
 _INT32_MS = timedelta(milliseconds=2**31 - 1)
-
-
-def _check_topic_name(text: str) -> str:
-    if _TOPIC_NAME.fullmatch(text) and text not in {".", ".."}:
-        return text
-    message = f"must be a Kafka topic name (1 to 249 letters, digits, . _ -), not {text!r}"
-    raise ValueError(message)
-
-
-def _check_bootstrap(text: str) -> str:
-    if all(is_host_port(server.strip()) for server in text.split(",")):
-        return text
-    message = f"must be host:port, several with commas between them, not {text!r}"
-    raise ValueError(message)
 
 
 def _check_endpoint(text: str) -> str:
@@ -59,9 +42,6 @@ def _check_pattern(text: str) -> str:
     return text
 
 
-TopicName = Annotated[str, AfterValidator(_check_topic_name)]
-
-
 class TopicNames(NamedTuple):
     """Headgate's own topics."""
 
@@ -77,15 +57,6 @@ class TopicNames(NamedTuple):
     pressure: str
     replies: str
     spending: str
-
-
-class KafkaConfig(Section):
-    """The broker, and what Headgate's own topics are made with."""
-
-    bootstrap: Annotated[str, AfterValidator(_check_bootstrap)] = "127.0.0.1:9092"
-    prefix: Annotated[TopicName, Field(max_length=200)] = "headgate"
-    partitions: Annotated[Count, Field(le=10_000)] = 4
-    replication: Annotated[Count, Field(le=32_767)] = 1
 
 
 class JobConfig(Section):

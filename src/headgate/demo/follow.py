@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.follow import Following
 from headgate.v1.turn_pb2 import DeadLetter, HistoryRecord
 
@@ -19,7 +20,7 @@ class Follower:
     event's answer could be seen.
     """
 
-    def __init__(self, bootstrap: str, outbox: str, history: str, dead_letters: str) -> None:
+    def __init__(self, bootstrap: Bootstrap, outbox: str, history: str, dead_letters: str) -> None:
         """Start following, from the topics' present ends."""
         self._outbox, self._history = outbox, history
         self.answered_ms: dict[str, int] = {}  # event -> wall clock when its output was seen

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from headgate.bootstrap import Bootstrap
 from headgate.demo.sgd import EVENT_TYPE, Dialogue, to_events
 from headgate.errors import HeadgateError
 from headgate.kafka.cloudevent import CONTENT_TYPE, structured
@@ -62,7 +63,7 @@ class Traffic:
     """Publishes events in a thread, `rate` of them a second."""
 
     def __init__(
-        self, bootstrap: str, topic: str, events: Sequence[DemoEvent], rate: float
+        self, bootstrap: Bootstrap, topic: str, events: Sequence[DemoEvent], rate: float
     ) -> None:
         """Connect; nothing is published before `start`."""
         self._publisher = Publisher(

@@ -28,7 +28,7 @@ def look_at_broker(config: Config, job_topics: tuple[str, ...] | None) -> Kafka:
     return Kafka(
         brokers=len(brokers),
         is_local=all(
-            stays_on_this_machine(server.strip()) for server in config.kafka.bootstrap.split(",")
+            stays_on_this_machine(server.strip()) for server in config.kafka.servers.split(",")
         ),
         topics={t["name"]: topic_of(t, found.get(t["name"], {})) for t in described},
         settings=settings,

@@ -74,7 +74,7 @@ def _broker(found: _Gathering, contents: Contents | None) -> None:
         kafka: Kafka = look_at_broker(config, tuple(job.topics) if job is not None else None)
     except BrokerUnreachableError as error:
         found.without(WITHOUT_BROKER, error)
-        found.away("kafka", config.kafka.bootstrap, error)
+        found.away("kafka", config.kafka.servers, error)
         return
     except (HeadgateError, KafkaError) as error:
         # Whoever may not describe topics is told so by the broker.

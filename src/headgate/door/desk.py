@@ -6,6 +6,7 @@ import time
 from concurrent.futures import Future
 from typing import Self
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
 from headgate.core import asked
 from headgate.core.decode import MAX_KEY_CHARS
@@ -36,7 +37,7 @@ class Desk:
     ...     reply = desk.ask("order/17", Event(id="a", type="shop.order.ask")).result(30)
     """
 
-    def __init__(self, bootstrap: str, config: Config) -> None:
+    def __init__(self, bootstrap: Bootstrap, config: Config) -> None:
         """Connect.
 
         Raises:

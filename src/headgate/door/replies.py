@@ -11,6 +11,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.controls import CONNECT_SECONDS
 from headgate.kafka.follow import Following
 from headgate.v1.turn_pb2 import Reply
@@ -35,7 +36,7 @@ class Replies:
     >>> replies.expect("order/17", "a-request").result(timeout=10).turn  # doctest: +SKIP
     """
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
+    def __init__(self, bootstrap: Bootstrap, topic: str) -> None:
         """Read all that the topic still holds, and what comes.
 
         Raises:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import grpc.aio
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
 from headgate.door.desk import Desk
 from headgate.door.http import make_app
@@ -19,7 +20,7 @@ MESSAGE_BYTES = 64 << 20
 
 
 async def serve(
-    bootstrap: str, config: Config, places: Places, on_ready: Callable[[Places], None]
+    bootstrap: Bootstrap, config: Config, places: Places, on_ready: Callable[[Places], None]
 ) -> None:
     """Serve until SIGINT or SIGTERM; ``on_ready`` is told where.
 

@@ -13,6 +13,7 @@ from typing import Any
 from pyflink.datastream import RuntimeContext
 from pyflink.datastream.functions import ProcessFunction
 
+from headgate.bootstrap import Bootstrap
 from headgate.core.decode import Decoded, Record, TopicRule
 from headgate.core.identity import address_of, partition_of
 from headgate.flink.router import Router
@@ -27,7 +28,7 @@ class ArrivalSettings:
     ``pressure`` is the topic in which Gate tells of full mailboxes.
     """
 
-    bootstrap: str
+    bootstrap: Bootstrap
     registry: str
     pressure: str
     rules: dict[str, TopicRule]

@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 from pyflink.datastream import RuntimeContext
 from pyflink.datastream.functions import KeyedCoProcessFunction
 
+from headgate.bootstrap import Bootstrap
 from headgate.core.batch import records_in
 from headgate.core.billing import Billing
 from headgate.core.bounds import fault_of_outcome
@@ -84,7 +85,7 @@ class GateSettings:
     `Surroundings`.
     """
 
-    bootstrap: str
+    bootstrap: Bootstrap
     registry: str
     topics: Topics
     shard_keys: tuple[str, ...]

@@ -15,6 +15,7 @@ from typing import Any
 
 from pyflink.datastream.functions import AsyncFunction, RuntimeContext
 
+from headgate.bootstrap import Bootstrap
 from headgate.flink.handover import Handover, install
 from headgate.kafka.journal import KafkaJournal
 from headgate.rpc.dispatcher import Dispatcher, DispatcherLimits
@@ -31,7 +32,7 @@ LEAST_ANSWER_BYTES = 4 * 1024 * 1024
 class InvokeSettings:
     """What one Invoke subtask needs to know."""
 
-    bootstrap: str
+    bootstrap: Bootstrap
     journal: str
     gather_seconds: float
     concurrency: int

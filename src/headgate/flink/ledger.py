@@ -20,6 +20,7 @@ from typing import Any
 from pyflink.datastream import RuntimeContext
 from pyflink.datastream.functions import KeyedProcessFunction
 
+from headgate.bootstrap import Bootstrap
 from headgate.core.batch import pack_requests
 from headgate.core.prices import NO_TERMS
 from headgate.core.till import Room, Rules, Till
@@ -47,7 +48,7 @@ than spend money that nobody counts. Flink starts it anew.
 class LedgerSettings:
     """What the ledger needs to know. ``shard_keys[n]`` is the key of shard n."""
 
-    bootstrap: str
+    bootstrap: Bootstrap
     registry: str
     spending: str
     shard_keys: tuple[str, ...]

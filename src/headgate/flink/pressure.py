@@ -14,6 +14,7 @@ import threading
 import time
 from typing import Any
 
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.follow import Following
 
 WAIT_SECONDS = 0.2
@@ -35,7 +36,7 @@ stopped coming while it was full is never asked for again."""
 class FullMailboxes:
     """Follows a topic of them in the background. `close` it."""
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
+    def __init__(self, bootstrap: Bootstrap, topic: str) -> None:
         """Start following what is said from now on; returns at once."""
         self._until: dict[str, float] = {}
         self._looked_through_at = LOOKED_THROUGH_AT

@@ -14,6 +14,7 @@ from pyflink.datastream.functions import ProcessFunction
 from pyflink.table import StreamTableEnvironment
 from pyflink.util.java_utils import get_j_env_configuration
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
 from headgate.config.redis import RedisConfig
 from headgate.flink import settings, sources
@@ -81,7 +82,9 @@ class RedisFeed(ProcessFunction):
     missing in Redis then, and read again. So no checkpoint need wait for Redis.
     """
 
-    def __init__(self, bootstrap: str, topic: str, config: RedisConfig, partitions: int) -> None:
+    def __init__(
+        self, bootstrap: Bootstrap, topic: str, config: RedisConfig, partitions: int
+    ) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
         self._settings = config

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from pyflink.table import StatementSet, StreamTableEnvironment, Table
 
+from headgate.bootstrap import Bootstrap
+from headgate.flink.credentials import table_options
 from headgate.flink.sources import create_table
 
 ENDLESS_MS = 2_147_483_647
@@ -21,7 +23,7 @@ def exactly_once(
     statements: StatementSet,
     records: Table,
     *,
-    bootstrap: str,
+    bootstrap: Bootstrap,
     topics: list[str],
     prefix: str,
     timeout_ms: int,
@@ -53,7 +55,7 @@ def at_least_once(
     statements: StatementSet,
     records: Table,
     *,
-    bootstrap: str,
+    bootstrap: Bootstrap,
     topics: list[str],
     request_bytes: int,
 ) -> None:
@@ -76,13 +78,13 @@ def at_least_once(
     statements.add_insert("headgate_inbox_out", records)
 
 
-def _options(bootstrap: str, topics: list[str], request_bytes: int) -> dict[str, str]:
+def _options(bootstrap: Bootstrap, topics: list[str], request_bytes: int) -> dict[str, str]:
     return {
         # Kafka's default is 1 MB, whatever the topics take.
         "properties.max.request.size": str(request_bytes),
         "connector": "kafka",
         "topic": ";".join(topics),
-        "properties.bootstrap.servers": bootstrap,
+        **table_options(bootstrap),
         "key.format": "raw",
         "key.fields": "k",
         "value.format": "raw",

@@ -12,6 +12,9 @@ from typing import Any
 from pyflink.datastream import DataStream
 from pyflink.table import StreamTableEnvironment
 
+from headgate.bootstrap import Bootstrap
+from headgate.flink.credentials import table_options
+
 RESET = "auto.offset.reset"
 
 _TIME = "CAST(ts AS TIMESTAMP(3))"
@@ -39,11 +42,11 @@ def create_table(
     tables.execute_sql(f"CREATE TEMPORARY TABLE {name} (\n  {columns}\n) WITH (\n  {listed}\n)")
 
 
-def _options(bootstrap: str, topics: list[str], group: str) -> dict[str, str]:
+def _options(bootstrap: Bootstrap, topics: list[str], group: str) -> dict[str, str]:
     return {
         "connector": "kafka",
         "topic": ";".join(topics),
-        "properties.bootstrap.servers": bootstrap,
+        **table_options(bootstrap),
         "properties.group.id": group,
         # Positions are Flink's; the group's are only for lag views.
         "properties.commit.offsets.on.checkpoint": "true",
@@ -57,7 +60,12 @@ def _options(bootstrap: str, topics: list[str], group: str) -> dict[str, str]:
 
 
 def records(
-    tables: StreamTableEnvironment, name: str, *, bootstrap: str, topics: list[str], group: str
+    tables: StreamTableEnvironment,
+    name: str,
+    *,
+    bootstrap: Bootstrap,
+    topics: list[str],
+    group: str,
 ) -> DataStream:
     """Rows `(topic, partition, offset, ms, key, value, headers)` of topics.
 
@@ -80,7 +88,7 @@ def records(
 
 
 def journal(
-    tables: StreamTableEnvironment, *, bootstrap: str, topic: str, partitions: int, group: str
+    tables: StreamTableEnvironment, *, bootstrap: Bootstrap, topic: str, partitions: int, group: str
 ) -> DataStream:
     """Rows `(key, (key, value, partition, offset, ms))` of the journal, from its very beginning.
 
@@ -108,7 +116,7 @@ def journal(
 def history(
     tables: StreamTableEnvironment,
     *,
-    bootstrap: str,
+    bootstrap: Bootstrap,
     topic: str,
     starts: Sequence[int],
     group: str,

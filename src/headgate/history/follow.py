@@ -9,6 +9,7 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from headgate.bootstrap import Bootstrap
 from headgate.errors import HeadgateError
 from headgate.history.errors import StoreError
 from headgate.history.opening import claim_topic
@@ -29,7 +30,7 @@ class Follower:
     """Writes what the topic has into the store, in a thread of its own."""
 
     def __init__(
-        self, bootstrap: str, topic: str, engine: Engine, on_failure: Callable[[], None]
+        self, bootstrap: Bootstrap, topic: str, engine: Engine, on_failure: Callable[[], None]
     ) -> None:
         """Start following, from where the store is. `on_failure` is called, in its thread, when
         it cannot go on, and `failure` says why.

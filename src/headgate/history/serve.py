@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import grpc.aio
 
+from headgate.bootstrap import Bootstrap
 from headgate.history.answers import Answers
 from headgate.history.follow import Follower
 from headgate.history.http import make_app
@@ -21,7 +22,7 @@ from headgate.v1 import history_pb2_grpc
 
 
 async def serve(
-    bootstrap: str,
+    bootstrap: Bootstrap,
     topic: str,
     store: str,
     places: Places,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.connect import open_consumer
 from headgate.kafka.publish import count_partitions
 
@@ -10,7 +11,7 @@ POLL_MS = 300
 POLL_RECORDS = 20_000
 
 
-def newest(bootstrap: str, topic: str) -> dict[bytes, bytes]:
+def newest(bootstrap: Bootstrap, topic: str) -> dict[bytes, bytes]:
     """Return value by key, as far as it is committed now; keys in the order of their last change
     within their partition. A null takes a key out.
 

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from headgate.kafka.errors import BrokerUnreachableError
+from headgate.bootstrap import Bootstrap
+from headgate.kafka.credentials import python_settings
+from headgate.kafka.errors import BrokerRefusesError, BrokerUnreachableError
+from headgate.kafka.refusal import explain
 
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
@@ -24,13 +27,17 @@ REQUEST_AT_MOST_MS = 10_000
 # Of the probe that comes first: a port without a listener refuses at once, a wrong host is silent.
 PROBE_SECONDS = 2.0
 
+# Where a client of this process got in, a later failure is an outage, no mistake in headgate.toml:
+# to ask why would cost whoever waits for the broker to come back up to four seconds more.
+_entered: set[Bootstrap] = set()
 
-def is_reachable(bootstrap: str) -> bool:
+
+def is_reachable(bootstrap: Bootstrap) -> bool:
     """Tell whether any of the addresses accepts a connection.
 
     Asked before a client is made: a client that cannot reach its broker leaves a thread behind.
     """
-    for server in bootstrap.split(","):
+    for server in bootstrap.servers.split(","):
         host, _, port = server.strip().rpartition(":")
         try:
             with socket.create_connection((host.strip("[]"), int(port)), PROBE_SECONDS):
@@ -41,12 +48,12 @@ def is_reachable(bootstrap: str) -> bool:
 
 
 @contextmanager
-def admin_client(bootstrap: str) -> Iterator[KafkaAdminClient]:
+def admin_client(bootstrap: Bootstrap) -> Iterator[KafkaAdminClient]:
     """Open an admin client; raises BrokerUnreachableError."""
     from kafka import KafkaAdminClient
 
     with _answering(bootstrap):
-        client = KafkaAdminClient(bootstrap_servers=bootstrap, **_common())
+        client = KafkaAdminClient(**_common(bootstrap))
     try:
         with _answering(bootstrap):
             yield client
@@ -54,21 +61,22 @@ def admin_client(bootstrap: str) -> Iterator[KafkaAdminClient]:
         client.close()
 
 
-def open_consumer(bootstrap: str, **settings: Any) -> KafkaConsumer:
+def open_consumer(bootstrap: Bootstrap, **settings: Any) -> KafkaConsumer:
     """Return a consumer without a group; raises BrokerUnreachableError."""
     from kafka import KafkaConsumer
 
     with _answering(bootstrap):
         return KafkaConsumer(
-            bootstrap_servers=bootstrap,
             enable_auto_commit=False,
             allow_auto_create_topics=False,
             metrics_enabled=False,
-            **{**_common(), **settings},
+            **{**_common(bootstrap), **settings},
         )
 
 
-def open_producer(bootstrap: str, *, delivery_seconds: float, **settings: Any) -> KafkaProducer:
+def open_producer(
+    bootstrap: Bootstrap, *, delivery_seconds: float, **settings: Any
+) -> KafkaProducer:
     """Return an idempotent producer that waits for all replicas; raises BrokerUnreachableError.
 
     delivery_seconds: how long a record is tried before its delivery fails.
@@ -78,7 +86,6 @@ def open_producer(bootstrap: str, *, delivery_seconds: float, **settings: Any) -
     delivery_ms = int(delivery_seconds * 1_000)
     with _answering(bootstrap):
         return KafkaProducer(
-            bootstrap_servers=bootstrap,
             acks="all",
             enable_idempotence=True,
             delivery_timeout_ms=delivery_ms,
@@ -87,12 +94,13 @@ def open_producer(bootstrap: str, *, delivery_seconds: float, **settings: Any) -
             request_timeout_ms=min(delivery_ms // 3, REQUEST_AT_MOST_MS),
             allow_auto_create_topics=False,
             metrics_enabled=False,
-            **{**_common(), **settings},
+            **{**_common(bootstrap), **settings},
         )
 
 
-def _common() -> dict[str, Any]:
+def _common(bootstrap: Bootstrap) -> dict[str, Any]:
     return {
+        **python_settings(bootstrap),
         "client_id": "headgate",
         "bootstrap_timeout_ms": int(BOOTSTRAP_SECONDS * 1_000),
         "reconnect_backoff_max_ms": RECONNECT_AT_MOST_MS,
@@ -100,19 +108,29 @@ def _common() -> dict[str, Any]:
 
 
 @contextmanager
-def _answering(bootstrap: str) -> Iterator[None]:
+def _answering(bootstrap: Bootstrap) -> Iterator[None]:
     from kafka import errors
 
-    silent = (errors.KafkaTimeoutError, errors.KafkaConnectionError, errors.NodeNotReadyError)
+    silent = (
+        errors.KafkaTimeoutError,
+        errors.KafkaConnectionError,
+        errors.NodeNotReadyError,
+    )
     if not is_reachable(bootstrap):
         raise BrokerUnreachableError(_unreachable(bootstrap))
     try:
         yield
     except silent as error:
+        why = "" if bootstrap in _entered else explain(bootstrap)
+        if why:
+            message = f"Kafka at {bootstrap} lets nobody in: {why}."
+            raise BrokerRefusesError(message) from error
         raise BrokerUnreachableError(_unreachable(bootstrap)) from error
+    else:
+        _entered.add(bootstrap)
 
 
-def _unreachable(bootstrap: str) -> str:
+def _unreachable(bootstrap: Bootstrap) -> str:
     return (
         f"no Kafka broker answers at {bootstrap}. Start one with `headgate dev`, or correct "
         "kafka.bootstrap in headgate.toml (or --bootstrap)."

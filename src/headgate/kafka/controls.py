@@ -13,6 +13,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
 from headgate.kafka.follow import Following
 from headgate.kafka.publish import Publisher
@@ -30,7 +31,7 @@ VERBS = {
 
 
 def send_control(
-    bootstrap: str,
+    bootstrap: Bootstrap,
     config: Config,
     address: str,
     verb: str,

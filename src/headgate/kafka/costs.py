@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.core.batch import records_in
 from headgate.core.prices import units
 from headgate.kafka.span import Spans
@@ -80,7 +81,7 @@ class Report:
 
 
 def report(
-    bootstrap: str,
+    bootstrap: Bootstrap,
     journal: str,
     partitions: int,
     by: tuple[By, ...],

@@ -29,3 +29,18 @@ class PublishError(HeadgateError):
 
     Operator action: read the message; publish again once its cause is gone.
     """
+
+
+class BrokerRefusesError(BrokerUnreachableError):
+    """A broker is there, and does not let this client in.
+
+    Operator action: correct the key of headgate.toml that the message names.
+    """
+
+
+class KafkaCredentialError(BrokerUnreachableError):
+    """A certificate, a key or the password for Kafka cannot be used on this machine.
+
+    Operator action: put the file, or the variable, that the message names where the process runs,
+    readable for it; then start again.
+    """

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Self
 
+from headgate.bootstrap import Bootstrap
 from headgate.errors import HeadgateError
 from headgate.kafka.connect import open_consumer
 from headgate.kafka.errors import UnknownTopicError
@@ -30,7 +31,7 @@ class Following:
 
     def __init__(
         self,
-        bootstrap: str,
+        bootstrap: Bootstrap,
         topics: Sequence[str],
         on_record: Callable[[Any], None],
         *,

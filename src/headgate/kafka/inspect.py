@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Self
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
 from headgate.core.identity import partition_of
 from headgate.kafka.controls import CONNECT_SECONDS
@@ -27,7 +28,7 @@ class Inspector:
     ...     inspector.report("order/17", wait_seconds=40)
     """
 
-    def __init__(self, bootstrap: str, config: Config) -> None:
+    def __init__(self, bootstrap: Bootstrap, config: Config) -> None:
         """Connect.
 
         Raises:
@@ -115,7 +116,7 @@ class Inspector:
 
 
 def inspect(
-    bootstrap: str, config: Config, address: str, *, wait_seconds: float
+    bootstrap: Bootstrap, config: Config, address: str, *, wait_seconds: float
 ) -> InstanceReport | None:
     """Ask one question: see `Inspector.report`."""
     with Inspector(bootstrap, config) as inspector:
@@ -123,7 +124,7 @@ def inspect(
 
 
 def count_busy(
-    bootstrap: str, config: Config, agent_type: str, *, wait_seconds: float
+    bootstrap: Bootstrap, config: Config, agent_type: str, *, wait_seconds: float
 ) -> int | None:
     """Ask one question: see `Inspector.count_busy`."""
     with Inspector(bootstrap, config) as inspector:

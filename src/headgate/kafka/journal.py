@@ -10,7 +10,9 @@ import threading
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from headgate.bootstrap import Bootstrap
 from headgate.errors import HeadgateError
+from headgate.kafka.credentials import librdkafka_settings
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ class JournalLostError(HeadgateError):
 class KafkaJournal:
     """Appends records to the journal topic. Written to from one thread; closed from any."""
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
+    def __init__(self, bootstrap: Bootstrap, topic: str) -> None:
         self._topic = topic
         # Each counts up in one thread alone. One number that writing adds to and delivery takes
         # from lost what was done between its reading and its writing, and in the end was full.
@@ -44,7 +46,7 @@ class KafkaJournal:
         self._closing = threading.Event()
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **librdkafka_settings(bootstrap),
                 "enable.idempotence": True,
                 "acks": "all",
                 # Never give up: an outcome is paid for. 0 is librdkafka's word for endless.

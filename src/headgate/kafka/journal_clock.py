@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.errors import UnknownTopicError
 from headgate.kafka.publish import count_partitions
 from headgate.kafka.span import Spans
@@ -11,7 +12,7 @@ LAST_RECORDS = 20
 ticks into each partition once a second."""
 
 
-def newest_ms(bootstrap: str, journal: str) -> int:
+def newest_ms(bootstrap: Bootstrap, journal: str) -> int:
     """Return the log-append time of the journal's newest record, milliseconds since the epoch; 0
     if there is none. Of its first partition, as one is enough.
 

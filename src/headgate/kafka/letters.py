@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import TopicNames
 from headgate.core.identity import partition_of
 from headgate.kafka.compacted import newest
@@ -40,7 +41,7 @@ class Filed:
     settled: SettledLetter | None
 
 
-def read_letters(bootstrap: str, names: TopicNames) -> Iterator[Filed]:
+def read_letters(bootstrap: Bootstrap, names: TopicNames) -> Iterator[Filed]:
     """Yield all dead letters that the topic still holds, oldest first, each id once.
 
     Raises:
@@ -58,7 +59,7 @@ def read_letters(bootstrap: str, names: TopicNames) -> Iterator[Filed]:
                 yield Filed(letter, settled.get(letter.id))
 
 
-def _settled(bootstrap: str, topic: str) -> dict[str, SettledLetter]:
+def _settled(bootstrap: Bootstrap, topic: str) -> dict[str, SettledLetter]:
     found: dict[str, SettledLetter] = {}
     for key, value in newest(bootstrap, topic).items():
         # Somebody else's record settles nothing.
@@ -82,7 +83,7 @@ class Settling:
     ...     settling.discard(["order/17/4"], reason="known")
     """
 
-    def __init__(self, bootstrap: str, names: TopicNames) -> None:
+    def __init__(self, bootstrap: Bootstrap, names: TopicNames) -> None:
         """Fence off any other command that settles; what it had not committed is undone."""
         self._names = names
         self._inbox_partitions = count_partitions(bootstrap, names.inbox)

@@ -6,12 +6,13 @@ import contextlib
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import TopicNames
 from headgate.kafka.compacted import newest
 from headgate.v1.turn_pb2 import ParkedInstance
 
 
-def read_parked(bootstrap: str, names: TopicNames) -> dict[str, ParkedInstance]:
+def read_parked(bootstrap: Bootstrap, names: TopicNames) -> dict[str, ParkedInstance]:
     """Return all instances that are parked, by address: as of the newest checkpoint.
 
     Raises:

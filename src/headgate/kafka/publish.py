@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Self
 
+from headgate.bootstrap import Bootstrap
 from headgate.config.spelling import did_you_mean, listed
 from headgate.core.identity import partition_of
 from headgate.kafka.connect import admin_client, open_producer
@@ -64,7 +65,7 @@ class Publisher:
 
     def __init__(
         self,
-        bootstrap: str,
+        bootstrap: Bootstrap,
         *,
         max_record: int = LEAST_MESSAGE_BYTES,
         linger_ms: int = 0,
@@ -122,7 +123,7 @@ class Publisher:
         self.close()
 
 
-def count_partitions(bootstrap: str, topic: str) -> int:
+def count_partitions(bootstrap: Bootstrap, topic: str) -> int:
     """Return a topic's partition count; raises UnknownTopicError, which names those there are."""
     with admin_client(bootstrap) as admin:
         found = partition_counts(admin, [topic]).get(topic)

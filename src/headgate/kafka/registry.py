@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
 from headgate.kafka.connect import open_consumer, open_producer
 from headgate.kafka.errors import PublishError, UnknownTopicError
@@ -112,7 +113,7 @@ class Costs(NamedTuple):
     budgets: dict[str, Budget]
 
 
-def read_costs(bootstrap: str, topic: str) -> Costs:
+def read_costs(bootstrap: Bootstrap, topic: str) -> Costs:
     """Return prices, shares and budgets as they are now; what cannot be read is left out."""
     terms, budgets = Terms(), {}
     for key, value in read_own(bootstrap, topic).items():
@@ -125,7 +126,7 @@ def read_costs(bootstrap: str, topic: str) -> Costs:
     return Costs(terms, budgets)
 
 
-def write_specs(bootstrap: str, topic: str, specs: Mapping[str, AgentSpec | None]) -> None:
+def write_specs(bootstrap: Bootstrap, topic: str, specs: Mapping[str, AgentSpec | None]) -> None:
     """Write records to the registry; None detaches an agent. Returns once they are durable."""
     raw = {
         name.encode(): None if spec is None else spec.SerializeToString(deterministic=True)
@@ -135,7 +136,7 @@ def write_specs(bootstrap: str, topic: str, specs: Mapping[str, AgentSpec | None
         _write(bootstrap, topic, raw)
 
 
-def _write(bootstrap: str, topic: str, records: Mapping[bytes, bytes | None]) -> None:
+def _write(bootstrap: Bootstrap, topic: str, records: Mapping[bytes, bytes | None]) -> None:
     from kafka.errors import KafkaError
 
     producer = open_producer(bootstrap, delivery_seconds=WRITE_SECONDS)
@@ -160,12 +161,12 @@ class Contents(NamedTuple):
     job: JobRecord | None = None
 
 
-def read_registry(bootstrap: str, topic: str) -> dict[str, AgentSpec]:
+def read_registry(bootstrap: Bootstrap, topic: str) -> dict[str, AgentSpec]:
     """Return the agents that are attached now; records that cannot be read are skipped."""
     return read_contents(bootstrap, topic).specs
 
 
-def read_contents(bootstrap: str, topic: str) -> Contents:
+def read_contents(bootstrap: Bootstrap, topic: str) -> Contents:
     """Return agents and job; records that cannot be read are skipped."""
     specs: dict[str, AgentSpec] = {}
     job: JobRecord | None = None
@@ -185,7 +186,7 @@ def read_contents(bootstrap: str, topic: str) -> Contents:
     return Contents(specs, job)
 
 
-def read_own(bootstrap: str, topic: str) -> dict[str, bytes]:
+def read_own(bootstrap: Bootstrap, topic: str) -> dict[str, bytes]:
     """Return the records that are no agents', as they are, by key."""
     found: dict[str, bytes] = {}
     for _, key, value in _records(bootstrap, topic):
@@ -198,12 +199,12 @@ def read_own(bootstrap: str, topic: str) -> dict[str, bytes]:
     return found
 
 
-def write_own(bootstrap: str, topic: str, key: str, value: bytes | None) -> None:
+def write_own(bootstrap: Bootstrap, topic: str, key: str, value: bytes | None) -> None:
     """Write a record that is no agent's; its key begins with @."""
     _write(bootstrap, topic, {key.encode(): value})
 
 
-def _records(bootstrap: str, topic: str) -> Iterator[tuple[int, bytes, bytes | None]]:
+def _records(bootstrap: Bootstrap, topic: str) -> Iterator[tuple[int, bytes, bytes | None]]:
     """Yield offset, key and value of all that stands in a registry now."""
     from kafka import TopicPartition
 

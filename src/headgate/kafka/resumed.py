@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.connect import admin_client, open_consumer
 from headgate.kafka.publish import count_partitions
 
@@ -14,7 +15,7 @@ POLL_MS = 100
 class Resumed:
     """All partitions of a topic, each read from its own place on. Not for several threads."""
 
-    def __init__(self, bootstrap: str, topic: str, *, most_records: int) -> None:
+    def __init__(self, bootstrap: Bootstrap, topic: str, *, most_records: int) -> None:
         """Connect. most_records: of one `poll`.
 
         Raises:
@@ -109,7 +110,7 @@ class Resumed:
         self.close()
 
 
-def _described(bootstrap: str, topic: str) -> tuple[int, str]:
+def _described(bootstrap: Bootstrap, topic: str) -> tuple[int, str]:
     """Return a topic's number of partitions and its id: another one if it was made anew."""
     with admin_client(bootstrap) as admin:
         for found in admin.describe_topics([topic]):

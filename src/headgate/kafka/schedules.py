@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.registry import read_own, write_own
 from headgate.v1.turn_pb2 import ScheduleRecord
 
@@ -14,7 +15,7 @@ PREFIX = "@schedule/"
 SCHEMA_VERSION = 1
 
 
-def read_schedules(bootstrap: str, topic: str) -> dict[str, ScheduleRecord]:
+def read_schedules(bootstrap: Bootstrap, topic: str) -> dict[str, ScheduleRecord]:
     """Return the schedules by name; records that cannot be read are left out."""
     found: dict[str, ScheduleRecord] = {}
     for key, value in read_own(bootstrap, topic).items():
@@ -27,7 +28,9 @@ def read_schedules(bootstrap: str, topic: str) -> dict[str, ScheduleRecord]:
     return found
 
 
-def write_schedule(bootstrap: str, topic: str, name: str, record: ScheduleRecord | None) -> None:
+def write_schedule(
+    bootstrap: Bootstrap, topic: str, name: str, record: ScheduleRecord | None
+) -> None:
     """Write a schedule, None to take it out."""
     value = None
     if record is not None:

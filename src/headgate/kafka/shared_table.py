@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.table import RegistryTable
 
 
@@ -20,7 +21,7 @@ class _Lent:
 
 # Modules outlive a job in a TaskManager. What a job lent it gives back, so that the next one begins
 # with a table of its own, which has read what was written before that job started.
-_lent: dict[tuple[str, str], _Lent] = {}
+_lent: dict[tuple[Bootstrap, str], _Lent] = {}
 _lock = threading.Lock()
 
 
@@ -31,7 +32,7 @@ class SharedTable:
     >>> share.table.get("order")  # doctest: +SKIP
     """
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
+    def __init__(self, bootstrap: Bootstrap, topic: str) -> None:
         """Join those who follow this topic; returns at once, whether or not there is a broker."""
         self._place = bootstrap, topic
         self._is_open = True

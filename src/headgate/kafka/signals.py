@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
 from headgate.kafka.publish import Placed, Publisher
 from headgate.v1.turn_pb2 import InboxRecord, Signal
 
 
-def send_signal(bootstrap: str, config: Config, address: str, signal: Signal) -> Placed:
+def send_signal(bootstrap: Bootstrap, config: Config, address: str, signal: Signal) -> Placed:
     """Send a signal to an instance; return where it stands once all replicas have it.
 
     Raises:

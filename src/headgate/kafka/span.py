@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+from headgate.bootstrap import Bootstrap
 from headgate.errors import HeadgateError
 from headgate.kafka.connect import open_consumer
 
@@ -29,7 +30,7 @@ class OpenTransactionsError(HeadgateError):
 class Spans:
     """Reads spans of partitions. `is_read_committed`: what was aborted, or is open, is not seen."""
 
-    def __init__(self, bootstrap: str, *, is_read_committed: bool) -> None:
+    def __init__(self, bootstrap: Bootstrap, *, is_read_committed: bool) -> None:
         self._bootstrap = bootstrap
         self._consumer = open_consumer(
             bootstrap,
@@ -86,7 +87,7 @@ class Spans:
 
 
 def await_settled(
-    bootstrap: str, topics: Sequence[str], partitions: int, seconds: float = SETTLE_SECONDS
+    bootstrap: Bootstrap, topics: Sequence[str], partitions: int, seconds: float = SETTLE_SECONDS
 ) -> None:
     """Wait until readers of the committed see all that is in the topics now.
 

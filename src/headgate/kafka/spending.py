@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.core.budgets import Budgets, account_of, is_refusing, name_of
 from headgate.core.identity import split_address
 from headgate.core.prices import units
@@ -24,7 +25,7 @@ class Amount(NamedTuple):
     account: Account
 
 
-def read_accounts(bootstrap: str, topic: str) -> dict[str, Account]:
+def read_accounts(bootstrap: Bootstrap, topic: str) -> dict[str, Account]:
     """Return the accounts that were told, by name; none where no job with a ledger ever ran."""
     found: dict[str, Account] = {}
     try:

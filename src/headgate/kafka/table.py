@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from headgate.bootstrap import Bootstrap
 from headgate.core.budgets import NO_BUDGETS, Budgets
 from headgate.core.prices import NO_TERMS
 from headgate.errors import HeadgateError
@@ -80,7 +81,7 @@ class RegistryTable:
     ...     table.get("order")
     """
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
+    def __init__(self, bootstrap: Bootstrap, topic: str) -> None:
         """Start following; returns at once, whether or not there is a broker."""
         self._bootstrap = bootstrap
         self._topic = topic

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.core.batch import records_in
 from headgate.core.decode import Record
 from headgate.kafka.connect import open_consumer
@@ -56,7 +57,7 @@ class Tail(Generic[V]):
 
     def __init__(
         self,
-        bootstrap: str,
+        bootstrap: Bootstrap,
         topic: str,
         view: Callable[[Record], V | None],
         *,

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from headgate.bootstrap import Bootstrap
 from headgate.errors import HeadgateError
 from headgate.kafka.connect import admin_client
+from headgate.kafka.credentials import python_settings
 
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient
@@ -58,7 +60,7 @@ def belongs_to(job: str, transactional_id: str) -> bool:
     return bool(re.fullmatch(rf"{prefix}-\d+-\d+", transactional_id))
 
 
-def open_transactions(bootstrap: str, job: str) -> list[Transaction]:
+def open_transactions(bootstrap: Bootstrap, job: str) -> list[Transaction]:
     """Return the transactions of a job's sink that hold readers of the committed up."""
     with admin_client(bootstrap) as admin:
         listed: dict[Any, list[Any]] = admin.list_transactions(state_filters=[ONGOING])
@@ -72,19 +74,19 @@ def open_transactions(bootstrap: str, job: str) -> list[Transaction]:
     return [each for each in described.values() if each.state == ONGOING]
 
 
-def describe(bootstrap: str, names: Iterable[str]) -> dict[str, Transaction]:
+def describe(bootstrap: Bootstrap, names: Iterable[str]) -> dict[str, Transaction]:
     """Return the newest transaction of each id; ids that the broker has forgotten are missing."""
     with admin_client(bootstrap) as admin:
         return _describe(admin, names)
 
 
-def bumps_epochs(bootstrap: str) -> bool:
+def bumps_epochs(bootstrap: Bootstrap) -> bool:
     """Tell whether the end of a transaction makes a new epoch in this cluster (KIP-890)."""
     with admin_client(bootstrap) as admin:
         return _bumps(admin)
 
 
-def commit(bootstrap: str, transaction: Transaction) -> None:
+def commit(bootstrap: Bootstrap, transaction: Transaction) -> None:
     """Commit a transaction that another producer has flushed, and wait until readers see it."""
     from kafka.errors import NoError, for_code
     from kafka.protocol.producer.transaction import EndTxnRequest
@@ -107,13 +109,13 @@ def commit(bootstrap: str, transaction: Transaction) -> None:
         _await_end(admin, transaction.transactional_id)
 
 
-def abort(bootstrap: str, transactional_id: str) -> None:
+def abort(bootstrap: Bootstrap, transactional_id: str) -> None:
     """Abort what is open under an id and fence its writer: a new epoch of the id is asked for."""
     from kafka import KafkaProducer
     from kafka.errors import KafkaError
 
     producer = KafkaProducer(
-        bootstrap_servers=bootstrap,
+        **python_settings(bootstrap),
         client_id="headgate",
         transactional_id=transactional_id,
         max_block_ms=int(END_SECONDS * 1_000),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from headgate.bootstrap import Bootstrap
 from headgate.local import temporal_build
 from headgate.local.command_service import CommandService
 from headgate.local.console import Console
@@ -35,7 +36,7 @@ class Beside:
 
     def start_history(
         self,
-        bootstrap: str,
+        bootstrap: Bootstrap,
         config: Path,
         *,
         store: str | None = None,
@@ -58,7 +59,7 @@ class Beside:
         return self._history
 
     def start_console(
-        self, bootstrap: str, config: Path, flink: str, port: int | None = None
+        self, bootstrap: Bootstrap, config: Path, flink: str, port: int | None = None
     ) -> Console:
         """Start the web console of a configuration's job, and wait until it serves."""
         if self._console is None:
@@ -87,7 +88,7 @@ class Beside:
         return self._redis
 
     def start_redis_service(
-        self, verb: Literal["feed", "intake"], bootstrap: str, config: Path
+        self, verb: Literal["feed", "intake"], bootstrap: Bootstrap, config: Path
     ) -> CommandService:
         """Start `headgate redis VERB` for a configuration's job at `start_redis`'s server, and wait
         until it is at work.
@@ -95,13 +96,13 @@ class Beside:
         url = self.start_redis().url
         return self._start_command("redis", verb, bootstrap, config, "--url", url)
 
-    def start_trace_export(self, bootstrap: str, config: Path) -> CommandService:
+    def start_trace_export(self, bootstrap: Bootstrap, config: Path) -> CommandService:
         """Start `headgate trace export` for a configuration's job, and wait until it is at work."""
         # Before anything happens here: all turns are wanted.
         return self._start_command("trace", "export", bootstrap, config, "--from-start")
 
     def _start_command(
-        self, noun: str, verb: str, bootstrap: str, config: Path, *options: str
+        self, noun: str, verb: str, bootstrap: Bootstrap, config: Path, *options: str
     ) -> CommandService:
         name = f"{noun}-{verb}"
         if name not in self._commands:

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from headgate.bootstrap import Bootstrap
 from headgate.local.process import Child, Family
 from headgate.local.supervisor import Supervisor
 
@@ -29,12 +30,12 @@ class CommandService:
         """The process id, None while it is down."""
         return self._supervisor.pid(self._name)
 
-    def start(self, bootstrap: str, config: Path, *options: str) -> None:
+    def start(self, bootstrap: Bootstrap, config: Path, *options: str) -> None:
         """Start it for the job of a configuration, whose topics must be there, and wait until it
         is at work.
         """
         command = [sys.executable, "-u", "-m", "headgate.cli.app", *self._words]
-        command += ["--config", str(config.resolve()), "--bootstrap", bootstrap, *options]
+        command += ["--config", str(config.resolve()), "--bootstrap", bootstrap.servers, *options]
 
         def spawn() -> Child:
             return self._family.spawn(self._name, command, log=self._log)

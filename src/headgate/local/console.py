@@ -4,6 +4,7 @@ import http.client
 import sys
 from pathlib import Path
 
+from headgate.bootstrap import Bootstrap
 from headgate.local.ports import LOOPBACK, remembered_ports
 from headgate.local.process import Child, Family
 from headgate.local.supervisor import Supervisor
@@ -38,7 +39,7 @@ class Console:
         """The console's process id, None while it is down."""
         return self._supervisor.pid(NAME)
 
-    def start(self, bootstrap: str, config: Path, flink: str, history: str) -> None:
+    def start(self, bootstrap: Bootstrap, config: Path, flink: str, history: str) -> None:
         """Start it for the job of a configuration, and wait until it serves.
 
         flink: URL of the JobManager's REST. history: HOST:PORT of the history service's gRPC, or
@@ -46,7 +47,7 @@ class Console:
         """
         command = [sys.executable, "-m", "headgate.cli.app", "ui", "--host", LOOPBACK]
         command += ["--port", str(self._port), "--config", str(config.resolve())]
-        command += ["--bootstrap", bootstrap, "--flink", flink]
+        command += ["--bootstrap", bootstrap.servers, "--flink", flink]
         command += ["--history", history] if history else []
         log = self._home / "console.log"
 

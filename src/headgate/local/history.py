@@ -1,8 +1,10 @@
 """The history service as a child process of the stack."""
 
+import os
 import sys
 from pathlib import Path
 
+from headgate.bootstrap import Bootstrap
 from headgate.local.agents import is_serving
 from headgate.local.ports import LOOPBACK, remembered_ports
 from headgate.local.process import Child, Family
@@ -50,19 +52,22 @@ class History:
         """The service's process id, None while it is down."""
         return self._supervisor.pid(NAME)
 
-    def start(self, bootstrap: str, config: Path, store: str | None = None) -> None:
+    def start(self, bootstrap: Bootstrap, config: Path, store: str | None = None) -> None:
         """Start it for the job of a configuration, and wait until it serves.
 
         store: None is SQLite in the service's own folder.
         """
         own = f"sqlite:///{self._home / 'history.db'}"
         command = [sys.executable, "-m", "headgate.cli.app", "history", "serve"]
-        command += ["--config", str(config.resolve()), "--bootstrap", bootstrap]
-        command += ["--store", store or own]
+        command += ["--config", str(config.resolve()), "--bootstrap", bootstrap.servers]
         command += ["--http-port", str(self._http_port), "--grpc-port", str(self._grpc_port)]
 
+        # Not on the command line, which everybody on this machine may read: it may hold a password.
+        environment = {**os.environ, "HEADGATE_HISTORY_STORE": store or own}
+
         def spawn() -> Child:
-            return self._family.spawn(NAME, command, log=self._home / "history.log")
+            log = self._home / "history.log"
+            return self._family.spawn(NAME, command, log=log, environment=environment)
 
         self._supervisor.keep(NAME, spawn)
         self.await_serving()

@@ -3,8 +3,10 @@
 import base64
 import subprocess
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
+from headgate.bootstrap import PLAINTEXT, Bootstrap, Security
 from headgate.errors import HeadgateError
 from headgate.local.jars import require_java
 from headgate.local.ports import LOOPBACK, accepts_connections, is_free, remembered_ports
@@ -19,10 +21,10 @@ PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers={host}:{controller}
-listeners=PLAINTEXT://{host}:{broker},CONTROLLER://{host}:{controller}
-advertised.listeners=PLAINTEXT://{host}:{broker}
+listeners={listener}://{host}:{broker},CONTROLLER://{host}:{controller}
+advertised.listeners={listener}://{host}:{broker}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,{listener}:{listener}
 log.dirs={data}
 # One broker: every internal topic has one replica, and few partitions keep the start short.
 offsets.topic.replication.factor=1
@@ -44,11 +46,33 @@ num.partitions=4
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where clients come in.
+
+    client: how they do, and with which protocol. properties: further lines of server.properties.
+    """
+
+    client: Security = PLAINTEXT
+    properties: str = ""
+
+
+PLAIN_LISTENER = Listener()
+
+
 class Kafka:
     """A Kafka server on loopback; its ports and its data stay the same across restarts."""
 
-    def __init__(self, family: Family, home: Path, jars: Path, port: int | None = None) -> None:
+    def __init__(
+        self,
+        family: Family,
+        home: Path,
+        jars: Path,
+        port: int | None = None,
+        listener: Listener = PLAIN_LISTENER,
+    ) -> None:
         """Choose the ports; `home` keeps the data, `jars` holds Kafka's jars."""
+        self._listener = listener
         self._family = family
         self._home = home
         self._class_path = f"{jars}/*"
@@ -62,9 +86,9 @@ class Kafka:
         self._child: Child | None = None
 
     @property
-    def bootstrap(self) -> str:
-        """The address for `bootstrap.servers`."""
-        return f"{LOOPBACK}:{self.port}"
+    def bootstrap(self) -> Bootstrap:
+        """How clients get to it."""
+        return Bootstrap(f"{LOOPBACK}:{self.port}", self._listener.client)
 
     @property
     def pid(self) -> int | None:
@@ -79,9 +103,15 @@ class Kafka:
         properties = self._home / "server.properties"
         data = self._home / "data"
         text = PROPERTIES.format(
-            host=LOOPBACK, broker=self.port, controller=self._controller_port, data=data
+            host=LOOPBACK,
+            broker=self.port,
+            controller=self._controller_port,
+            data=data,
+            listener=self._listener.client.protocol,
         )
-        properties.write_text(text, encoding="utf-8")
+        # What a listener adds may hold passwords.
+        properties.touch(mode=0o600)
+        properties.write_text(text + self._listener.properties, encoding="utf-8")
         if not (data / "meta.properties").is_file():
             self._format(properties)
         command = self._java("-XX:+UseSerialGC", HEAP, "kafka.Kafka", str(properties))
@@ -130,8 +160,10 @@ class Kafka:
         from kafka import KafkaAdminClient
         from kafka.errors import KafkaError
 
+        from headgate.kafka.credentials import python_settings
+
         try:
-            admin = KafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=2_000)
+            admin = KafkaAdminClient(**python_settings(self.bootstrap), request_timeout_ms=2_000)
         except KafkaError:
             return False
         try:

@@ -16,7 +16,7 @@ from headgate.local.command_service import CommandService
 from headgate.local.console import Console
 from headgate.local.flink import Flink
 from headgate.local.history import History
-from headgate.local.kafka import Kafka
+from headgate.local.kafka import PLAIN_LISTENER, Kafka, Listener
 from headgate.local.process import Family
 from headgate.local.redis import Redis
 from headgate.local.state_file import StackState
@@ -54,6 +54,7 @@ class LocalStack:
         *,
         flink_settings: Mapping[str, str] | None = None,
         kafka_port: int | None = None,
+        kafka_listener: Listener = PLAIN_LISTENER,
         temporal: bool = False,
         jars_folder: Path | None = None,
         say: Callable[[str], None] = _say_nothing,
@@ -66,6 +67,7 @@ class LocalStack:
         self._task_managers = task_managers
         self._flink_settings = flink_settings
         self._kafka_port = kafka_port
+        self._kafka_listener = kafka_listener
         self._has_temporal = temporal
         self._jars_folder = jars_folder
         self._say = say
@@ -206,7 +208,13 @@ class LocalStack:
         family = Family(self._lock)
         supervisor = Supervisor(family)
         self._family = family
-        self.kafka = Kafka(family, self.home / "kafka", folder / "kafka", self._kafka_port)
+        self.kafka = Kafka(
+            family,
+            self.home / "kafka",
+            folder / "kafka",
+            self._kafka_port,
+            self._kafka_listener,
+        )
         self.flink = Flink(
             family,
             supervisor,
@@ -238,7 +246,7 @@ class LocalStack:
         self._state = dataclasses.replace(
             self._state,
             phase=phase,
-            kafka_bootstrap=self.kafka.bootstrap,
+            kafka_bootstrap=self.kafka.bootstrap.servers,
             flink_rest_url=self.flink.rest_url,
             pids={name: pid for name, pid in pids.items() if pid is not None},
             agents={name: self.agents.endpoint(name) for name in self.agents.names()},

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
+from headgate.bootstrap import Bootstrap
 from headgate.config.redis import RedisConfig
 from headgate.kafka.errors import BrokerUnreachableError
 from headgate.kafka.resumed import Resumed
@@ -33,7 +34,7 @@ RETRY_SECONDS = 1.0
 class Feeder:
     """Writes what the topic has into Redis, in the thread that calls `run`."""
 
-    def __init__(self, bootstrap: str, topic: str, config: RedisConfig) -> None:
+    def __init__(self, bootstrap: Bootstrap, topic: str, config: RedisConfig) -> None:
         """Describe it; `run` connects."""
         self._bootstrap = bootstrap
         self._topic = topic

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Event
 from typing import Any
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
 from headgate.config.redis import RedisStreamConfig
 from headgate.kafka.errors import BrokerUnreachableError, PublishError
@@ -47,7 +48,7 @@ class Intake:
     """Publishes what one stream has, in the thread that calls `run`."""
 
     def __init__(
-        self, bootstrap: str, config: Config, stream: RedisStreamConfig, consumer: str
+        self, bootstrap: Bootstrap, config: Config, stream: RedisStreamConfig, consumer: str
     ) -> None:
         """Describe it. consumer: a name within the group that nobody else has at the same time; the
         same as before, and what that one left is taken up at once.

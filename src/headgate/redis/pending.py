@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.resumed import Resumed
 from headgate.v1.turn_pb2 import InboxRecord
 
@@ -27,7 +28,7 @@ def since(entry_ms: Iterable[int], now_ms: int) -> int:
     return 0 if newest > now_ms + APART_MS else max(0, oldest - APART_MS)
 
 
-def names_in_inbox(bootstrap: str, inbox: str, names: set[str], since_ms: int) -> set[str]:
+def names_in_inbox(bootstrap: Bootstrap, inbox: str, names: set[str], since_ms: int) -> set[str]:
     """Return those of some entries' names that were published.
 
     since_ms: none of them was published before.

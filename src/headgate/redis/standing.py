@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from headgate.bootstrap import Bootstrap
 from headgate.config.redis import RedisConfig
 from headgate.core.render import rfc3339
 from headgate.kafka.resumed import Resumed
@@ -14,7 +15,7 @@ COUNTED = 1_000
 """Records at most that are read to be counted."""
 
 
-def standing(bootstrap: str, topic: str, config: RedisConfig) -> dict[str, Any]:
+def standing(bootstrap: Bootstrap, topic: str, config: RedisConfig) -> dict[str, Any]:
     """Return where each partition stands, and sums.
 
     Raises:

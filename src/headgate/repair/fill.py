@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from headgate.config import Config
 from headgate.errors import HeadgateError
 from headgate.kafka.connect import REQUEST_AT_MOST_MS
+from headgate.kafka.credentials import python_settings
 from headgate.kafka.topics import message_bytes
 from headgate.repair.gaps import Gap
 
@@ -33,7 +34,7 @@ def fill(config: Config, gaps: Sequence[Gap]) -> None:
     from kafka.errors import KafkaError
 
     producer = KafkaProducer(
-        bootstrap_servers=config.kafka.bootstrap,
+        **python_settings(config.kafka.bootstrap),
         client_id="headgate",
         # No id of a sink's: the job's start does not abort it, and a second repair fences this one.
         transactional_id=f"{config.job.name}-repair",

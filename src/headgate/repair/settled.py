@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.transactions import (
     COMMITTED,
     ONGOING,
@@ -29,7 +30,7 @@ class Fates:
     ended: tuple[Prepared, ...]
 
 
-def fates(bootstrap: str, prepared: Iterable[Prepared]) -> Fates:
+def fates(bootstrap: Bootstrap, prepared: Iterable[Prepared]) -> Fates:
     """Ask the broker what has become of these transactions."""
     wanted = list(prepared)
     if not wanted:

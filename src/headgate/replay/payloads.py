@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
 from headgate.core.decode import TopicRule
 from headgate.kafka.errors import UnknownTopicError
@@ -22,7 +23,7 @@ fetch brings so many in any case."""
 class Payloads:
     """Reads events at their places; writes nothing anywhere."""
 
-    def __init__(self, bootstrap: str, config: Config, spans: Spans) -> None:
+    def __init__(self, bootstrap: Bootstrap, config: Config, spans: Spans) -> None:
         """`spans` reads all there is: what a turn took was committed then."""
         self._bootstrap = bootstrap
         self._inbox = config.topic_names.inbox

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
 from headgate.core.identity import address_of
 from headgate.core.render import rfc3339
@@ -71,7 +72,7 @@ def _turns_of(states: Iterable[StateAsOf]) -> dict[str, int]:
 @contextmanager
 def select(
     history: HistoryClient,
-    bootstrap: str,
+    bootstrap: Bootstrap,
     config: Config,
     agent_type: str,
     *,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.errors import BrokerUnreachableError
 from headgate.kafka.resumed import Resumed
 from headgate.tracing.collector import Collector
@@ -39,7 +40,7 @@ class SpanExport:
 
     def __init__(
         self,
-        bootstrap: str,
+        bootstrap: Bootstrap,
         topic: str,
         group: str,
         collector: Collector,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from headgate.bootstrap import Bootstrap
 from headgate.kafka.connect import open_consumer
 from headgate.kafka.resumed import Resumed
 from headgate.tracing.mark import Mark
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 class Positions:
     """Committed marks of a topic's partitions. One process per group: nobody shares them out."""
 
-    def __init__(self, bootstrap: str, topic: str, group: str) -> None:
+    def __init__(self, bootstrap: Bootstrap, topic: str, group: str) -> None:
         """Connect; raises BrokerUnreachableError."""
         self._topic = topic
         self._consumer = open_consumer(bootstrap, group_id=group)

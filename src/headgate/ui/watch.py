@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from google.protobuf.message import DecodeError
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
 from headgate.core.service import endpoints_of
 from headgate.kafka.follow import Following
@@ -51,7 +52,12 @@ class Watch:
     """Follows and asks, until it is closed."""
 
     def __init__(
-        self, bootstrap: str, config: Config, *, history: str = "", flink: FlinkRest | None = None
+        self,
+        bootstrap: Bootstrap,
+        config: Config,
+        *,
+        history: str = "",
+        flink: FlinkRest | None = None,
     ) -> None:
         """Start reading.
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli import app
 from headgate.cli.attaching import UnfitServiceError
 from headgate.cli.canary import CanaryError
@@ -32,13 +33,15 @@ class Registry:
         # By endpoint; "v1+v2" serves both.
         self.revisions: dict[str, str] = {}
 
-    def read(self, bootstrap: str, topic: str) -> Contents:
+    def read(self, bootstrap: Bootstrap, topic: str) -> Contents:
         return Contents({name: self.copy(name) for name in self.specs}, self.job)
 
     def copy(self, name: str) -> AgentSpec:
         return AgentSpec.FromString(self.specs[name].SerializeToString())
 
-    def write(self, bootstrap: str, topic: str, specs: Mapping[str, AgentSpec | None]) -> None:
+    def write(
+        self, bootstrap: Bootstrap, topic: str, specs: Mapping[str, AgentSpec | None]
+    ) -> None:
         for name, spec in specs.items():
             if spec is None:
                 del self.specs[name]

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from headgate.bootstrap import Bootstrap, Security
 from headgate.cli import app
 from headgate.cli.agent_views import describe, policy_summary
 from headgate.cli.broker import NoBrokerError, find_broker
+from headgate.cli.checkpoint import config_of
 from headgate.cli.tail import StartError, Topic, read_start, topic_name
 from headgate.config import Config, loads
 from headgate.errors import ConfigError
@@ -100,9 +102,16 @@ def test_the_address_comes_from_the_option_then_the_file() -> None:
     with pytest.raises(NoBrokerError):
         find_broker(None, None)
     Path("headgate.toml").write_text('[kafka]\nbootstrap = "a:1"\nprefix = "p"\n')
-    assert find_broker(None, None).bootstrap == "a:1"
+    assert find_broker(None, None).bootstrap == Bootstrap("a:1")
     both = find_broker(None, "b:2")
-    assert (both.bootstrap, both.config.kafka.prefix) == ("b:2", "p")
+    assert (both.bootstrap.servers, both.config.kafka.prefix) == ("b:2", "p")
+
+
+def test_what_the_file_says_of_tls_holds_at_every_address() -> None:
+    Path("headgate.toml").write_text("[kafka]\nsecurity_protocol = 'SSL'\nca_file = '/ca.crt'\n")
+    found = find_broker(None, "b:2")
+    assert found.bootstrap == Bootstrap("b:2", Security("SSL", ca_file="/ca.crt"))
+    assert config_of(found).kafka.bootstrap == found.bootstrap
 
 
 def test_a_file_that_was_named_must_be_there() -> None:
@@ -118,7 +127,7 @@ def test_a_running_stack_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     lock = state_file.acquire(home)
     try:
         state_file.StackState(1, "running", kafka_bootstrap="c:3").write(home)
-        assert find_broker(None, None).bootstrap == "c:3"
+        assert find_broker(None, None).bootstrap == Bootstrap("c:3")
     finally:
         import os
 

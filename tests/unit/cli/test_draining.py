@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli import draining
 from headgate.cli.broker import Broker
 from headgate.cli.draining import LOOKS, NotDrainedError, await_drained
 from headgate.config import loads
 from headgate.kafka import inspect
 
-BROKER = Broker("127.0.0.1:1", loads(""))
+BROKER = Broker(Bootstrap("127.0.0.1:1"), loads(""))
 
 Looks = Callable[..., list[int | None]]
 

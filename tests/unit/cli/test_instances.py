@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli import app, instance_views
 from headgate.cli.control import WAIT_SECONDS, AddressError, NotAppliedError, NothingToDoError
 from headgate.cli.look import plain
@@ -24,7 +25,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     """What commands send; all of it is applied as turn 7, but what is for an absent job."""
     made: Sent = []
 
-    def send(bootstrap: str, config: object, address: str, verb: str, **more: Any) -> object:
+    def send(bootstrap: Bootstrap, config: object, address: str, verb: str, **more: Any) -> object:
         made.append({"address": address, "verb": verb, **more})
         is_applied = more["wait_seconds"] and address != "absent/1"
         return "c-1", HistoryRecord(outcome=Outcome(turn=7)) if is_applied else None

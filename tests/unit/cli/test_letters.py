@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli.broker import Broker
 from headgate.cli.letter_filter import FilterError, LetterFilter
 from headgate.cli.letters import NoLetterError, find, open_ones
@@ -12,7 +13,7 @@ from headgate.kafka import letters
 from headgate.kafka.letters import Filed
 from headgate.v1.turn_pb2 import DeadLetter, SettledLetter
 
-BROKER = Broker("127.0.0.1:1", loads(""))
+BROKER = Broker(Bootstrap("127.0.0.1:1"), loads(""))
 ALL = LetterFilter()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli import app, registered
 from headgate.cli.control import AddressError
 from headgate.cli.signal import SignalError
@@ -25,7 +26,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     """What commands send."""
     made: Sent = []
 
-    def send(bootstrap: str, config: object, address: str, signal: Signal) -> Placed:
+    def send(bootstrap: Bootstrap, config: object, address: str, signal: Signal) -> Placed:
         made.append((address, signal))
         return Placed("headgate.inbox", 2, 7, 0)
 

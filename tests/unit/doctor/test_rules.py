@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from headgate.config import Config, loads
+from headgate.config import Config, KafkaConfig, loads
 from headgate.doctor import (
     cluster_rules,
     job_rules,
     replica_rules,
+    security_rules,
     service_rules,
     time_rules,
     topic_rules,
@@ -38,10 +39,19 @@ from headgate.doctor.facts import (
 from headgate.doctor.rules import RULES, diagnose, exit_code
 from headgate.kafka.topics import plan_topics
 
-MODULES = (cluster_rules, job_rules, replica_rules, service_rules, time_rules, topic_rules)
+MODULES = (
+    cluster_rules,
+    job_rules,
+    replica_rules,
+    security_rules,
+    service_rules,
+    time_rules,
+    topic_rules,
+)
 
 TOML = """
 [kafka]
+security_protocol = "SSL"
 partitions = 8
 replication = 3
 [job]
@@ -294,6 +304,15 @@ CASES: list[tuple[str, Change, str, Severity, str]] = [
         "one-replica",
         WARNING,
         "transaction.state.log",
+    ),
+    (
+        "plaintext",
+        lambda facts: with_config(
+            facts.config.model_copy(update={"kafka": KafkaConfig(partitions=8, replication=3)})
+        )(facts),
+        "kafka-readable",
+        WARNING,
+        "PLAINTEXT, without TLS",
     ),
     ("unread", kafka(job_topics=()), "topic-unread", WARNING, "orders"),
     (

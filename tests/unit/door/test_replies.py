@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from headgate.bootstrap import Bootstrap
 from headgate.door import replies as module
 from headgate.door.replies import Replies
 from headgate.v1.turn_pb2 import Reply
 
 
 class Following:
-    def __init__(self, bootstrap: str, topics: list[str], take: Any, *, start: str) -> None:
+    def __init__(self, bootstrap: Bootstrap, topics: list[str], take: Any, *, start: str) -> None:
         assert start == "start", "a door that starts anew wants what came before"
 
     def await_ready(self, seconds: float) -> None:
@@ -30,7 +31,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 @pytest.fixture
 def replies(now: SimpleNamespace) -> Replies:
-    return Replies("a:1", "replies")
+    return Replies(Bootstrap("a:1"), "replies")
 
 
 def come(replies: Replies, request_id: str, turn: int = 1, address: str = "order/17") -> Reply:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from headgate.bootstrap import Bootstrap
 from headgate.core.decode import TopicRule
 from headgate.core.identity import partition_of
 from headgate.flink.arrivals import Arrivals, ArrivalSettings
@@ -44,7 +45,7 @@ def readers() -> Readers:
     agents = (spec("order", "shop.*"), spec("audit", ""), spec("lost", "shop.*.lost"))
     shown = Shown({each.type: each for each in agents}, position=9)
     table: Any = SimpleNamespace(shown=shown, trouble="", await_complete=lambda _: True)
-    settings = ArrivalSettings("a:1", "registry", "pressure", RULES, KEYS)
+    settings = ArrivalSettings(Bootstrap("a:1"), "registry", "pressure", RULES, KEYS)
     made: Readers = {"intake": Intake(settings), "inbox": Inbox(settings)}
     for each in made.values():
         each._router = Router(table)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from headgate.bootstrap import Bootstrap
 from headgate.flink import pressure
 from headgate.flink.pressure import FullMailboxes
 from headgate.kafka.table import Shown
@@ -23,7 +24,7 @@ LONG = 30.0
 def full(monkeypatch: pytest.MonkeyPatch) -> FullMailboxes:
     """One that hears what a test says, and follows nothing."""
     monkeypatch.setattr(pressure, "Following", lambda *_: SimpleNamespace(close=lambda: None))
-    return FullMailboxes("a:1", "pressure")
+    return FullMailboxes(Bootstrap("a:1"), "pressure")
 
 
 def say(full: FullMailboxes, address: str, value: bytes | None) -> None:
@@ -97,8 +98,8 @@ def test_intake_waits_where_an_agent_would_have_it_so(
     asked: list[str] = []
 
     class Full:
-        def __init__(self, *place: str) -> None:
-            assert place == ("a:1", "pressure")
+        def __init__(self, *place: object) -> None:
+            assert place == (Bootstrap("a:1"), "pressure")
 
         def await_room(self, address: str) -> None:
             asked.append(address)

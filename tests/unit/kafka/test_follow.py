@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pytest
 from kafka import TopicPartition
 
+from headgate.bootstrap import Bootstrap
 from headgate.errors import HeadgateError
 from headgate.kafka import follow
 from headgate.kafka.follow import Following
@@ -61,7 +62,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
 def test_it_begins_where_it_is_told(
     log: Log, start: Literal["start", "end"] | int, expected: tuple[int, int]
 ) -> None:
-    with Following("h:1", ["t"], print, start=start) as reader:
+    with Following(Bootstrap("h:1"), ["t"], print, start=start) as reader:
         reader.await_ready(10)
     assert (log.sought[OLD], log.sought[YOUNG]) == expected
 
@@ -69,7 +70,7 @@ def test_it_begins_where_it_is_told(
 def test_a_topic_that_is_not_there_is_waited_for(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "MISSING_SECONDS", 0.01)
     log.partitions = None
-    with Following("h:1", ["t"], print) as reader:
+    with Following(Bootstrap("h:1"), ["t"], print) as reader:
         with pytest.raises(HeadgateError, match="there is no topic t at h:1 yet"):
             reader.await_ready(0.2)
         log.partitions = {0}

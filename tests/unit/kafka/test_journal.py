@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import pytest
 from confluent_kafka import Message, Producer
 
+from headgate.bootstrap import Bootstrap
 from headgate.kafka import journal as module
 from headgate.kafka.journal import JournalLostError, KafkaJournal
 
@@ -38,7 +39,7 @@ def test_an_outcome_that_is_not_taken_ends_the_journal(monkeypatch: pytest.Monke
     must, or they would pass for journaled and never be asked for again.
     """
     monkeypatch.setattr(module, "Producer", FullProducer)
-    journal = KafkaJournal("127.0.0.1:9", "journal")
+    journal = KafkaJournal(Bootstrap("127.0.0.1:9"), "journal")
     try:
         with pytest.raises(JournalLostError, match="Queue full"):
             journal.write(0, b"shard-0", b"outcome")
@@ -64,7 +65,7 @@ def test_no_delivery_is_forgotten_while_another_record_is_counted(
     """A count that only grows ends in a journal that is full for ever, and so without a call."""
     monkeypatch.setattr(module, "WAITING_BYTES", 15)
     monkeypatch.setattr(module, "Producer", Mock(spec_set=Producer))
-    journal = KafkaJournal("127.0.0.1:9", "journal")
+    journal = KafkaJournal(Bootstrap("127.0.0.1:9"), "journal")
     try:
         journal.write(0, b"shard-0", bytes(10))
         assert not journal.is_full()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import loads
 from headgate.kafka import letters
 from headgate.kafka.letters import Settling
@@ -52,7 +53,7 @@ def settling(
     monkeypatch.setattr(letters, "open_producer", lambda *_, **__: producer)
     monkeypatch.setattr(letters, "count_partitions", lambda *_: 4)
     monkeypatch.setattr(letters, "_settled", lambda *_: already)
-    return Settling("127.0.0.1:1", NAMES)
+    return Settling(Bootstrap("127.0.0.1:1"), NAMES)
 
 
 def record(letter_id: str) -> ReplayedRecord:

@@ -6,14 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from headgate.bootstrap import Bootstrap
 from headgate.kafka import shared_table
 from headgate.kafka.shared_table import SharedTable
+
+AT = Bootstrap("a:1")
 
 
 class FakeTable:
     """A table that says whether it was closed."""
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
+    def __init__(self, bootstrap: Bootstrap, topic: str) -> None:
         self.is_closed = False
 
     def close(self) -> None:
@@ -28,7 +31,10 @@ def _without_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_it_is_shared_and_ends_with_its_last_user() -> None:
-    intake, gate = SharedTable("a:1", "registry"), SharedTable("a:1", "registry")
+    intake, gate = (
+        SharedTable(AT, "registry"),
+        SharedTable(AT, "registry"),
+    )
     table: object = intake.table
     assert table is gate.table
     assert isinstance(table, FakeTable)
@@ -40,9 +46,12 @@ def test_it_is_shared_and_ends_with_its_last_user() -> None:
 
 
 def test_the_next_job_reads_for_itself() -> None:
-    first = SharedTable("a:1", "registry")
+    first = SharedTable(AT, "registry")
     first.close()
-    second, other = SharedTable("a:1", "registry"), SharedTable("a:1", "other.registry")
+    second, other = (
+        SharedTable(AT, "registry"),
+        SharedTable(AT, "other.registry"),
+    )
     assert len({first.table, second.table, other.table}) == 3
     second.close()
     other.close()

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pytest
 from starlette.testclient import TestClient
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli.broker import Broker
 from headgate.config import Config
 from headgate.core.identity import split_address
@@ -126,7 +127,7 @@ class World:
 
     def desk(self) -> Desk:
         """What the pages work with."""
-        broker = Broker("h:9092", Config())
+        broker = Broker(Bootstrap("h:9092"), Config())
         trace = "https://traces.example/trace/{trace_id}"
         return PastDesk(broker, self.watched, "h:7091", "http://h:8081", trace, self.past)
 
@@ -144,10 +145,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     facts = Facts(NOW, agents=(AgentFact("order", health="serving", endpoints=("h:1",)),))
     made = World(Watched(facts), PastOfOne(), {"order": spec})
 
-    def read(bootstrap: str, topic: str) -> Contents:
+    def read(bootstrap: Bootstrap, topic: str) -> Contents:
         return Contents(dict(made.specs), JobRecord(name="headgate", topics=["messages"]))
 
-    def write(bootstrap: str, topic: str, specs: dict[str, AgentSpec]) -> None:
+    def write(bootstrap: Bootstrap, topic: str, specs: dict[str, AgentSpec]) -> None:
         made.specs.update(specs)
 
     monkeypatch.setattr(registry, "read_contents", read)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from headgate.bootstrap import Bootstrap
 from headgate.errors import HeadgateError
 from headgate.kafka import registry
 from headgate.ui.app import make_app
@@ -209,7 +210,7 @@ def test_a_defect_is_a_page_without_a_trace(world: Any) -> None:
 def test_without_kafka_the_agents_are_those_that_are_known(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(bootstrap: str, topic: str) -> Any:
+    def away(bootstrap: Bootstrap, topic: str) -> Any:
         message = "no broker"
         raise HeadgateError(message)
 
