@@ -5,7 +5,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 
-from headgate.sdk import Agent, Event, Turn, serve
+from headgate.sdk import Agent, Event, TerminalError, Turn, serve
 
 CHARACTERS = 1_000
 
@@ -28,12 +28,16 @@ def text_of(key: str) -> str:
 
 
 def make_agent() -> Agent[Kept]:
-    """Make it: each event makes its instance's text, or leaves it as it is."""
+    """Make it: an event makes its instance's text; a probe fails where it is not there any more."""
     agent = Agent("one_kilobyte", Kept)
 
     @agent.on("*")
     def keep(turn: Turn[Kept], event: Event) -> None:
-        turn.state.text = turn.state.text or text_of(turn.key)
+        if "probe" not in event.data:
+            turn.state.text = text_of(turn.key)
+        elif turn.state.text != text_of(turn.key):
+            message = "what it kept is gone"
+            raise TerminalError(message)
 
     return agent
 

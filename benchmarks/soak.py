@@ -228,7 +228,9 @@ def main() -> int:
     started = time.monotonic()
 
     def say(text: str) -> None:
-        console.print(f"[dim]{time.monotonic() - started:6.0f} s[/]  {text}", highlight=False)
+        console.print(
+            f"[dim]{time.monotonic() - started:6.0f} s[/]  {text}", highlight=False, soft_wrap=True
+        )
 
     with one_at_a_time(arguments.home.resolve()):
         found = {"conditions": report.conditions(), **Soak(arguments, say).run()}

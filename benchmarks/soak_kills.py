@@ -1,10 +1,11 @@
 """Somebody dies every so often, in turn: who, when, and for how long nothing was decided."""
 
+import itertools
 import os
 import signal
 import threading
 import time
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,8 +17,11 @@ from headgate.local.stack import LocalStack
 # A victim that is down already, for an earlier death's sake, is waited for.
 VICTIM_SECONDS = 90.0
 POLL_SECONDS = 0.05
-# A kill is blamed for gaps that begin within this time after it.
+# The last kill before a gap is blamed for it, if it is no longer ago than this: a job that fails
+# over may stumble twice.
 BLAMED_MS = 15_000
+# A gap may begin so long before its cause: with the last outcome before the kill.
+BEFORE_MS = 500
 
 
 class Victim(StrEnum):
@@ -139,16 +143,23 @@ class Killing:
 
 
 def outages(struck: Sequence[Struck], decided_ms: Sequence[int]) -> list[Result]:
-    """Return, for each kind of victim, the longest gaps between two outcomes that its deaths made.
+    """Return, for each kind of victim, the longest gap between two outcomes that each death made.
 
     decided_ms: when outcomes were journaled, in order.
+
+    >>> kills = [Struck(Victim.WORKER, 10_000), Struck(Victim.AGENT, 14_000)]
+    >>> found = outages(kills, [9_990, 11_500, 13_900, 14_300, 14_310])
+    >>> [(each["what"], each["outage_seconds"]["all"]) for each in found]
+    [('worker killed', [2.4]), ('agent killed', [0.4])]
     """
+    longest = [0] * len(struck)
+    times = [kill.wall_ms for kill in struck]
+    for begin, end in itertools.pairwise(decided_ms):
+        number = bisect_right(times, begin + BEFORE_MS) - 1
+        if number >= 0 and end > times[number] and begin - times[number] < BLAMED_MS:
+            longest[number] = max(longest[number], end - begin)
     found: dict[Victim, list[float]] = {}
-    for number, kill in enumerate(struck):
-        until = kill.wall_ms + BLAMED_MS
-        if number + 1 < len(struck):
-            until = min(until, struck[number + 1].wall_ms)
-        gap = _longest_gap(decided_ms, kill.wall_ms, until)
+    for kill, gap in zip(struck, longest, strict=True):
         found.setdefault(kill.victim, []).append(gap / 1_000)
     return [
         {
@@ -163,15 +174,6 @@ def outages(struck: Sequence[Struck], decided_ms: Sequence[int]) -> list[Result]
         }
         for victim, gaps in found.items()
     ]
-
-
-def _longest_gap(times: Sequence[int], begin: int, until: int) -> int:
-    at = max(0, bisect_left(times, begin) - 1)
-    longest = 0
-    while at + 1 < len(times) and times[at] < until:
-        longest = max(longest, times[at + 1] - times[at])
-        at += 1
-    return longest
 
 
 def total(found: Iterable[Result]) -> int:

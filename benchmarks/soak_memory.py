@@ -1,4 +1,4 @@
-"""Resident memory of each kind of process over time: flat, or not."""
+"""Resident memory of the largest process of each kind over time: flat, or not."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from benchmarks.figures import median
 from benchmarks.measure import Result
-from benchmarks.memory import resident_mb
+from benchmarks.memory import largest_mb
 
 EVERY_SECONDS = 10.0
 
@@ -34,7 +34,7 @@ class MemoryOverTime:
     def _run(self) -> None:
         while not self._stopping.wait(EVERY_SECONDS):
             at = time.monotonic() - self._began
-            self.samples.append((at, resident_mb(self._processes)))
+            self.samples.append((at, largest_mb(self._processes)))
 
 
 def rows(samples: list[tuple[float, dict[str, float]]]) -> list[Result]:

@@ -9,7 +9,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from glob import glob
@@ -41,8 +41,8 @@ KEYS, RATE = 6, 30.0
 AROUND_SECONDS = 1.5
 # A broker that is cut off for a minute must not look like events that were lost.
 DELIVERY_SECONDS = 300.0
-# As small as the job needs: the quicker it is full.
-DISK_MB = 48
+# As small as they need to be: the quicker they are full.
+DISKS_MB = {"checkpoints": 48, "kafka": 256}
 LATER_SECONDS = 3
 # Duplicates may come after the last event's output: the second checkpoint has begun later.
 SETTLING_CHECKPOINTS = 2
@@ -164,13 +164,17 @@ class FaultyStage:
         self._open = ExitStack()
         self._heartbeat_timeout_ms = heartbeat_timeout_ms
         self._names = itertools.count(1)
-        self.disk = home / "flink" / "checkpoints"
+        self.disks = {
+            "checkpoints": home / "flink" / "checkpoints",
+            "kafka": home / "kafka" / "data",
+        }
         self.disk_problem = ""
         self.clocks = {name: home / f"clock-{name}" for name in ("kafka", "taskmanager")}
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
-            self._mount(opening)
+            for disk in self.disks:
+                self._mount(disk, opening)
             broker, front, manager, worker = free_ports(4)
             line = opening.enter_context
             self.to_kafka = line(Line(f"{LOOPBACK}:{front}"))
@@ -212,9 +216,10 @@ class FaultyStage:
 
     # -------------------------------------------------------------------------------- the faults
 
-    def fill(self) -> Callable[[], None]:
-        """Fill the disk of the checkpoints; return what makes room again."""
-        filler = self.disk / "filler"
+    def fill(self, disk: str) -> Callable[[], None]:
+        """Fill a disk; return what makes room again."""
+        # Beside Kafka's folders of partitions: it minds names that it does not know.
+        filler = self.disks[disk] / ".filler"
         with filler.open("wb", buffering=0) as file:
             try:
                 while True:
@@ -231,13 +236,17 @@ class FaultyStage:
         flink = self.stack.flink
         flink.environment.update(_fake(self.clocks["taskmanager"]))
         self.stack.kafka.kill()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(kafka, "PROPERTIES", kafka.PROPERTIES + self._kafka_properties)
-            for name, value in _fake(self.clocks["kafka"]).items():
-                patch.setenv(name, value)
-            self.stack.kafka.start()
+        self.start_kafka(_fake(self.clocks["kafka"]))
         flink.kill_task_manager()
         self.await_running()
+
+    def start_kafka(self, environment: Mapping[str, str] | None = None) -> None:
+        """Start Kafka again, as it was."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kafka, "PROPERTIES", kafka.PROPERTIES + self._kafka_properties)
+            for name, value in (environment or {}).items():
+                patch.setenv(name, value)
+            self.stack.kafka.start()
 
     def put(self, clock: str, seconds: int) -> None:
         """Put a clock so far ahead of the true time; it is looked at once a second."""
@@ -253,8 +262,8 @@ class FaultyStage:
         before = len(rest.exceptions(self.job))
         name = f"fault-{next(self._names)}"
         stream = Stream(self.stack.kafka.bootstrap, name)
-        self.await_more_turns(name)
         try:
+            self.await_turns(name)
             fault(stream)
             mended = time.monotonic()
             time.sleep(AROUND_SECONDS)
@@ -280,7 +289,7 @@ class FaultyStage:
             events=published.count,
         )
 
-    def await_more_turns(self, name: str) -> None:
+    def await_turns(self, name: str) -> None:
         """Wait until each instance of a stream has taken a turn."""
         addresses = [f"counter/{name}-{number}" for number in range(KEYS)]
         self.records.await_found(
@@ -288,13 +297,9 @@ class FaultyStage:
             f"the first turns of {name}",
         )
 
-    def await_failure(self, before: int) -> None:
-        """Wait until the job has failed more often than that."""
-        self._await(lambda: len(self._failures()) > before, "a failure of the job")
-
-    def failures(self) -> int:
-        """Return how often the job has failed so far."""
-        return len(self._failures())
+    def await_end_of_kafka(self) -> None:
+        """Wait until the broker has ended by itself."""
+        self._await(lambda: self.stack.kafka.pid is None, "the end of Kafka")
 
     def await_failed_checkpoint(self) -> None:
         """Wait until a checkpoint fails that has not begun yet."""
@@ -308,9 +313,6 @@ class FaultyStage:
         """Wait until all of the job runs, and completes a checkpoint."""
         self._await(lambda: self.stack.flink.rest.is_running(self.job), "a running job")
         self._settle()
-
-    def _failures(self) -> list[str]:
-        return self.stack.flink.rest.exceptions(self.job)
 
     def _await_through(self, published: Published) -> None:
         def is_through() -> bool:
@@ -345,11 +347,12 @@ class FaultyStage:
             assert time.monotonic() < deadline, f"{what} did not come"
             time.sleep(POLL_SECONDS)
 
-    def _mount(self, opening: ExitStack) -> None:
-        self.disk.mkdir(parents=True)
-        size = f"size={DISK_MB}m"
+    def _mount(self, disk: str, opening: ExitStack) -> None:
+        path = self.disks[disk]
+        path.mkdir(parents=True)
+        size = f"size={DISKS_MB[disk]}m"
         done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(self.disk)],
+            ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(path)],
             capture_output=True,
             text=True,
             check=False,
@@ -357,7 +360,7 @@ class FaultyStage:
         if done.returncode != 0:
             self.disk_problem = done.stderr.strip() or "mount failed"
             return
-        opening.callback(subprocess.run, ["umount", "-l", str(self.disk)], check=False)
+        opening.callback(subprocess.run, ["umount", "-l", str(path)], check=False)
 
 
 def faketime() -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -74,18 +74,33 @@ def test_no_way_between_jobmanager_and_taskmanager(stage: FaultyStage, how: str)
 
 
 def test_a_full_disk_of_checkpoints(stage: FaultyStage) -> None:
-    if stage.disk_problem:
-        pytest.skip(f"no disk of its own to fill: {stage.disk_problem}")
-
     def fault(_: Stream) -> None:
-        make_room = stage.fill()
+        make_room = stage.fill("checkpoints")
         try:
             stage.await_failed_checkpoint()
             time.sleep(SECONDS)
         finally:
             make_room()
 
-    assert_unharmed(stage.play(fault), "full disk")
+    assert_unharmed(filled(stage, fault), "full disk of checkpoints")
+
+
+def test_a_full_disk_of_kafka(stage: FaultyStage) -> None:
+    def fault(_: Stream) -> None:
+        make_room = stage.fill("kafka")
+        try:
+            stage.await_end_of_kafka()
+        finally:
+            make_room()
+        stage.start_kafka()
+
+    assert_unharmed(filled(stage, fault), "full disk of Kafka")
+
+
+def filled(stage: FaultyStage, fault: Callable[[Stream], None]) -> Told:
+    if stage.disk_problem:
+        pytest.skip(f"no disk of its own to fill, root may have one: {stage.disk_problem}")
+    return stage.play(fault)
 
 
 @pytest.fixture(scope="module")
