@@ -82,7 +82,10 @@ def test_a_full_disk_of_checkpoints(stage: FaultyStage) -> None:
         finally:
             make_room()
 
-    assert_unharmed(filled(stage, fault), "full disk of checkpoints")
+    told = filled(stage, fault)
+    assert_unharmed(told, "full disk of checkpoints")
+    # Turns go on, and calls under way with them: they are visible once there is room.
+    assert told.failovers == 0
 
 
 def test_a_full_disk_of_kafka(stage: FaultyStage) -> None:
