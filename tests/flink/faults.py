@@ -5,14 +5,12 @@ disk filled, its clocks put. What came through is judged by the demo's verifier.
 from __future__ import annotations
 
 import itertools
-import os
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from glob import glob
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
@@ -33,8 +31,10 @@ from headgate.sdk import Agent, Event, RetryableError, Turn
 from headgate.testing.records import Records
 from headgate.testing.serving import Serving
 from tests.line import Line
+from tests.put_clock import PutClock, build
 
 JOB_SECONDS = 240.0
+THROUGH_SECONDS = 100.0
 POLL_SECONDS = 0.1
 KEYS, RATE = 6, 30.0
 # Of the stream before the fault and after it: something is in flight when it strikes, and goes on.
@@ -69,8 +69,6 @@ agent = "counter"
 [agents.counter]
 endpoint = "{endpoint}"
 """
-
-FAKETIME = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 
 
 @dataclass
@@ -169,7 +167,7 @@ class FaultyStage:
             "kafka": home / "kafka" / "data",
         }
         self.disk_problem = ""
-        self.clocks = {name: home / f"clock-{name}" for name in ("kafka", "taskmanager")}
+        self.clocks: dict[str, PutClock] = {}
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
@@ -229,16 +227,21 @@ class FaultyStage:
 
         return filler.unlink
 
-    def fake_clocks(self) -> None:
-        """Start Kafka and the TaskManager anew, each with a clock that `put` can put."""
-        for name in self.clocks:
-            self.put(name, 0)
-        flink = self.stack.flink
-        flink.environment.update(_fake(self.clocks["taskmanager"]))
+    def take_clocks(self) -> bool:
+        """Start Kafka and the TaskManager anew, each with a clock of `clocks`; False where there is
+        nothing to build these with.
+        """
+        library = build(self._home)
+        if library is None:
+            return False
+        for name in ("kafka", "taskmanager"):
+            self.clocks[name] = PutClock(library, self._home / f"clock-{name}")
+        self.stack.flink.environment.update(self.clocks["taskmanager"].environment)
         self.stack.kafka.kill()
-        self.start_kafka(_fake(self.clocks["kafka"]))
-        flink.kill_task_manager()
+        self.start_kafka(self.clocks["kafka"].environment)
+        self.stack.kill_task_manager()
         self.await_running()
+        return True
 
     def start_kafka(self, environment: Mapping[str, str] | None = None) -> None:
         """Start Kafka again, as it was."""
@@ -247,12 +250,6 @@ class FaultyStage:
             for name, value in (environment or {}).items():
                 patch.setenv(name, value)
             self.stack.kafka.start()
-
-    def put(self, clock: str, seconds: int) -> None:
-        """Put a clock so far ahead of the true time; it is looked at once a second."""
-        new = self.clocks[clock].with_suffix(".new")
-        new.write_text(f"{seconds:+d}s\n", encoding="ascii")
-        new.replace(self.clocks[clock])
 
     # ------------------------------------------------------------------------------ the judgement
 
@@ -325,7 +322,8 @@ class FaultyStage:
             outputs = sum(len(self.records.outbox_of.get(each, ())) for each in published.order)
             return len(set(taken)) >= published.count and outputs >= published.count
 
-        self.records.await_found(is_through, f"the rest of {published.count} events")
+        # Two pauses of half a minute are the longest that a part of the job makes by itself.
+        self._await(is_through, f"the rest of {published.count} events", THROUGH_SECONDS)
 
     def _settle(self) -> None:
         first = self._completed()
@@ -336,8 +334,8 @@ class FaultyStage:
     def _completed(self) -> int:
         return int(self.stack.flink.rest.checkpoints(self.job)["counts"]["completed"])
 
-    def _await(self, is_there: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + JOB_SECONDS
+    def _await(self, is_there: Callable[[], bool], what: str, seconds: float = JOB_SECONDS) -> None:
+        deadline = time.monotonic() + seconds
         while True:
             try:
                 if is_there():
@@ -361,21 +359,3 @@ class FaultyStage:
             self.disk_problem = done.stderr.strip() or "mount failed"
             return
         opening.callback(subprocess.run, ["umount", "-l", str(path)], check=False)
-
-
-def faketime() -> str:
-    """Return the path of libfaketime's library, "" where it is not installed."""
-    return next(iter(glob(FAKETIME)), "")
-
-
-def _fake(file: Path) -> dict[str, str]:
-    return {
-        "LD_PRELOAD": faketime(),
-        "FAKETIME_TIMESTAMP_FILE": str(file),
-        "FAKETIME_CACHE_DURATION": "1",
-        # The wall clock jumps; the one that waits are measured with does not.
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-        "NO_FAKE_STAT": "1",
-        "PATH": os.environ["PATH"],
-    }
