@@ -86,7 +86,7 @@ class _Million:
         submitted = time.monotonic()
         flink.rest.await_running(job, JOB_SECONDS)
         running = time.monotonic()
-        journal = JournalReader(kafka.bootstrap, self._config.topic_names.journal, kafka.partitions)
+        journal = JournalReader(kafka.servers, self._config.topic_names.journal, kafka.partitions)
         try:
             answered_ms = time.time() * 1000
             if restored is not None:

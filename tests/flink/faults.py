@@ -17,6 +17,7 @@ from typing import Self
 
 import pytest
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import load
 from headgate.demo.verify import Finding, Published, check_history, check_outbox
 from headgate.kafka.cloudevent import CONTENT_TYPE, structured
@@ -113,7 +114,7 @@ class Told:
 class Stream:
     """Events to a few instances at a steady rate, until it is stopped."""
 
-    def __init__(self, bootstrap: str, name: str) -> None:
+    def __init__(self, bootstrap: Bootstrap, name: str) -> None:
         self._publisher = Publisher(bootstrap, delivery_seconds=DELIVERY_SECONDS)
         self._keys = [f"{name}-{number}" for number in range(KEYS)]
         self._order: dict[str, list[str]] = {f"counter/{key}": [] for key in self._keys}
@@ -203,7 +204,7 @@ class FaultyStage:
             self.stack.flink.rest.await_running(self.job, JOB_SECONDS)
             # The test has a way of its own.
             seen = self._home / "seen.toml"
-            straight = self.stack.kafka.bootstrap
+            straight = str(self.stack.kafka.bootstrap)
             seen.write_text(text.replace(self.to_kafka.endpoint, straight), encoding="utf-8")
             self.records = opening.enter_context(Records(load(seen)))
             self._open = opening.pop_all()
