@@ -16,10 +16,10 @@ INSTALLED := $(VENV)/.installed
 CODE := $(wildcard src tests jobs agents examples benchmarks)
 # The intent agent's own environment: 90 MB of weights and a numpy that Flink's cage has no room for.
 INTENT := agents/intent/.venv
-# Passed on to `make demo`, `demo-workflow`, `test`, `test-fast`, `bench` and `chaos`: make demo ARGS="--rate 50"
+# Passed on to `make demo`, `demo-workflow`, `test`, `test-fast`, `bench`, `soak`, `chaos`: make demo ARGS="--rate 50"
 ARGS ?=
 
-.PHONY: help setup demo demo-workflow test test-fast lint bench chaos agent-intent clean packages \
+.PHONY: help setup demo demo-workflow test test-fast lint bench soak chaos agent-intent clean packages \
   tools-python tools-jvm
 
 help: ## this list
@@ -87,6 +87,9 @@ lint: $(INSTALLED) ## ruff (rules and format) and mypy --strict
 
 bench: setup ## rates, latencies and CPU per turn up to saturation; table and JSON
 	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: setup ## half an hour of load, a kill of something every 30 s; verified at the end
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 chaos: setup ## only the tests that kill something
 	$(BIN)/python -m pytest -m chaos $(ARGS)

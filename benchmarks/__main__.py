@@ -26,7 +26,18 @@ RATES = "200,500,1000,2000,3000,4000"
 # In the order in which `all` runs them; module names are theirs with underscores.
 SCENARIOS = ("ladder", "hot-key", "in-flight", "outages", "bad-neighbours", "peer")
 WORKFLOWS = ("workflows", "sleepers", "conversation")
-TOOLS = ("profile", "micro", "core", "parked", "past", "redis-feed", "ledger", "comings", "against")
+TOOLS = (
+    "profile",
+    "micro",
+    "core",
+    "parked",
+    "past",
+    "redis-feed",
+    "ledger",
+    "comings",
+    "against",
+    "million",
+)
 
 
 def scenario(name: str) -> Scenario:
@@ -60,6 +71,7 @@ def main() -> int:
         peer_workers=arguments.peer_workers,
         workflow_rate=arguments.workflow_rate,
         sleepers=arguments.sleepers,
+        instances=arguments.instances,
         conversations=arguments.conversations,
         calls=arguments.calls,
         against=arguments.against,
@@ -95,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--peer-workers", type=int, default=1, help="processes of its agent")
     parser.add_argument("--workflow-rate", type=float, default=5.0, help="workflows/s, open loop")
     parser.add_argument("--sleepers", type=int, default=100_000, help="workflows asleep")
+    parser.add_argument("--instances", type=int, default=1_000_000, help="of 1 KB, in `million`")
     parser.add_argument("--conversations", type=int, default=10, help="side by side")
     parser.add_argument("--calls", type=int, default=100, help="of the model, in a conversation")
     parser.add_argument("--against", type=Path, help="another checkout, for `against`")

@@ -88,6 +88,13 @@ class Load:
         self._process.wait()
 
 
+def keys_in_turn(count: int, prefix: str) -> list[str]:
+    """Return the keys in the order of their events: event n has the key n modulo count."""
+    keys = [f"{prefix}{number}" for number in range(count)]
+    random.Random(7).shuffle(keys)
+    return keys
+
+
 def send(offer: Offer) -> Sent:
     """Send it all."""
     from confluent_kafka import KafkaException, Producer
@@ -106,8 +113,7 @@ def send(offer: Offer) -> Sent:
         }
     )
     body = offer.body.encode()
-    keys = [f"{offer.prefix}{number}".encode() for number in range(offer.keys)]
-    random.Random(7).shuffle(keys)
+    keys = [key.encode() for key in keys_in_turn(offer.keys, offer.prefix)]
     places = [partition_of(key, offer.partitions) for key in keys]
     producer.list_topics(offer.topic)  # connect before the clock runs
     print(STARTED, flush=True)

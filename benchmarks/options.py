@@ -19,6 +19,7 @@ class Options:
     peer_workers: int
     workflow_rate: float
     sleepers: int
+    instances: int
     conversations: int
     calls: int
     against: Path | None

@@ -22,7 +22,7 @@ from benchmarks.stand import ROOT
 def conditions() -> Result:
     """Return what the figures depend on: machine, versions, commit, command, load."""
     return {
-        "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
+        "command": " ".join(["python -m", _module(), *sys.argv[1:]]),
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "--short", "HEAD"),
         "is_modified": bool(_git("status", "--porcelain", "--", "src", "agents", "flink-conf")),
@@ -139,12 +139,34 @@ COLUMNS: list[tuple[str, Any]] = [
     ("worker cores", _at("worker_cores")),
     ("checkpoints", _at("checkpoints", "count")),
     ("ms p50/90/max", _at("checkpoints", "text")),
+    ("MB written p50", _at("written_mb", "p50")),
+    ("max", _at("written_mb", "max")),
+    ("state MB", _at("state_mb")),
+    ("bytes over the user's", _at("bytes_over_users")),
+    ("s to submit", _at("submit_seconds")),
+    ("s to run", _at("running_seconds")),
+    ("s to turns", _at("first_turns_seconds")),
     ("list s p50/90/99", _three("list_seconds")),
     ("outage s min", _at("outage_seconds", "min")),
     ("median", _at("outage_seconds", "median")),
     ("max", _at("outage_seconds", "max")),
     ("runs", _at("outage_seconds", "runs")),
     ("missing", _at("missing")),
+    ("events", _at("events")),
+    ("turns", _at("turns")),
+    ("lost", _at("lost")),
+    ("in no turn", _at("not_taken")),
+    ("duplicated", _at("duplicated")),
+    ("reordered", _at("reordered")),
+    ("wrong states", _at("wrong_states")),
+    ("dead letters", _at("dead_letters")),
+    ("Redis differs", _at("redis_differs")),
+    ("history differs", _at("history_differs")),
+    ("MB, first third", _at("mb", "first")),
+    ("middle", _at("mb", "middle")),
+    ("last", _at("mb", "last")),
+    ("most", _at("mb", "max")),
+    ("MB/hour", _at("mb", "per_hour")),
     ("others' cores", _at("cores_of_others")),
     ("stolen", _at("cores_stolen")),
     ("load avg", _at("load_average")),
@@ -170,6 +192,12 @@ def finite(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 4) if math.isfinite(value) else None
     return value
+
+
+def _module() -> str:
+    """Return what was run: the package, or one of its modules."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name.removesuffix(".__main__") if spec else "benchmarks"
 
 
 def _git(*arguments: str) -> str:

@@ -50,7 +50,6 @@ ADDED = {
     "python.pythonpath",
     "execution.checkpointing.dir",
     "execution.checkpointing.savepoint-dir",
-    "execution.checkpointing.tolerable-failed-checkpoints",
     "high-availability.type",
     "high-availability.storageDir",
     "kubernetes.operator.job.upgrade.last-state.max.allowed.checkpoint.age",

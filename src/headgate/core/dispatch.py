@@ -47,6 +47,10 @@ RESEND_SPREAD = 128
 UNKNOWN_AGENT_WAIT_MS = 250
 """How soon to look again while the registry is still being read at start."""
 
+PUT_BACK_US = 10_000_000
+"""An instance that is dated so far ahead of the clock was so by a clock that was put back: those of
+brokers and TaskManagers that are right differ by less."""
+
 DEFAULT_LOG_WINDOW = 100
 
 _NO_POLICY = Policy()
@@ -84,7 +88,7 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
                 wishes.append(wish)
                 _decide(instance, wish, around)
         return
-    if control.not_before_us > around.now_ms * 1000 and not may_be_paid_now(control, around):
+    if _is_resting(control, around.now_ms * 1000) and not may_be_paid_now(control, around):
         instance.transition.wake_ms = -(-control.not_before_us // 1000)
         return
     if spec is None and not around.registry_complete:
@@ -105,6 +109,18 @@ def dispatch(instance: Instance, around: Surroundings) -> None:
     in_flight.sends = 1
     in_flight.promise = around.promise
     instance.transition.effects.append(sent)
+
+
+def _is_resting(control: StoredControl, now_us: int) -> bool:
+    """Tell whether a pause that a failure asked for is not over yet."""
+    pause_us = control.not_before_us - control.at_us
+    is_ahead = control.at_us > now_us + PUT_BACK_US
+    # A budget that is spent is spent until its window ends, which is a time and not a pause.
+    if is_ahead and pause_us > 0 and control.failure_code != FAILURE_CODE_BUDGET:
+        # The instance is dated ahead of a clock that was put back, by an hour perhaps. The pause is
+        # as long as it was asked to be, not until the clock has come there once more.
+        control.not_before_us = now_us + pause_us
+    return control.not_before_us > now_us
 
 
 def may_be_paid_now(control: StoredControl, around: Surroundings) -> bool:

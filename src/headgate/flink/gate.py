@@ -43,6 +43,7 @@ from headgate.core.readiness import Readiness
 from headgate.core.report import report
 from headgate.core.tenancy import tenant_of
 from headgate.core.trace import ALWAYS
+from headgate.flink.brokers_clock import BrokersClock
 from headgate.flink.busy import count_busy
 from headgate.flink.exposed import Exposed
 from headgate.flink.gate_metrics import GateMetrics
@@ -126,6 +127,7 @@ class Gate(KeyedCoProcessFunction):
         )
         self._subtask = subtask, parallelism
         self._ticked_at = time.monotonic()
+        self._clock = BrokersClock()
         self._patience = Patience()
         self._pressure = Pressure()
         self._numbers = {key: number for number, key in enumerate(keys)}
@@ -188,7 +190,7 @@ class Gate(KeyedCoProcessFunction):
         number = self._numbers[key if isinstance(key, str) else key[0]]
         shard = self._enter(number)
         self._alarms.pop(number, None)
-        self._now_ms = max(timestamp, self._now_ms)
+        self._now_ms = max(timestamp + self._clock.ahead_ms, self._now_ms)
         for address in shard.take_due(self._now_ms):
             self._wake(shard, address)
         return self._finish(shard, ctx)
@@ -208,6 +210,7 @@ class Gate(KeyedCoProcessFunction):
                 self._metrics.heard.take(record.tick, self._now_ms)
                 was_ready = self._readiness.is_ready
                 _, _, partition, _, appended_ms = journaled
+                self._hear(record.tick, appended_ms)
                 self._billing.see(appended_ms)
                 self._outputs.see(record.tick)
                 if self._readiness.is_ready and not was_ready:
@@ -229,6 +232,13 @@ class Gate(KeyedCoProcessFunction):
                     self._step(shard, address, read)
             case _:
                 self._set_aside(journaled, "it is neither an outcome nor a tick")
+
+    def _hear(self, tick: turn_pb2.Tick, appended_ms: int) -> None:
+        """Learn the brokers' clock from one's own Invoke."""
+        is_own = tick.nonce == self._readiness.nonce
+        if is_own and self._clock.hear(tick.written_us, appended_ms, time.monotonic()):
+            # Set by the clock as it was: each shard sets a new one with its next tick.
+            self._alarms.clear()
 
     def _settle(self, address: str, read: OutcomeRead) -> None:
         """Tell the ledger of an outcome, whether or not it applies: it was paid."""
@@ -384,7 +394,7 @@ class Gate(KeyedCoProcessFunction):
 
     def _enter(self, number: int) -> Shard:
         """Begin a record; return its shard, whose key must be Flink's current one."""
-        self._now_ms = time.time_ns() // 1_000_000
+        self._now_ms = time.time_ns() // 1_000_000 + self._clock.ahead_ms
         self._part = 0
         self._arounds.clear()
         shard = self._shards.get(number)
@@ -406,5 +416,7 @@ class Gate(KeyedCoProcessFunction):
             if not alarm or wanted < alarm - ALARM_STEP_MS:
                 alarm = -(-wanted // ALARM_STEP_MS) * ALARM_STEP_MS
                 self._alarms[shard.number] = alarm
-                ctx.timer_service().register_processing_time_timer(alarm)
+                # Flink's clock is this machine's.
+                timer = alarm - self._clock.ahead_ms
+                ctx.timer_service().register_processing_time_timer(timer)
         return self._outputs.give()

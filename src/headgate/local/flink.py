@@ -105,12 +105,23 @@ class Flink:
     def launch(self) -> None:
         """Start all processes without waiting for them."""
         (self._configuration.parent / "tmp").mkdir(parents=True, exist_ok=True)
-        command = self.java("jobmanager", self.entry_point, "GET_JM_RESOURCE_PARAMS", *LIGHT)
-        command += [*_metrics_port(self._metrics_ports[0]), *self.arguments]
-        self._job_manager = self._spawn("jobmanager", command)
+        self.launch_job_manager()
         for index in range(self._count):
             name = f"taskmanager-{index}"
             self._supervisor.keep(name, partial(self._start_task_manager, name))
+
+    def launch_job_manager(self) -> None:
+        """Start the JobManager (again) without waiting for it. One that was killed remembers its
+        jobs only where `high-availability.type` is set.
+        """
+        command = self.java("jobmanager", self.entry_point, "GET_JM_RESOURCE_PARAMS", *LIGHT)
+        command += [*_metrics_port(self._metrics_ports[0]), *self.arguments]
+        self._job_manager = self._spawn("jobmanager", command)
+
+    def kill_job_manager(self) -> None:
+        """End the JobManager as a crash would, with SIGKILL; nobody replaces it by itself."""
+        if self._job_manager is not None:
+            self._family.bury(self._job_manager)
 
     def await_serving(self, timeout_seconds: float = START_SECONDS) -> None:
         """Wait until every TaskManager is registered."""

@@ -432,6 +432,20 @@ def test_a_paused_agent_is_looked_at_again() -> None:
     assert call_of(host.fire()).request.turn == 1
 
 
+def test_a_pause_is_no_longer_where_the_clock_was_put_back() -> None:
+    """The instance is dated an hour ahead; it waits for the three seconds that it was told to."""
+    host = Host()
+    outcome = failed(call_of(host.arrive(event(0))), retry_after_ms=3_000)
+    host.read(outcome, appended_ms=NOW_MS + 3_600_000)
+    # What arrives meanwhile makes it no longer either.
+    host.now_ms += 1_000
+    host.arrive(event(1))
+    host.now_ms += 1_999
+    assert host.fire().effects == []
+    host.now_ms += 1
+    assert call_of(host.fire()).request.turn == 2
+
+
 def test_a_request_carries_the_newest_items_of_lists() -> None:
     """``log_window`` items travel, the length says how many there are."""
     host = Host()

@@ -1,0 +1,47 @@
+"""The clock that tests put: wall time jumps, and neither the other clock nor waits do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.put_clock import PutClock, build
+
+HOUR = 3_600
+PROGRAM = """
+import sys, threading, time
+from datetime import datetime
+for line in sys.stdin:
+    threading.Event().wait(0.01)
+    print(time.time(), datetime.now().timestamp(), time.monotonic(), flush=True)
+"""
+
+
+def test_it_jumps_while_a_program_runs(tmp_path: Path) -> None:
+    library = build(tmp_path)
+    if library is None:
+        pytest.skip("no C compiler: apt-get install gcc")
+    clock = PutClock(library, tmp_path / "clock")
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", PROGRAM],
+        env=os.environ | clock.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as program:
+        assert program.stdin is not None and program.stdout is not None
+        for ahead in (0, HOUR, -HOUR, 0):
+            clock.put(ahead)
+            program.stdin.write("\n")
+            wall, day, monotonic = map(float, program.stdout.readline().split())
+            # Another process was asked: within a minute it is the same moment.
+            assert wall - time.time() == pytest.approx(ahead, abs=60)
+            assert day - time.time() == pytest.approx(ahead, abs=60)
+            assert monotonic - time.monotonic() == pytest.approx(0, abs=60)
+        program.stdin.close()
