@@ -1,0 +1,329 @@
+"""`headgate upgrade`: another version of a running job, or the one before if it does not work."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headgate.cli.broker import log_as
+from headgate.cli.doctor import FlinkOption, find_flink
+from headgate.cli.look import Output, OutputOption, answers, as_json, plain
+from headgate.errors import ConfigError, HeadgateError
+
+if TYPE_CHECKING:
+    from headgate.upgrade.preflight import Found
+    from headgate.upgrade.record import Folder, Record
+    from headgate.upgrade.site import Cluster
+    from headgate.upgrade.verify import Patience
+
+Say = Callable[[str], None]
+UNDONE, STUCK = 1, 2
+
+
+class NoFlinkError(HeadgateError):
+    """Nothing says where Flink is.
+
+    Operator action: give --flink http://HOST:PORT, or start a stack with `headgate dev`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for, as it was typed."""
+
+    config: Path
+    script: Path | None
+    python: str
+    pythonpath: str
+    previous: Path | None
+    previous_script: Path | None
+    previous_python: str | None
+    one_way: bool
+
+
+def upgrade(
+    *,
+    config: Annotated[
+        Path, typer.Option("--config", metavar="FILE", help="Configuration of the new version.")
+    ] = Path("headgate.toml"),
+    flink: FlinkOption = None,
+    script: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Entry script. Default: jobs/agent_runtime.py here."),
+    ] = None,
+    python: Annotated[
+        str,
+        typer.Option(metavar="PATH", help="Python with the new version. Default: this one."),
+    ] = sys.executable,
+    pythonpath: Annotated[
+        str, typer.Option(metavar="FOLDER", help="A folder with the new version, before others.")
+    ] = "",
+    back: Annotated[
+        bool, typer.Option("--back", help="Back to the version before, where it is known.")
+    ] = False,
+    previous: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Configuration of the job that runs, where nothing is known of it.",
+            show_default=False,
+        ),
+    ] = None,
+    previous_script: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its script.", show_default=False)
+    ] = None,
+    previous_python: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Its Python.", show_default=False)
+    ] = None,
+    restart: Annotated[
+        str,
+        typer.Option(
+            metavar="COMMAND",
+            help="Replaces all TaskManagers of a cluster of your own, while no job runs.",
+        ),
+    ] = "",
+    one_way: Annotated[
+        bool,
+        typer.Option("--one-way", help="Although the code that runs is not there any more."),
+    ] = False,
+    keep_task_managers: Annotated[
+        bool, typer.Option("--keep-task-managers", help="Their code is the new version's already.")
+    ] = False,
+    savepoints: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Default: Flink's own setting.", show_default=False),
+    ] = None,
+    within: Annotated[
+        float, typer.Option(min=1.0, help="Seconds until the new job must do its work.")
+    ] = 180.0,
+    watch: Annotated[
+        float, typer.Option(min=0.0, help="Seconds for which it is watched then.")
+    ] = 5.0,
+    reemit: Annotated[
+        bool,
+        typer.Option("--reemit", help="The way back may write outputs twice, with the same ids."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check, say what would be done, and do nothing.")
+    ] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Stop the job with a savepoint, start another version from it; if it fails, go back.
+
+    What can be checked is checked before the job is touched. The new job must
+    run, complete a checkpoint, tick, answer, and refuse nothing that was read
+    before; else the old version is started again, and the reason is said.
+    Run it again after it was killed: it goes on where it was.
+    Exit code: 0 for the new version, 1 for the old one, 2 where no job runs.
+
+    [bold]Examples[/]
+
+      headgate upgrade --dry-run
+      headgate upgrade
+      headgate upgrade --back
+      headgate upgrade --flink http://jobmanager:8081 --python /opt/headgate-2/bin/python \\
+        --previous old.toml --restart "kubectl rollout restart deployment/taskmanager"
+    """
+    from headgate.upgrade.record import ENDS, Folder
+    from headgate.upgrade.steps import run, turned_back
+    from headgate.upgrade.verify import Patience
+
+    asked = Asked(
+        config, script, python, pythonpath, previous, previous_script, previous_python, one_way
+    )
+    say = _teller(quiet=output is Output.JSON)
+    cluster = _cluster(flink, restart, savepoints, Patience(within, watch), say)
+    folder = Folder(cluster.home or _home())
+    with folder.locked():
+        record = folder.record()
+        if record is None or record.phase in ENDS:
+            _note(folder, record)
+            found = _found(cluster, folder, asked, back, keep_task_managers)
+            if dry_run:
+                _tell_plan(found, output)
+                return
+            record = _begin(cluster, folder, found, reemit)
+        else:
+            if dry_run:
+                _tell_record(record, output)
+                return
+            say(f"an upgrade was cut short while it was {record.phase}: going on with it")
+            if back:
+                record = turned_back(record, "it was asked for with --back")
+        record = run(record, cluster, folder.keep, say)
+        _note(folder, record)
+    _tell_record(record, output)
+    code = {"done": 0, "stuck": STUCK}.get(record.phase.value, UNDONE)
+    if code:
+        raise typer.Exit(code)
+
+
+def _begin(cluster: Cluster, folder: Folder, found: Found, reemit: bool) -> Record:
+    from headgate.config import load
+    from headgate.kafka.topics import ensure_topics
+    from headgate.upgrade.record import plan
+
+    settings = load(found.new.config)
+    # The new job's script would do it, while nothing runs; a difference is told now.
+    ensure_topics(settings)
+    cluster.await_task_managers(settings.job.parallelism)
+    old, new = folder.copied(found.old), folder.copied(found.new)
+    record = plan(found.job, old, new, fresh=found.fresh, reemit=reemit)
+    folder.keep(record)
+    return record
+
+
+def _found(
+    cluster: Cluster, folder: Folder, asked: Asked, back: bool, keep_task_managers: bool
+) -> Found:
+    from headgate.config import load
+    from headgate.upgrade.preflight import NotUpgradableError, look
+    from headgate.upgrade.version import here, known
+
+    current = folder.current()
+    if back:
+        if current is None or current.before is None:
+            message = "nothing is known of a version before this one: name it with --config"
+            raise NotUpgradableError(message)
+        new = known(current.before)
+    else:
+        new = known(here(asked.config, asked.script or _script(), asked.python, asked.pythonpath))
+    settings = load(new.config)
+    log_as(settings)
+    previous = None
+    if asked.previous is not None:
+        load(asked.previous)
+        previous = known(
+            here(
+                asked.previous,
+                asked.previous_script or asked.script or _script(),
+                asked.previous_python or sys.executable,
+            )
+        )
+    return look(
+        cluster,
+        settings,
+        new,
+        current,
+        previous,
+        keep_task_managers=keep_task_managers,
+        one_way=asked.one_way,
+    )
+
+
+def _note(folder: Folder, record: Record | None) -> None:
+    """Write down what runs now, and what ran before it: the way back of tomorrow. Once: a job that
+    was started since is not ours to tell of.
+    """
+    from headgate.upgrade.record import Current
+
+    known = folder.current()
+    if record is None or (known is not None and known.job != record.old_job):
+        return
+    if record.phase.value == "done":
+        folder.keep_current(Current(record.new_job, record.new, record.old))
+    elif record.phase.value in {"unchanged", "went back"}:
+        before = known.before if known and known.version == record.old else None
+        folder.keep_current(Current(record.job, record.old, before))
+
+
+def _cluster(
+    flink: str | None, restart: str, savepoints: str | None, patience: Patience, say: Say
+) -> Cluster:
+    from headgate.local import state_file
+    from headgate.local.submit import Client, client_of
+    from headgate.upgrade.site import Cluster
+
+    rest = find_flink(flink)
+    if rest is None:
+        message = "where is Flink? No stack runs here: give --flink http://HOST:PORT"
+        raise NoFlinkError(message)
+    state = state_file.read(_home())
+    if state is not None and state.flink_rest_url.endswith(rest.address):
+        client, home, options = client_of(_home()), _home(), ()
+        return Cluster(rest, client, options, home, restart, savepoints, patience, say)
+    home = os.environ.get("FLINK_HOME")
+    program = shutil.which("flink", path=f"{home}/bin") if home else shutil.which("flink")
+    if program is None:
+        message = (
+            "Flink's client is what submits the new job, and it is not here: set FLINK_HOME to the "
+            "folder of a Flink of the cluster's version (docs/deploy.md)"
+        )
+        raise ConfigError(message)
+    client = Client((program,), dict(os.environ))
+    options = ("--jobmanager", rest.address)
+    return Cluster(rest, client, options, None, restart, savepoints, patience, say)
+
+
+def _home() -> Path:
+    return Path(os.environ.get("HEADGATE_HOME", ".headgate")).resolve()
+
+
+def _script() -> Path:
+    from headgate.cli.start import entry_script
+
+    return entry_script()
+
+
+def _teller(*, quiet: bool) -> Say:
+    started = monotonic()
+
+    def say(text: str) -> None:
+        if not quiet:
+            answers.print(f"[dim]{monotonic() - started:6.1f} s[/]  {plain(text)}", highlight=False)
+
+    return say
+
+
+def _tell_plan(found: Found, output: Output) -> None:
+    told = {"dry_run": True, **asdict(found)}
+    if output is Output.JSON:
+        as_json(told)
+        return
+    steps = [
+        f"stop job {found.job} with a savepoint",
+        *(["replace the TaskManagers"] if found.fresh else []),
+        f"start {found.new.script} with {found.new.config} from it",
+        "wait until it runs, completes a checkpoint, ticks and answers",
+        f"or go back to {found.old.config}, Headgate {found.old.headgate or '?'}",
+    ]
+    versions = f"Headgate {found.old.headgate or '?'} (state {found.old.state or '?'})"
+    answers.print(
+        f"from {versions} to {found.new.headgate} (state {found.new.state}); would do:",
+        highlight=False,
+    )
+    for number, step in enumerate(steps, 1):
+        answers.print(f"  {number}. {plain(step)}", highlight=False)
+
+
+def _tell_record(record: Record, output: Output) -> None:
+    if output is Output.JSON:
+        as_json({**asdict(replace(record, marks=())), "job": record.job})
+        return
+    match record.phase.value:
+        case "done":
+            text = f"[bold green]upgraded[/]: job {record.job}, from {plain(record.savepoint)}"
+        case "unchanged":
+            text = f"[bold yellow]unchanged[/], job {record.job} goes on: {plain(record.why)}"
+        case "went back":
+            text = (
+                f"[bold yellow]went back[/]: job {record.job} is the old version, from "
+                f"{plain(record.back_from)}. The new one: {plain(record.why)}"
+            )
+        case "stuck":
+            text = (
+                f"[bold red]no job runs[/]: {plain(record.why)}\n"
+                f"The old version's savepoint is {plain(record.savepoint)}, its configuration "
+                f"{plain(record.old.config)}. Start it by hand: docs/upgrades.md, *Neither runs*."
+            )
+        case phase:
+            text = f"an upgrade is {phase}: `headgate upgrade` goes on with it"
+    answers.print(text, highlight=False)
