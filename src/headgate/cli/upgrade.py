@@ -133,7 +133,7 @@ def upgrade(
         --previous old.toml --restart "kubectl rollout restart deployment/taskmanager"
     """
     from headgate.upgrade.record import ENDS, Folder
-    from headgate.upgrade.steps import run, turned_back
+    from headgate.upgrade.steps import retried, run, turned_back
     from headgate.upgrade.verify import Patience
 
     asked = Asked(
@@ -142,8 +142,12 @@ def upgrade(
     say = _teller(quiet=output is Output.JSON)
     cluster = _cluster(flink, restart, savepoints, Patience(within, watch), say)
     folder = Folder(cluster.home or _home())
-    with folder.locked():
+    with folder.locked() as lock:
+        client = cluster.client._replace(keeps=(lock,))
+        cluster = replace(cluster, client=client)
         record = folder.record()
+        if record is not None and record.phase.value == "stuck" and back and not dry_run:
+            record = retried(record, reemit=reemit)
         if record is None or record.phase in ENDS:
             _note(folder, record)
             found = _found(cluster, folder, asked, back, keep_task_managers)
@@ -248,10 +252,10 @@ def _cluster(
         raise NoFlinkError(message)
     state = state_file.read(_home())
     if state is not None and state.flink_rest_url.endswith(rest.address):
-        client, home, options = client_of(_home()), _home(), ()
-        return Cluster(rest, client, options, home, restart, savepoints, patience, say)
-    home = os.environ.get("FLINK_HOME")
-    program = shutil.which("flink", path=f"{home}/bin") if home else shutil.which("flink")
+        client = client_of(_home())
+        return Cluster(rest, client, (), _home(), restart, savepoints, patience, say)
+    folder = os.environ.get("FLINK_HOME")
+    program = shutil.which("flink", path=f"{folder}/bin" if folder else None)
     if program is None:
         message = (
             "Flink's client is what submits the new job, and it is not here: set FLINK_HOME to the "
@@ -322,7 +326,8 @@ def _tell_record(record: Record, output: Output) -> None:
             text = (
                 f"[bold red]no job runs[/]: {plain(record.why)}\n"
                 f"The old version's savepoint is {plain(record.savepoint)}, its configuration "
-                f"{plain(record.old.config)}. Start it by hand: docs/upgrades.md, *Neither runs*."
+                f"{plain(record.old.config)}. `headgate upgrade --back` tries once more; "
+                "docs/upgrades.md, *Neither runs*."
             )
         case phase:
             text = f"an upgrade is {phase}: `headgate upgrade` goes on with it"

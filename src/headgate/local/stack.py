@@ -160,7 +160,16 @@ class LocalStack:
         descriptor = state_file.acquire(self.home)
         try:
             # Not all of temporal/: the program that was built may be in there.
-            for name in ("kafka", "flink", "history", "redis", "trace", "temporal/data", "logs"):
+            for name in (
+                "kafka",
+                "flink",
+                "history",
+                "redis",
+                "trace",
+                "temporal/data",
+                "logs",
+                "upgrade",
+            ):
                 shutil.rmtree(self.home / name, ignore_errors=True)
         finally:
             os.close(descriptor)

@@ -17,10 +17,13 @@ _JOB_ID = re.compile(r"Job has been submitted with JobID ([0-9a-f]{32})")
 
 
 class Client(NamedTuple):
-    """How Flink's client is called, up to its first word, and in which environment."""
+    """How Flink's client is called, up to its first word, and in which environment; `keeps` are
+    descriptors that it holds open while it lives.
+    """
 
     command: Sequence[str]
     environment: Mapping[str, str]
+    keeps: tuple[int, ...] = ()
 
 
 def submit(
@@ -71,6 +74,7 @@ def run(
     done = subprocess.run(
         command,
         env=client.environment,
+        pass_fds=client.keeps,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

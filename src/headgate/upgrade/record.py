@@ -13,17 +13,23 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from headgate.errors import HeadgateError
 from headgate.upgrade.version import Version
 
 KEPT_COPIES = 10
+# Flink's client of a command that was killed goes on without it, and holds the lock as well: what
+# it submits is there before anyone looks.
+LOCK_SECONDS = 60.0
+POLL_SECONDS = 0.2
 
 
 class UpgradeRunningError(HeadgateError):
@@ -101,17 +107,20 @@ class Folder:
         self._folder = home.resolve() / "upgrade"
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep others out; raises UpgradeRunningError. The lock ends with the process."""
+    def locked(self, seconds: float = LOCK_SECONDS) -> Iterator[int]:
+        """Keep others out, and give the lock's descriptor; raises UpgradeRunningError. It ends with
+        the process, and with those that were given the descriptor.
+        """
         self._make()
         descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                message = f"another upgrade is at work in {self._folder}"
-                raise UpgradeRunningError(message) from None
-            yield
+            deadline = time.monotonic() + seconds
+            while not _lock(descriptor):
+                if time.monotonic() > deadline:
+                    message = f"another upgrade is at work in {self._folder}"
+                    raise UpgradeRunningError(message)
+                time.sleep(POLL_SECONDS)
+            yield descriptor
         finally:
             os.close(descriptor)
 
@@ -157,9 +166,9 @@ class Folder:
     def _make(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def _read(self, name: str) -> dict[str, object] | None:
+    def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            found: dict[str, object] = json.loads((self._folder / name).read_text("utf-8"))
+            found: dict[str, Any] = json.loads((self._folder / name).read_text("utf-8"))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -167,7 +176,7 @@ class Folder:
             raise HeadgateError(message) from error
         return found
 
-    def _write(self, name: str, value: dict[str, object]) -> None:
+    def _write(self, name: str, value: dict[str, Any]) -> None:
         self._make()
         self._put(self._folder / name, (json.dumps(value, indent=2) + "\n").encode())
 
@@ -179,6 +188,14 @@ class Folder:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def upgraded(home: Path, job: str | None) -> str | None:

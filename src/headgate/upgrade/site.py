@@ -83,8 +83,9 @@ class Cluster:
                 self.replace_task_managers()
             self.await_task_managers(parallelism)
             flags = ["--reemit"] if reemit else []
+            environment = {**self.client.environment, **version.environment()}
             run(
-                Client(self.client.command, {**self.client.environment, **version.environment()}),
+                self.client._replace(environment=environment),
                 Path(version.script),
                 ["--config", version.config, *flags],
                 *self.options,

@@ -13,6 +13,7 @@ Rules:
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
@@ -75,6 +76,20 @@ def turned_back(record: Record, why: str) -> Record:
     return record
 
 
+def retried(record: Record, *, reemit: bool) -> Record:
+    """Return a record whose way back failed, and is tried once more; what its job left counts."""
+    leave, back = uuid.uuid4().hex, uuid.uuid4().hex
+    return replace(
+        record,
+        phase=Phase.LEAVING,
+        new=record.old if not _is_unreadable(record) else record.new,
+        new_job=record.back_job,
+        leave_id=leave,
+        back_job=back,
+        reemit=reemit or record.reemit,
+    )
+
+
 def _stop(record: Record, site: Site, say: Callable[[str], None]) -> Record:
     say(f"stopping job {record.old_job} with a savepoint")
     try:
@@ -113,7 +128,9 @@ def _verify(record: Record, site: Site, say: Callable[[str], None]) -> Record:
 def _leave(record: Record, site: Site, say: Callable[[str], None]) -> Record:
     say(f"going back: {record.why}")
     left = site.leave(record.new_job, record.leave_id, by_savepoint=not _is_unreadable(record))
-    back_from = record.savepoint if not left or _is_unreadable(record) else left
+    back_from = left or record.back_from or record.savepoint
+    if _is_unreadable(record):
+        back_from = record.savepoint
     marks = site.marks(record.old)
     return replace(record, phase=Phase.RETURNING, back_from=back_from, marks=marks)
 

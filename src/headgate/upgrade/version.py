@@ -58,11 +58,8 @@ class Version:
     root: str = ""
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of a client that submits it."""
-        given = dict(os.environ)
-        if self.path:
-            given["PYTHONPATH"] = self.path
-        return given
+        """Return what a process needs in its environment to run it."""
+        return {"PYTHONPATH": self.path} if self.path else {}
 
     def settings(self) -> dict[str, str]:
         """Return Flink's settings that make TaskManagers and workers use its Python."""
@@ -82,7 +79,7 @@ def known(version: Version) -> Version:
     try:
         done = subprocess.run(
             [version.python, "-c", _LOOK],
-            env=version.environment(),
+            env={**os.environ, **version.environment()},
             capture_output=True,
             text=True,
             check=True,

@@ -11,7 +11,7 @@ import pytest
 
 from headgate.local.rest import FlinkUnreachableError
 from headgate.upgrade.record import Folder, Phase, Record, UpgradeRunningError, plan, upgraded
-from headgate.upgrade.steps import run, turned_back
+from headgate.upgrade.steps import retried, run, turned_back
 from headgate.upgrade.version import Version
 from tests.unit.upgrade.site import FakeSite, KilledError
 
@@ -127,11 +127,25 @@ def test_one_that_was_cut_short_can_be_turned_back(tmp_path: Path) -> None:
     assert turned_back(first, "it was asked for") == first
 
 
+def test_a_way_back_that_failed_is_tried_once_more(tmp_path: Path) -> None:
+    broken = {"new.toml": "checkpoint", "old.toml": "submit"}
+    folder, site = Folder(tmp_path), FakeSite(broken)
+    begun(folder, site)
+    record = played(folder, site)
+    assert (record.phase, record.job, site.running()) == (Phase.STUCK, "", [])
+    del broken["old.toml"]
+    folder.keep(retried(record, reemit=False))
+    again = played(folder, site)
+    assert (again.phase, site.running()) == (Phase.WENT_BACK, ["old.toml"])
+    # What the new version had made visible still counts.
+    assert site.restored[again.back_job] == (f"checkpoint of {record.new_job}", False)
+
+
 def test_two_commands_do_not_upgrade_at_once(tmp_path: Path) -> None:
     with (
         Folder(tmp_path).locked(),
         pytest.raises(UpgradeRunningError),
-        Folder(tmp_path).locked(),
+        Folder(tmp_path).locked(seconds=0.0),
     ):
         pass
     with Folder(tmp_path).locked():
