@@ -73,11 +73,13 @@ def leave(
     state = state_of(rest, job)
     if state is None:
         return ""
-    if by_savepoint and (state == "FINISHED" or (state == "RUNNING" and completed(rest, job))):
+    # One that has failed may do so again amid its savepoint, which would be waited for in vain.
+    is_well = state == "RUNNING" and completed(rest, job) and not rest.exceptions(job)
+    if by_savepoint and (state == "FINISHED" or is_well):
         try:
             return stop(rest, job, request, folder)
         except StepFailedError:
-            # It fails over and over, or its checkpoints do not end: that is why it is left.
+            # Its savepoints do not end, say: that is why it is left.
             state = state_of(rest, job)
     if state not in ENDED:
         rest.cancel(job)

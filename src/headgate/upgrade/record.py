@@ -59,7 +59,7 @@ ENDS = frozenset({Phase.DONE, Phase.UNCHANGED, Phase.WENT_BACK, Phase.STUCK})
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One upgrade. `marks` are the ends of journal and dead letters while no job ran; `why` is what
+    """One upgrade. `left` is what covers all that the new version made visible. `marks` are the ends of journal and dead letters while no job ran; `why` is what
     made it go back, or not begin.
     """
 
@@ -74,6 +74,7 @@ class Record:
     fresh: bool = False
     reemit: bool = False
     savepoint: str = ""
+    left: str = ""
     back_from: str = ""
     marks: tuple[tuple[str, int, int], ...] = ()
     why: str = ""

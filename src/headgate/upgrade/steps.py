@@ -127,12 +127,15 @@ def _verify(record: Record, site: Site, say: Callable[[str], None]) -> Record:
 
 def _leave(record: Record, site: Site, say: Callable[[str], None]) -> Record:
     say(f"going back: {record.why}")
-    left = site.leave(record.new_job, record.leave_id, by_savepoint=not _is_unreadable(record))
-    back_from = left or record.back_from or record.savepoint
-    if _is_unreadable(record):
-        back_from = record.savepoint
-    marks = site.marks(record.old)
-    return replace(record, phase=Phase.RETURNING, back_from=back_from, marks=marks)
+    is_readable = not _is_unreadable(record)
+    left = site.leave(record.new_job, record.leave_id, by_savepoint=is_readable) or record.left
+    return replace(
+        record,
+        phase=Phase.RETURNING,
+        left=left,
+        back_from=left if left and is_readable else record.savepoint,
+        marks=site.marks(record.old),
+    )
 
 
 def _return(record: Record, site: Site, say: Callable[[str], None]) -> Record:
@@ -146,7 +149,12 @@ def _return(record: Record, site: Site, say: Callable[[str], None]) -> Record:
             reemit=record.reemit and record.back_from == record.savepoint,
         )
     except StepFailedError as error:
-        return replace(record, phase=Phase.STUCK, why=f"{record.why}\nThe way back: {error}")
+        why = f"{record.why}\nThe way back: {error}"
+        if record.back_from != record.savepoint:
+            # A cluster that keeps no checkpoints of what is cancelled, say. The script refuses the
+            # savepoint if outputs would be written again.
+            return replace(record, back_from=record.savepoint, why=why)
+        return replace(record, phase=Phase.STUCK, why=why)
     return replace(record, phase=Phase.CHECKING)
 
 

@@ -18,7 +18,7 @@ class FakeSite:
 
     broken: configurations that do not work, by what goes wrong: "submit", "verify", "checkpoint"
     (it works for a while), "stop". kill_at: the how many-th thing done is the last one; `late`
-    whether it was done.
+    whether it was done. lost: how the names of what cannot be restored begin.
     """
 
     broken: dict[str, str] = field(default_factory=dict)
@@ -29,6 +29,7 @@ class FakeSite:
     restored: dict[str, tuple[str, bool]] = field(default_factory=dict)
     saved: dict[str, str] = field(default_factory=dict)
     done: int = 0
+    lost: str = "nothing"
 
     def stop(self, job: str, request: str) -> str:
         """Take one savepoint for each request."""
@@ -56,7 +57,7 @@ class FakeSite:
         if job in self.jobs:
             return
         assert not self.running(), "two versions at once"
-        if self.broken.get(version.config) == "submit":
+        if self.broken.get(version.config) == "submit" or restored.startswith(self.lost):
             message = "the script refuses"
             raise StepFailedError(message)
         with_kills = self._begin()

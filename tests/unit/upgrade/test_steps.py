@@ -141,6 +141,15 @@ def test_a_way_back_that_failed_is_tried_once_more(tmp_path: Path) -> None:
     assert site.restored[again.back_job] == (f"checkpoint of {record.new_job}", False)
 
 
+def test_a_checkpoint_that_is_gone_leaves_the_savepoint(tmp_path: Path) -> None:
+    """A cluster may delete what a cancelled job had completed."""
+    folder, site = Folder(tmp_path), FakeSite({"new.toml": "checkpoint"}, lost="checkpoint of ")
+    begun(folder, site)
+    record = played(folder, site)
+    assert (record.phase, site.running()) == (Phase.WENT_BACK, ["old.toml"])
+    assert site.restored[record.back_job] == ("savepoint of old", False)
+
+
 def test_two_commands_do_not_upgrade_at_once(tmp_path: Path) -> None:
     with (
         Folder(tmp_path).locked(),
