@@ -92,7 +92,7 @@ class Site:
 
     def _parallelism(self) -> int:
         vertices = self.stand.stack.flink.rest.get(f"/jobs/{self.job}")["vertices"]
-        return max(each["parallelism"] for each in vertices)
+        return int(max(each["parallelism"] for each in vertices))
 
 
 def run(options: Options) -> list[Result]:

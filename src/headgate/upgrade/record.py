@@ -59,8 +59,11 @@ ENDS = frozenset({Phase.DONE, Phase.UNCHANGED, Phase.WENT_BACK, Phase.STUCK})
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One upgrade. `left` is what covers all that the new version made visible. `marks` are the ends of journal and dead letters while no job ran; `why` is what
-    made it go back, or not begin.
+    """One upgrade.
+
+    savepoint: of the old job. left: what covers all that the new version made visible. back_from:
+    which of the two the way back starts from. marks: the ends of journal and dead letters while no
+    job ran. why: what made it go back, or not begin.
     """
 
     phase: Phase
