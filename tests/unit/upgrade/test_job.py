@@ -81,6 +81,21 @@ def test_asked_twice_there_is_one_savepoint() -> None:
     assert len(rest.posts) == 1
 
 
+def test_one_that_is_being_taken_is_waited_for() -> None:
+    rest = Rest()
+    under_way = {"status": {"id": "IN_PROGRESS"}}
+    taken = {"status": {"id": "COMPLETED"}, "operation": {"location": SAVEPOINT}}
+    answers = [under_way, under_way, taken]
+
+    def get(_: str) -> Any:
+        rest.now = "FINISHED" if len(answers) == 1 else "RUNNING"
+        return answers.pop(0)
+
+    rest.get = get  # type: ignore[method-assign]
+    assert stopped(rest) == SAVEPOINT
+    assert rest.posts == []
+
+
 def test_a_savepoint_that_fails_leaves_the_job() -> None:
     with pytest.raises(StepFailedError, match=r"job job goes on: java.io.IOException: full"):
         stopped(Rest(fails=True))
