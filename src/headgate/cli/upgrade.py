@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headgate.cli.broker import log_as
-from headgate.cli.doctor import FlinkOption, find_flink
-from headgate.cli.look import Output, OutputOption, answers, as_json, plain
-from headgate.errors import ConfigError, HeadgateError
+from headgate.cli.doctor import FlinkOption
+from headgate.cli.look import Output, OutputOption
+from headgate.cli.upgrade_place import find_cluster, home_here
+from headgate.cli.upgrade_views import tell_plan, tell_record, teller
 
 if TYPE_CHECKING:
     from headgate.upgrade.preflight import Found
     from headgate.upgrade.record import Folder, Record
     from headgate.upgrade.site import Cluster
-    from headgate.upgrade.verify import Patience
 
-Say = Callable[[str], None]
 UNDONE, STUCK = 1, 2
-
-
-class NoFlinkError(HeadgateError):
-    """Nothing says where Flink is.
-
-    Operator action: give --flink http://HOST:PORT, or start a stack with `headgate dev`.
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +127,9 @@ def upgrade(
     asked = Asked(
         config, script, python, pythonpath, previous, previous_script, previous_python, one_way
     )
-    say = _teller(quiet=output is Output.JSON)
-    cluster = _cluster(flink, restart, savepoints, Patience(within, watch), say)
-    folder = Folder(cluster.home or _home())
+    say = teller(quiet=output is Output.JSON)
+    cluster = find_cluster(flink, restart, savepoints, Patience(within, watch), say)
+    folder = Folder(cluster.home or home_here())
     with folder.locked() as lock:
         client = cluster.client._replace(keeps=(lock,))
         cluster = replace(cluster, client=client)
@@ -152,19 +140,19 @@ def upgrade(
             _note(folder, record)
             found = _found(cluster, folder, asked, back, keep_task_managers)
             if dry_run:
-                _tell_plan(found, output)
+                tell_plan(found, output)
                 return
             record = _begin(cluster, folder, found, reemit)
         else:
             if dry_run:
-                _tell_record(record, output)
+                tell_record(record, output)
                 return
             say(f"an upgrade was cut short while it was {record.phase}: going on with it")
             if back:
                 record = turned_back(record, "it was asked for with --back")
         record = run(record, cluster, folder.keep, say)
         _note(folder, record)
-    _tell_record(record, output)
+    tell_record(record, output)
     code = {"done": 0, "stuck": STUCK}.get(record.phase.value, UNDONE)
     if code:
         raise typer.Exit(code)
@@ -239,96 +227,7 @@ def _note(folder: Folder, record: Record | None) -> None:
         folder.keep_current(Current(record.job, record.old, before))
 
 
-def _cluster(
-    flink: str | None, restart: str, savepoints: str | None, patience: Patience, say: Say
-) -> Cluster:
-    from headgate.local import state_file
-    from headgate.local.submit import Client, client_of
-    from headgate.upgrade.site import Cluster
-
-    rest = find_flink(flink)
-    if rest is None:
-        message = "where is Flink? No stack runs here: give --flink http://HOST:PORT"
-        raise NoFlinkError(message)
-    state = state_file.read(_home())
-    if state is not None and state.flink_rest_url.endswith(rest.address):
-        client = client_of(_home())
-        return Cluster(rest, client, (), _home(), restart, savepoints, patience, say)
-    folder = os.environ.get("FLINK_HOME")
-    program = shutil.which("flink", path=f"{folder}/bin" if folder else None)
-    if program is None:
-        message = (
-            "Flink's client is what submits the new job, and it is not here: set FLINK_HOME to the "
-            "folder of a Flink of the cluster's version (docs/deploy.md)"
-        )
-        raise ConfigError(message)
-    client = Client((program,), dict(os.environ))
-    options = ("--jobmanager", rest.address)
-    return Cluster(rest, client, options, None, restart, savepoints, patience, say)
-
-
-def _home() -> Path:
-    return Path(os.environ.get("HEADGATE_HOME", ".headgate")).resolve()
-
-
 def _script() -> Path:
     from headgate.cli.start import entry_script
 
     return entry_script()
-
-
-def _teller(*, quiet: bool) -> Say:
-    started = monotonic()
-
-    def say(text: str) -> None:
-        if not quiet:
-            answers.print(f"[dim]{monotonic() - started:6.1f} s[/]  {plain(text)}", highlight=False)
-
-    return say
-
-
-def _tell_plan(found: Found, output: Output) -> None:
-    told = {"dry_run": True, **asdict(found)}
-    if output is Output.JSON:
-        as_json(told)
-        return
-    steps = [
-        f"stop job {found.job} with a savepoint",
-        *(["replace the TaskManagers"] if found.fresh else []),
-        f"start {found.new.script} with {found.new.config} from it",
-        "wait until it runs, completes a checkpoint, ticks and answers",
-        f"or go back to {found.old.config}, Headgate {found.old.headgate or '?'}",
-    ]
-    versions = f"Headgate {found.old.headgate or '?'} (state {found.old.state or '?'})"
-    answers.print(
-        f"from {versions} to {found.new.headgate} (state {found.new.state}); would do:",
-        highlight=False,
-    )
-    for number, step in enumerate(steps, 1):
-        answers.print(f"  {number}. {plain(step)}", highlight=False)
-
-
-def _tell_record(record: Record, output: Output) -> None:
-    if output is Output.JSON:
-        as_json({**asdict(replace(record, marks=())), "job": record.job})
-        return
-    match record.phase.value:
-        case "done":
-            text = f"[bold green]upgraded[/]: job {record.job}, from {plain(record.savepoint)}"
-        case "unchanged":
-            text = f"[bold yellow]unchanged[/], job {record.job} goes on: {plain(record.why)}"
-        case "went back":
-            text = (
-                f"[bold yellow]went back[/]: job {record.job} is the old version, from "
-                f"{plain(record.back_from)}. The new one: {plain(record.why)}"
-            )
-        case "stuck":
-            text = (
-                f"[bold red]no job runs[/]: {plain(record.why)}\n"
-                f"The old version's savepoint is {plain(record.savepoint)}, its configuration "
-                f"{plain(record.old.config)}. `headgate upgrade --back` tries once more; "
-                "docs/upgrades.md, *Neither runs*."
-            )
-        case phase:
-            text = f"an upgrade is {phase}: `headgate upgrade` goes on with it"
-    answers.print(text, highlight=False)

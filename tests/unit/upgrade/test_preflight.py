@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from headgate.cli import app
-from headgate.cli.upgrade import NoFlinkError
+from headgate.cli.upgrade_place import NoFlinkError
 from headgate.config import Config
 from headgate.errors import ConfigError
 from headgate.kafka.errors import UnknownTopicError
