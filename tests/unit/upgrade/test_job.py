@@ -81,7 +81,7 @@ def test_asked_twice_there_is_one_savepoint() -> None:
     assert len(rest.posts) == 1
 
 
-def test_one_that_is_being_taken_is_waited_for() -> None:
+def test_one_that_is_being_taken_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     rest = Rest()
     under_way = {"status": {"id": "IN_PROGRESS"}}
     taken = {"status": {"id": "COMPLETED"}, "operation": {"location": SAVEPOINT}}
@@ -91,7 +91,7 @@ def test_one_that_is_being_taken_is_waited_for() -> None:
         rest.now = "FINISHED" if len(answers) == 1 else "RUNNING"
         return answers.pop(0)
 
-    rest.get = get  # type: ignore[method-assign]
+    monkeypatch.setattr(rest, "get", get)
     assert stopped(rest) == SAVEPOINT
     assert rest.posts == []
 
