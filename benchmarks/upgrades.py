@@ -24,6 +24,8 @@ from headgate.config import Config
 from headgate.local.rest import POLL_SECONDS
 from headgate.local.submit import submit
 from headgate.testing.steady import Steady
+from headgate.upgrade.record import Current, Folder
+from headgate.upgrade.version import here, known
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 200.0
@@ -100,10 +102,9 @@ def run(options: Options) -> list[Result]:
     results: list[Result] = []
     newer = options.home / "newer"
     with _site(options, "upgrades", {}) as site:
-        known = ("--previous", str(site.file.with_name("first.toml")))
-        shutil.copyfile(site.file, known[1])
-        # What runs is known from here on.
-        site.upgrade(*known, "--keep-task-managers")
+        # As whoever starts a stack does: from here on it is known what runs.
+        folder = Folder(site.stand.stack.home)
+        folder.keep_current(Current(site.job, folder.copied(known(here(site.file, SCRIPT)))))
         changes: list[tuple[str, Callable[[], None]]] = [
             ("upgrade to parallelism 2", lambda: site.reconfigured(2)),
             ("and back to 1", lambda: site.reconfigured(1, "--back")),

@@ -43,8 +43,10 @@ def verify(rest: FlinkRest, job: str, config: Config, marks: Marks, patience: Pa
     """
     deadline = time.monotonic() + patience.within_seconds
     _await_checkpoint(rest, job, deadline)
-    _await_ticks(config, marks, deadline)
+    # In this order: Gate greets Invoke with its first input, and a job that nobody has sent
+    # anything yet has none but the question.
     _await_answer(rest, job, config, deadline)
+    _await_ticks(config, marks, deadline)
     until = time.monotonic() + patience.watch_seconds
     while True:
         _assert_alive(rest, job, is_restart_fine=False)
