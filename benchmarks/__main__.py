@@ -38,6 +38,7 @@ TOOLS = (
     "against",
     "million",
 )
+LIVES = ("upgrades", "standby")
 
 
 def scenario(name: str) -> Scenario:
@@ -94,7 +95,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    known = [*SCENARIOS, *WORKFLOWS, *TOOLS, "all"]
+    known = [*SCENARIOS, *WORKFLOWS, *LIVES, *TOOLS, "all"]
     parser.add_argument("scenario", nargs="*", default=["all"], choices=known)
     parser.add_argument("--seconds", type=float, default=30.0, help="of each open-loop step")
     parser.add_argument(

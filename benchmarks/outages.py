@@ -77,7 +77,7 @@ def _repeat(stand: Stand, kill: Kill, options: Options) -> Result:
         plan = JobPlan(label, "echo", ECHO, CALL_MS, "balanced", kill.task_managers, SINGLE)
         with stand.job(plan) as job:
             warm_up(stand, job, RATE * 2, options.warm_up_seconds, KEYS)
-            decided, sent, struck_ms = _strike(stand, job, kill, number)
+            decided, sent, struck_ms = strike(stand, job, kill, number)
             load_average = os.getloadavg()[0]
         gaps.append(longest_gap(decided, struck_ms) / 1000)
         options.say(f"nothing was decided for {gaps[-1]:.1f} s")
@@ -103,9 +103,10 @@ def _repeat(stand: Stand, kill: Kill, options: Options) -> Result:
     }
 
 
-def _strike(
+def strike(
     stand: Stand, job: RunningJob, kill: Kill, number: int
 ) -> tuple[list[Decided], int, float]:
+    """Kill under load; return what was decided, how many events were sent, and when it struck."""
     kafka = job.config.kafka
     count = int(RATE * (BEFORE_SECONDS + AFTER_SECONDS))
     job.journal.mark()

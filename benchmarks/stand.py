@@ -5,7 +5,7 @@ A job per scenario keeps their records apart; one cluster keeps the JVMs warm be
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -72,10 +72,16 @@ class RunningJob:
 class Stand:
     """An embedded stack in a folder of its own, empty at the start."""
 
-    def __init__(self, home: Path, task_managers: int, say: Callable[[str], None]) -> None:
-        """Describe it; `with` starts it."""
+    def __init__(
+        self,
+        home: Path,
+        task_managers: int,
+        say: Callable[[str], None],
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Describe it; `with` starts it. `settings` are Flink's, over those of flink-conf."""
         self.say = say
-        self.stack = LocalStack(home / "stack", task_managers, say=say)
+        self.stack = LocalStack(home / "stack", task_managers, flink_settings=settings, say=say)
 
     def __enter__(self) -> Self:
         self.stack.home.mkdir(parents=True, exist_ok=True)

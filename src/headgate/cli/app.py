@@ -36,6 +36,7 @@ from headgate.cli import (
     tail,
     trace,
     ui,
+    upgrade,
     workflows,
 )
 from headgate.cli.look import problems
@@ -64,6 +65,7 @@ app.command()(dev.down)
 app.command()(dev.status)
 app.command()(doctor.doctor)
 app.command()(size.size)
+app.command()(upgrade.upgrade)
 app.command()(send.send)
 app.command()(ask.ask)
 app.command()(query.query)

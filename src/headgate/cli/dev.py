@@ -25,6 +25,7 @@ from headgate.local.redis import PORT as REDIS_PORT
 from headgate.local.rest import FlinkRest
 from headgate.local.stack import LocalStack
 from headgate.local.state_file import StackState
+from headgate.upgrade.record import upgraded
 
 DEFAULT_CONFIG = Path("headgate.toml")
 STATE_SECONDS = 1.0  # how often stack.json follows restarted processes
@@ -78,6 +79,7 @@ def dev(
         _announce(home)
         answers.print("Ctrl-C ends it.")
         while not ended.wait(STATE_SECONDS):
+            stack.job = upgraded(stack.home, stack.job)
             stack.publish_state()
     except KeyboardInterrupt:
         pass

@@ -41,7 +41,18 @@ def start_job(
         _repair(config, checkpoint, say)
         job = submit(stack.flink, script, arguments, restore_from=checkpoint)
     stack.flink.rest.await_running(job)
+    _note(stack.home, job, path)
     return job
+
+
+def _note(home: Path, job: str, path: Path) -> None:
+    """Write down what the job was started from: the way back of an upgrade."""
+    from headgate.upgrade.record import Current, Folder
+    from headgate.upgrade.version import here, known
+
+    folder = Folder(home)
+    version = folder.copied(known(here(path, entry_script())))
+    folder.keep_current(Current(job, version))
 
 
 def end_transactions(stack: LocalStack, config: Config, *, say: Callable[[str], None]) -> None:

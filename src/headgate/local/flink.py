@@ -17,7 +17,7 @@ import psutil
 from headgate.errors import HeadgateError
 from headgate.local import flink_home, reporter
 from headgate.local.jars import require_java, settings_folder
-from headgate.local.ports import LOOPBACK, remembered_ports
+from headgate.local.ports import LOOPBACK, free_ports, remembered_ports
 from headgate.local.process import Child, Family
 from headgate.local.rest import FlinkRest
 from headgate.local.supervisor import Supervisor
@@ -122,6 +122,16 @@ class Flink:
         """End the JobManager as a crash would, with SIGKILL; nobody replaces it by itself."""
         if self._job_manager is not None:
             self._family.bury(self._job_manager)
+
+    def grow(self, task_managers: int) -> None:
+        """Start more TaskManagers, up to so many in all; those that run are left alone."""
+        more = task_managers - self._count
+        if more <= 0:
+            return
+        self._metrics_ports += free_ports(more)
+        self._count = task_managers
+        for name in self._names()[-more:]:
+            self._supervisor.keep(name, partial(self._start_task_manager, name))
 
     def await_serving(self, timeout_seconds: float = START_SECONDS) -> None:
         """Wait until every TaskManager is registered."""

@@ -20,6 +20,9 @@ class FlinkUnreachableError(HeadgateError):
     Operator action: see whether the JobManager runs, and read its log.
     """
 
+    status = 0
+    """Of HTTP, where there was an answer."""
+
 
 class JobFailedError(HeadgateError):
     """A job did not reach the state it was awaited in.
@@ -35,6 +38,11 @@ class FlinkRest:
         """Connect lazily: every request opens its own connection."""
         self._host = host
         self._port = port
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT."""
+        return f"{self._host}:{self._port}"
 
     def request(
         self,
@@ -57,7 +65,9 @@ class FlinkRest:
             connection.close()
         if answer.status >= http.client.BAD_REQUEST:
             message = f"Flink refused {method} {path} ({answer.status}): {text[:2000]}"
-            raise FlinkUnreachableError(message)
+            refusal = FlinkUnreachableError(message)
+            refusal.status = answer.status
+            raise refusal
         return json.loads(text) if text else None
 
     def get(self, path: str) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from headgate.errors import HeadgateError
-from headgate.local import jars, state_file, temporal_build
+from headgate.local import jars, scale, state_file, temporal_build
 from headgate.local.agents import Agents
 from headgate.local.beside import Beside
 from headgate.local.command_service import CommandService
@@ -160,7 +160,16 @@ class LocalStack:
         descriptor = state_file.acquire(self.home)
         try:
             # Not all of temporal/: the program that was built may be in there.
-            for name in ("kafka", "flink", "history", "redis", "trace", "temporal/data", "logs"):
+            for name in (
+                "kafka",
+                "flink",
+                "history",
+                "redis",
+                "trace",
+                "temporal/data",
+                "logs",
+                "upgrade",
+            ):
                 shutil.rmtree(self.home / name, ignore_errors=True)
         finally:
             os.close(descriptor)
@@ -182,7 +191,10 @@ class LocalStack:
         return self._supervisor.restarts() if self._supervisor else {}
 
     def publish_state(self) -> None:
-        """Bring `stack.json` up to date: process ids, agents and the job."""
+        """Bring `stack.json` up to date: process ids, agents and the job; start the TaskManagers
+        that an upgrade has asked for.
+        """
+        self._started().flink.grow(scale.wanted_in(self.home) or 0)
         self._write_state("running")
 
     def __enter__(self) -> Self:
@@ -201,6 +213,7 @@ class LocalStack:
         started = datetime.now(UTC).isoformat(timespec="seconds")
         self._state = StackState(os.getpid(), "starting", started_at=started)
         self._state.write(self.home)
+        scale.forget(self.home)
         folder = jars.fetch(self._jars_folder, self._say)
         if self._has_temporal:
             # Before anything runs: it takes minutes the first time, or cannot be done at all.

@@ -4,13 +4,26 @@ import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from headgate.local import flink_home
 from headgate.local.flink import LIGHT, Flink
+from headgate.local.jars import require_java
 from headgate.local.rest import JobFailedError
 
 CLIENT = "org.apache.flink.client.cli.CliFrontend"
 SUBMIT_SECONDS = 120.0
 _JOB_ID = re.compile(r"Job has been submitted with JobID ([0-9a-f]{32})")
+
+
+class Client(NamedTuple):
+    """How Flink's client is called, up to its first word, and in which environment; `keeps` are
+    descriptors that it holds open while it lives.
+    """
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    keeps: tuple[int, ...] = ()
 
 
 def submit(
@@ -27,16 +40,41 @@ def submit(
     `settings` are Flink settings of this job; `restore_from` is a checkpoint or savepoint.
     Raises JobFailedError with what the script printed.
     """
-    command = flink.java("client", CLIENT, None, *LIGHT)
-    command += ["run", "--detached"]
+    client = Client(flink.java("client", CLIENT, None, *LIGHT), flink.environment)
+    options = ["--parallelism", str(parallelism)] if parallelism else []
+    return run(client, script, arguments, *options, settings=settings, restore_from=restore_from)
+
+
+def client_of(home: Path) -> Client:
+    """Return the client of the stack that another process runs in `home`."""
+    folder = home / "flink"
+    distribution, configuration = folder / "dist", folder / "conf"
+    settings = flink_home.read_settings((configuration / "config.yaml").read_text("utf-8"))
+    command = [require_java(), *LIGHT, *settings["env.java.opts.all"].split()]
+    command += [f"-Dlog.file={folder / 'logs' / 'client'}.log"]
+    command += [f"-Dlog4j.configurationFile={configuration / 'log4j-cli.properties'}"]
+    command += ["-cp", flink_home.class_path(distribution), CLIENT]
+    return Client(command, flink_home.environment(distribution, configuration, folder / "logs"))
+
+
+def run(
+    client: Client,
+    script: Path,
+    arguments: Sequence[str],
+    *options: str,
+    settings: Mapping[str, str] | None = None,
+    restore_from: str | None = None,
+) -> str:
+    """Submit `script` by a client: `submit` for those that know no more of a cluster than that."""
+    command = [*client.command, "run", "--detached", *options]
     command += ["--fromSavepoint", restore_from] if restore_from else []
-    command += ["--parallelism", str(parallelism)] if parallelism else []
     command += [f"-D{key}={value}" for key, value in (settings or {}).items()]
     # "--": without it Flink would take an argument of the script for an option of its own.
     command += ["--python", str(script.resolve()), "--", *arguments]
     done = subprocess.run(
         command,
-        env=flink.environment,
+        env=client.environment,
+        pass_fds=client.keeps,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

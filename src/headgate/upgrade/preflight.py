@@ -1,0 +1,131 @@
+"""What can be known before a running job is touched: a refusal here costs no outage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from headgate.config import Config
+from headgate.errors import HeadgateError
+from headgate.kafka.errors import UnknownTopicError
+from headgate.kafka.publish import count_partitions
+from headgate.upgrade.record import Current
+from headgate.upgrade.site import Cluster
+from headgate.upgrade.version import Version
+from headgate.upgrade.version import known as known_version
+
+# Flink's setting, and the one that releases before 2 have.
+SAVEPOINTS = ("execution.checkpointing.savepoint-dir", "state.savepoints.dir")
+
+
+class NotUpgradableError(HeadgateError):
+    """The upgrade would end where it begins, or have no way back; nothing was changed.
+
+    Operator action: do what the message says, then try again.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is to be replaced, by what, and whether TaskManagers must be new."""
+
+    job: str
+    old: Version
+    new: Version
+    fresh: bool
+
+
+def look(
+    cluster: Cluster,
+    config: Config,
+    new: Version,
+    known: Current | None,
+    previous: Version | None,
+    *,
+    keep_task_managers: bool = False,
+    one_way: bool = False,
+) -> Found:
+    """Check what an upgrade needs, without changing anything; raises NotUpgradableError.
+
+    known: what runs by our last word. previous: the version that runs, as the operator says.
+    """
+    running = cluster.running(config.job.name)
+    if len(running) != 1:
+        message = (
+            f"no job named {config.job.name} runs: submit it with `flink run` (docs/deploy.md), or "
+            "start `headgate dev`. job.name must be that of the job that is to be upgraded."
+            if not running
+            else f"{len(running)} jobs named {config.job.name} run ({', '.join(running)}): they "
+            "would write into the same topics. End all but one first."
+        )
+        raise NotUpgradableError(message)
+    [job] = running
+    old = previous or (known.version if known and known.job == job else None)
+    if old is None:
+        message = (
+            f"nothing says what job {job} was started from, so there would be no way back. Name "
+            "its configuration: --previous FILE."
+        )
+        raise NotUpgradableError(message)
+    for name, path in (("configuration", old.config), ("entry script", new.script)):
+        if not Path(path).is_file():
+            message = f"the {name} {path} is not there: name another one"
+            raise NotUpgradableError(message)
+    present = known_version(old)
+    if old.code and present.code != old.code and not one_way:
+        message = (
+            f"the code that job {job} was started from is not in {old.root} any more, so there "
+            "would be no way back: install new versions beside old ones and name them with "
+            "--python or --pythonpath. With --one-way the way back is the old configuration with "
+            "the code that is there now."
+        )
+        raise NotUpgradableError(message)
+    _check_topics(config)
+    if 0 < new.state < old.state:
+        message = (
+            f"the job writes state of schema version {old.state}, and Headgate {new.headgate} "
+            f"reads {new.state}: it would set every instance aside that took a turn. "
+            "docs/upgrades.md says how to go back further."
+        )
+        raise NotUpgradableError(message)
+    if cluster.savepoints is None and not _savepoints(cluster):
+        message = (
+            "Flink has no folder for savepoints: set execution.checkpointing.savepoint-dir, or "
+            "give --savepoints URL"
+        )
+        raise NotUpgradableError(message)
+    # Unknown is not the same: who cannot tell what TaskManagers have loaded takes new ones.
+    fresh = not keep_task_managers and (
+        not old.code or (old.code, old.python) != (new.code, new.python)
+    )
+    if fresh and cluster.home is None and not cluster.restart:
+        message = (
+            "the code differs, or nobody knows: TaskManagers keep the modules that they have "
+            "loaded, so the new job would run the old code. Give --restart COMMAND, which replaces "
+            "all of them, or --keep-task-managers if only the configuration is new."
+        )
+        raise NotUpgradableError(message)
+    return Found(job, old, new, fresh)
+
+
+def _check_topics(config: Config) -> None:
+    kafka, journal = config.kafka, config.topic_names.journal
+    try:
+        found = count_partitions(kafka.bootstrap, journal)
+    except UnknownTopicError as error:
+        message = (
+            f"there is no topic {journal} at {kafka.bootstrap}: kafka.prefix and kafka.bootstrap "
+            "must be those of the job that runs"
+        )
+        raise NotUpgradableError(message) from error
+    if found != kafka.partitions:
+        message = (
+            f"kafka.partitions is {kafka.partitions}, and {journal} has {found}: it is fixed for "
+            "life (docs/scaling.md)"
+        )
+        raise NotUpgradableError(message)
+
+
+def _savepoints(cluster: Cluster) -> str:
+    settings = {each["key"]: each["value"] for each in cluster.rest.get("/jobmanager/config")}
+    return next((settings[name] for name in SAVEPOINTS if settings.get(name)), "")

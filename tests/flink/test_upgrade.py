@@ -1,0 +1,161 @@
+"""`headgate upgrade` under load: killed half-way, and a version that cannot run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headgate.cli.start import start_job
+from headgate.config import load
+from headgate.local.stack import LocalStack
+from headgate.testing.serving import Serving
+from headgate.testing.steady import Steady
+from tests.flink.outage import await_found
+from tests.flink.runtime import mirror
+
+pytestmark = [pytest.mark.flink, pytest.mark.slow, pytest.mark.chaos]
+
+TOML = """
+[kafka]
+bootstrap = "{bootstrap}"
+
+[job]
+parallelism = {parallelism}
+
+[[topics]]
+name = "events"
+
+[[routes]]
+topic = "events"
+agent = "mirror"
+
+[agents.mirror]
+endpoint = "{endpoint}"
+"""
+COMMAND = [sys.executable, "-m", "headgate.cli.app", "upgrade", "--within", "150", "--watch", "2"]
+# A class of the script itself travels with the job: TaskManagers need not be new.
+BROKEN = """
+import sys
+
+from pyflink.datastream import StreamExecutionEnvironment
+
+from headgate.flink import gate, job
+from headgate.flink.entry import configure
+
+
+class Gate(gate.Gate):
+    def process_element2(self, value, ctx):
+        raise RuntimeError("the new one cannot read")
+
+
+config = configure(sys.argv[1:])
+env = StreamExecutionEnvironment.get_execution_environment()
+job.Gate = Gate
+job.build_job(env, config)
+env.execute(config.job.name)
+"""
+
+
+class Site:
+    """A stack whose owner follows upgrades, as `headgate dev` does, and the command line."""
+
+    def __init__(self, stack: LocalStack, endpoint: str) -> None:
+        self.stack, self._endpoint = stack, endpoint
+        self.path = stack.home / "headgate.toml"
+        self.configure(1)
+        self.config = load(self.path)
+        self.first = start_job(stack, self.config, self.path, say=print)
+        self._ended = threading.Event()
+        self._owner = threading.Thread(target=self._follow)
+        self._owner.start()
+
+    def configure(self, parallelism: int) -> None:
+        """Edit headgate.toml."""
+        bootstrap = self.stack.kafka.bootstrap
+        text = TOML.format(bootstrap=bootstrap, endpoint=self._endpoint, parallelism=parallelism)
+        self.path.write_text(text, encoding="utf-8")
+
+    def started(self, *words: str) -> subprocess.Popen[str]:
+        """Start the command."""
+        return subprocess.Popen(
+            [*COMMAND, "--config", str(self.path), *words],
+            env={**os.environ, "HEADGATE_HOME": str(self.stack.home)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def upgraded(self, *words: str) -> tuple[int, dict[str, Any]]:
+        """Run it, and return its exit code and what it says."""
+        out, err = (running := self.started(*words, "-o", "json")).communicate()
+        assert out, err
+        return running.returncode, json.loads(out)
+
+    def running(self) -> list[str]:
+        """Return the jobs that run."""
+        return [each["id"] for each in self.stack.flink.rest.jobs() if each["state"] == "RUNNING"]
+
+    def parallelism(self, job: str) -> int:
+        """Return the parallelism of a running job."""
+        vertices = self.stack.flink.rest.get(f"/jobs/{job}")["vertices"]
+        return int(max(each["parallelism"] for each in vertices))
+
+    def close(self) -> None:
+        """Follow no more."""
+        self._ended.set()
+        self._owner.join()
+
+    def _follow(self) -> None:
+        while not self._ended.wait(0.2):
+            self.stack.publish_state()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A stack, a job on it, and an agent."""
+    with Serving(mirror()) as served, LocalStack(tmp_path / "stack") as stack:
+        made = Site(stack, served.endpoint)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+def test_another_version_is_started_or_the_old_one_again(site: Site, tmp_path: Path) -> None:
+    with Steady(site.config, "events", "mirror", keys=16, rate=40.0) as load:
+        code, planned = site.upgraded("--dry-run")
+        assert (code, planned["job"], planned["fresh"]) == (0, site.first, False)
+
+        # Its parts are twice as many from here on; the command dies while no job runs.
+        site.configure(2)
+        running = site.started()
+        rest = site.stack.flink.rest
+        await_found(lambda: rest.state(site.first) == "FINISHED", "the savepoint")
+        running.send_signal(signal.SIGKILL)
+        running.communicate()
+        code, done = site.upgraded()
+        assert (code, done["phase"]) == (0, "done"), done
+        assert site.running() == [done["job"]]
+        assert site.parallelism(done["job"]) == 2
+        assert len(site.stack.task_manager_pids()) == 2
+
+        # A version that runs and fails over and over: the one before is there again.
+        script = tmp_path / "broken.py"
+        script.write_text(BROKEN, encoding="utf-8")
+        code, back = site.upgraded("--script", str(script))
+        assert (code, back["phase"]) == (1, "went back"), back
+        assert "the new one cannot read" in back["why"]
+        assert site.running() == [back["job"]]
+        assert back["old_job"] == done["job"]
+
+        assert load.findings() == []
+    await_found(lambda: site.stack.flink.rest.is_running(back["job"]), "all tasks")

@@ -1,0 +1,166 @@
+"""What is refused before a running job is touched, and what the refusal says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from headgate.cli import app
+from headgate.cli.upgrade_place import NoFlinkError
+from headgate.config import Config
+from headgate.errors import ConfigError
+from headgate.kafka.errors import UnknownTopicError
+from headgate.upgrade import preflight
+from headgate.upgrade.preflight import Found, NotUpgradableError, look
+from headgate.upgrade.record import Current
+from headgate.upgrade.version import Version, VersionUnusableError, here, known
+
+FOLDER = "file:///savepoints"
+
+
+class Place:
+    """A cluster that is as it should be, until a test changes one thing."""
+
+    def __init__(self) -> None:
+        self.jobs = ["job-1"]
+        self.settings = [{"key": "execution.checkpointing.savepoint-dir", "value": FOLDER}]
+        self.rest = SimpleNamespace(get=lambda _: self.settings)
+        self.savepoints: str | None = None
+        self.home: Path | None = Path("home")
+        self.restart = ""
+
+    def running(self, _: str) -> list[str]:
+        """Return the jobs of the name."""
+        return self.jobs
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A healthy cluster; Kafka says what the configuration says, and code is where it was."""
+    monkeypatch.setattr(preflight, "count_partitions", lambda *_: Config().kafka.partitions)
+    monkeypatch.setattr(preflight, "known_version", lambda version: version)
+    return Place()
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Version:
+    """The version that runs."""
+    file = tmp_path / "old.toml"
+    file.write_text("", encoding="utf-8")
+    return Version(str(file), str(file), "python", headgate="1", state=1, code="a", root="/old")
+
+
+def looked(place: Place, old: Version | None, new: Version, **given: Any) -> Found:
+    """Look, with what is known of the job that runs."""
+    current = Current("job-1", old) if old else None
+    cluster: Any = place
+    return look(cluster, Config(), new, current, given.pop("previous", None), **given)
+
+
+def test_what_is_fine_passes_and_the_same_code_keeps_its_task_managers(
+    place: Place, old: Version
+) -> None:
+    assert looked(place, old, old) == Found("job-1", old, old, fresh=False)
+    newer = replace(old, code="b")
+    assert looked(place, old, newer).fresh
+    assert not looked(place, old, newer, keep_task_managers=True).fresh
+    # Nobody knows what runs: new ones, to be sure.
+    assert looked(place, None, old, previous=replace(old, code="")).fresh
+
+
+@pytest.mark.parametrize(("jobs", "said"), [([], "no job named headgate"), (["1", "2"], "2 jobs")])
+def test_one_job_of_the_name_must_run(
+    place: Place, old: Version, jobs: list[str], said: str
+) -> None:
+    place.jobs = jobs
+    with pytest.raises(NotUpgradableError, match=said):
+        looked(place, old, old)
+
+
+def test_there_must_be_a_way_back(
+    place: Place, old: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NotUpgradableError, match="--previous FILE"):
+        looked(place, None, old)
+    place.jobs = ["another that somebody started by hand"]
+    with pytest.raises(NotUpgradableError, match="--previous FILE"):
+        looked(place, old, old)
+    place.jobs = ["job-1"]
+    gone = replace(old, config="/nowhere/old.toml")
+    with pytest.raises(NotUpgradableError, match=r"/nowhere/old\.toml"):
+        looked(place, gone, old)
+    # Installed over the old one: what would be started as the way back is the new code.
+    monkeypatch.setattr(preflight, "known_version", lambda version: replace(version, code="b"))
+    with pytest.raises(NotUpgradableError, match="--one-way"):
+        looked(place, old, replace(old, code="b"))
+    assert looked(place, old, replace(old, code="b"), one_way=True).fresh
+
+
+def test_topics_are_those_of_the_job(
+    place: Place, old: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "count_partitions", lambda *_: 8)
+    with pytest.raises(NotUpgradableError, match="fixed for life"):
+        looked(place, old, old)
+
+    def unknown(*_: object) -> int:
+        message = "no such topic"
+        raise UnknownTopicError(message)
+
+    monkeypatch.setattr(preflight, "count_partitions", unknown)
+    with pytest.raises(NotUpgradableError, match=r"kafka\.prefix"):
+        looked(place, old, old)
+
+
+def test_code_that_reads_no_newer_state_is_refused(place: Place, old: Version) -> None:
+    newer = replace(old, state=2)
+    assert looked(place, old, newer)
+    with pytest.raises(NotUpgradableError, match="schema version 2"):
+        looked(place, newer, old)
+
+
+def test_a_folder_for_savepoints_and_new_task_managers_are_needed(
+    place: Place, old: Version
+) -> None:
+    place.settings = []
+    with pytest.raises(NotUpgradableError, match="--savepoints URL"):
+        looked(place, old, old)
+    place.savepoints, place.home = FOLDER, None
+    assert looked(place, old, old)
+    with pytest.raises(NotUpgradableError, match="--restart COMMAND"):
+        looked(place, old, replace(old, code="b"))
+    place.restart = "./replace"
+    assert looked(place, old, replace(old, code="b"))
+
+
+def test_a_python_without_headgate_is_named(tmp_path: Path) -> None:
+    with pytest.raises(VersionUnusableError, match="/nowhere/python"):
+        known(here(tmp_path, tmp_path, "/nowhere/python"))
+    found = known(here(tmp_path, tmp_path))
+    assert found.code and found.state >= 1
+    assert found.settings() == {}
+    copy = tmp_path / "headgate" / "core"
+    copy.mkdir(parents=True)
+    (copy.parent / "__init__.py").touch()
+    (copy / "__init__.py").touch()
+    (copy / "codec.py").write_text("CONTROL_VERSION = 7\n", encoding="utf-8")
+    other = known(here(tmp_path, tmp_path, path=str(tmp_path)))
+    assert (other.state, other.root) == (7, str(tmp_path))
+    assert other.settings()["python.pythonpath"] == str(tmp_path)
+    assert other.code != found.code
+
+
+def test_flink_must_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADGATE_HOME", str(tmp_path))
+    monkeypatch.delenv("FLINK_HOME", raising=False)
+    done = CliRunner().invoke(app.app, ["upgrade"])
+    assert isinstance(done.exception, NoFlinkError)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = CliRunner().invoke(app.app, ["upgrade", "--flink", "http://127.0.0.1:9"])
+    assert isinstance(done.exception, ConfigError)
+    assert "FLINK_HOME" in str(done.exception)
