@@ -23,6 +23,8 @@ from headgate.kafka.connect import open_producer
 from headgate.kafka.errors import PublishError
 from headgate.kafka.publish import count_partitions
 from headgate.kafka.tail import Tail
+from headgate.sealing.envelope import is_sealed, told
+from headgate.sealing.known import seals_at
 from headgate.v1.turn_pb2 import DeadLetter, InboxRecord, ReplayedRecord, SettledLetter
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def read_letters(bootstrap: Bootstrap, names: TopicNames) -> Iterator[Filed]:
     settled = _settled(bootstrap, names.settled)
     seen: set[str] = set()
     with Tail(
-        bootstrap, names.dead_letters, _letter, start="start", is_read_committed=True
+        bootstrap, names.dead_letters, letter_of, start="start", is_read_committed=True
     ) as tail:
         for letter in tail.backlog():
             # Where an older savepoint was restored, what it had put out is put out again.
@@ -68,7 +70,21 @@ def _settled(bootstrap: Bootstrap, topic: str) -> dict[str, SettledLetter]:
     return found
 
 
-def _letter(record: Record) -> DeadLetter | None:
+def letter_of(record: Record) -> DeadLetter | None:
+    """Return the dead letter that a record is, one without contents where it is sealed; None where
+    it is none.
+    """
+    if is_sealed(record.value or b""):
+        # It is there, and whoever looks should know.
+        where = f"{record.topic}/{record.partition}/{record.offset}"
+        address = (record.key or b"").decode(errors="replace")
+        return DeadLetter(
+            id=where,
+            reason="sealed",
+            message=told(record.value or b""),
+            address=address,
+            at_ms=record.timestamp_ms,
+        )
     try:
         letter = DeadLetter.FromString(record.value or b"")
     except DecodeError:
@@ -86,6 +102,7 @@ class Settling:
     def __init__(self, bootstrap: Bootstrap, names: TopicNames) -> None:
         """Fence off any other command that settles; what it had not committed is undone."""
         self._names = names
+        self._seals = seals_at(bootstrap)
         self._inbox_partitions = count_partitions(bootstrap, names.inbox)
         self._producer: Any = open_producer(
             bootstrap, delivery_seconds=DELIVERY_SECONDS, transactional_id=f"{names.settled}-writer"
@@ -124,10 +141,11 @@ class Settling:
 
     def _send_replay(self, record: ReplayedRecord) -> None:
         key = (record.address or record.letter_id).encode()
+        raw = InboxRecord(replayed=record).SerializeToString()
         self._producer.send(
             self._names.inbox,
             key=key,
-            value=InboxRecord(replayed=record).SerializeToString(),
+            value=self._seals.seal(self._names.inbox, key, raw),
             partition=partition_of(key, self._inbox_partitions),
         )
 
