@@ -149,7 +149,7 @@ def test_a_missing_key_passes_nothing_over() -> None:
     ready(gate, ring)
     with pytest.raises(MissingKeyError, match="state of '7/order/1/' is sealed with key 'k1'"):
         send(gate, "order/1", 1)
-    with pytest.raises(MissingKeyError, match="journal of 'shard-.' is sealed with key 'k1'"):
+    with pytest.raises(MissingKeyError, match=r"journal of 'shard-.' is sealed with key 'k1'"):
         gate.process_element2(row, Context())
     assert dict(stored) == before
 

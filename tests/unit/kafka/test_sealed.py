@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import namedtuple
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from headgate.kafka.views import view
 from headgate.sealing import known
 from headgate.sealing.envelope import is_sealed
 from headgate.sealing.errors import MissingKeyError
-from headgate.sealing.places import Seals
 from headgate.v1.turn_pb2 import DeadLetter
 from tests.unit.sealing.keyrings import Ring, line
 
@@ -89,9 +87,7 @@ def test_a_broken_seal_is_a_record_that_nobody_can_read(
     sealed = ring.seals("a.history").seal("a.history", b"order/18", b"secret")
     with caplog.at_level(logging.WARNING):
         assert polled(written(sealed)) == [sealed]
-    assert "a.history/0@3: history of 'order/17'" in caplog.text.replace(
-        "a.history of", "history of"
-    )
+    assert "a.history/0@3: a.history of 'order/17'" in caplog.text
     assert "moved here from another place" in caplog.text
 
 
@@ -105,10 +101,8 @@ def test_people_see_that_there_is_something(ring: Ring) -> None:
     letter = letter_of(record)
     assert letter is not None
     assert (letter.reason, letter.address) == ("sealed", "order/17")
-    assert (
-        letter_of(Record("a.dead-letters", 0, 3, 1, b"", DeadLetter().SerializeToString(), {}))
-        is None
-    )
+    nobodys = DeadLetter().SerializeToString()
+    assert letter_of(Record("a.dead-letters", 0, 3, 1, b"", nobodys, {})) is None
 
 
 class Producer:
@@ -164,7 +158,6 @@ def test_without_encryption_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> 
     try:
         value = b"outcome"
         journal.write(0, b"shard", value)
-        assert journal._producer.given == [value]  # type: ignore[attr-defined]
+        assert journal._producer.given[0] is value  # type: ignore[attr-defined]
     finally:
         journal.close()
-    assert SimpleNamespace(seals=Seals()).seals.sealer is None
