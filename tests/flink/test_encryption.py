@@ -308,6 +308,6 @@ def test_payloads_are_sealed_wherever_they_rest(site: Site) -> None:
         ) as tail:
             shown = list(tail.backlog())
         assert "address" in shown[0]
-        assert shown[-1]["_sealed"] == "sealed with key 'k2'"
+        assert shown[-1]["_unreadable"] == "sealed with key 'k2'"
         letters_shown = list(read_letters(site.config.kafka.bootstrap, names))
         assert {each.letter.reason for each in letters_shown} == {"sealed"}

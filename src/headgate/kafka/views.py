@@ -32,7 +32,8 @@ def view(kind: Kind, record: Record) -> View:
     """
     place = _record_view(record)
     if kind != "outbox" and is_sealed(record.value or b""):
-        return {"_record": place, "_sealed": told(record.value or b"")}
+        # The bytes are nothing to look at.
+        return {"_record": place, "_unreadable": told(record.value or b"")}
     try:
         if record.value is None:
             message = "it has no value"

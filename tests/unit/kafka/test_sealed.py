@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from headgate.cli.lines import cells
 from headgate.core.decode import Record
 from headgate.kafka.journal import JournalLostError, KafkaJournal
 from headgate.kafka.letters import letter_of
@@ -96,8 +97,9 @@ def test_people_see_that_there_is_something(ring: Ring) -> None:
     record = Record("a.history", 0, 3, 1_000, b"order/17", sealed, {})
     for kind in ("history", "journal", "dead-letters"):
         shown = view(kind, record)  # type: ignore[arg-type]
-        assert shown["_sealed"] == "sealed with key 'k1'"
+        assert shown["_unreadable"] == "sealed with key 'k1'"
         assert shown["_record"]["key"] == "order/17"
+        assert cells(kind, shown)[-1].text == "sealed with key 'k1': order/17"  # type: ignore[arg-type]
     letter = letter_of(record)
     assert letter is not None
     assert (letter.reason, letter.address) == ("sealed", "order/17")
