@@ -33,6 +33,7 @@ from headgate.local.submit import submit
 from headgate.sdk import Agent, Event, Log, TerminalError, Turn, log
 from headgate.sealing.envelope import is_sealed, told
 from headgate.sealing.known import know
+from headgate.sim.face import HeadgateSim
 from headgate.testing.records import Records
 from headgate.testing.serving import Serving
 from headgate.v1.turn_pb2 import Signal
@@ -239,6 +240,20 @@ def test_payloads_are_sealed_wherever_they_rest(site: Site) -> None:
         )
         assert found is not None
         assert dict(found.state.values) == {"count": b"2", "said": f'"{SEALED}"'.encode()}
+        # The same turns as in memory, where nothing is sealed.
+        sim = HeadgateSim()
+        sim.attach(keeper())
+        for number in range(6):
+            data = {"secret": f"{SEALED}-{number}"}
+            data |= {"tell": "keeper/same-told"} if number % 2 else {}
+            site.send("same", data)
+            sim.send("keeper/same", "t", data)
+        count("same", 6)
+        count("same-told", 3)
+        for name in ("same", "same-told"):
+            ours = [each["data"] for each in records.outbox_of[f"keeper/{name}"]]
+            assert ours == [each.data for each in sim.outputs(f"keeper/{name}")]
+        sim.close()
         site.await_checkpoint()
 
         sealed_topics = ["journal", "inbox", "history", "dead_letters", "answers"]

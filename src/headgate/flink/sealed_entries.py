@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from headgate.core.codec import StateVersionError
 from headgate.core.entries import Entries
+from headgate.sealing.envelope import is_sealed
 from headgate.sealing.errors import BrokenSealError
 from headgate.sealing.sealer import Sealer, refuse_sealed
 
@@ -45,13 +46,14 @@ class SealedEntries:
             MissingKeyError: the key that it is sealed with is not there.
         """
         found = self._entries.get(name)
-        if found is None or _kind_of(name) in CLEAR_KINDS:
-            return found
-        place = b"state\x00" + name.encode()
+        if found is None:
+            return None
         if self._sealer is None:
-            return refuse_sealed(found, place)
+            return refuse_sealed(found, _place(name)) if is_sealed(found) else found
+        if _kind_of(name) in CLEAR_KINDS:
+            return found
         try:
-            return self._sealer.open(found, place)
+            return self._sealer.open(found, _place(name))
         except BrokenSealError as error:
             raise BrokenStateError(str(error)) from error
 
@@ -69,7 +71,7 @@ class SealedEntries:
             {
                 name: value
                 if value is None or _kind_of(name) in CLEAR_KINDS
-                else sealer.seal(value, b"state\x00" + name.encode())
+                else sealer.seal(value, _place(name))
                 for name, value in entries.items()
             }
         )
@@ -77,6 +79,10 @@ class SealedEntries:
     def names(self) -> Iterator[str]:
         """Return the names of all entries."""
         return self._entries.names()
+
+
+def _place(name: str) -> bytes:
+    return b"state\x00" + name.encode()
 
 
 def _kind_of(name: str) -> str:
