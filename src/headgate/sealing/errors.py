@@ -28,7 +28,7 @@ class MissingKeyError(SealError):
     itself within seconds.
     """
 
-    def __init__(self, key_id: str, message: str) -> None:
+    def __init__(self, message: str, key_id: str = "") -> None:
         super().__init__(message)
         self.key_id = key_id
 

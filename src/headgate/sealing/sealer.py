@@ -126,7 +126,7 @@ class Sealer:
             f"{_named(place)} is sealed with key {key_id!r}: {why}. Put the key back where "
             "[encryption] in headgate.toml names the keys; nothing is lost meanwhile"
         )
-        raise MissingKeyError(key_id, message)
+        raise MissingKeyError(message, key_id)
 
     def _remember(self, head: bytes, key: Key, salt: bytes) -> Any:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -156,7 +156,7 @@ def refuse_sealed(raw: bytes, place: bytes) -> bytes:
         f"{_named(place)} is sealed with key {key_id!r}, and headgate.toml has no [encryption]: "
         "name the keys there; nothing is lost meanwhile"
     )
-    raise MissingKeyError(key_id, message)
+    raise MissingKeyError(message, key_id)
 
 
 def _named(place: bytes) -> str:
