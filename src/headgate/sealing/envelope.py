@@ -19,14 +19,11 @@ MOST_ID_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
-    """Sealed bytes, taken apart. ``head`` is all before the nonce, which is authenticated too."""
+class Head:
+    """What the head of sealed bytes says."""
 
-    head: bytes
     key_id: str
     salt: bytes
-    nonce: bytes
-    ciphertext: bytes
 
 
 def is_sealed(raw: bytes) -> bool:
@@ -45,22 +42,23 @@ def head_of(key_id: str, salt: bytes) -> bytes:
     return said + crc32(said).to_bytes(CRC_BYTES, "big")
 
 
-def take_apart(raw: bytes) -> Envelope | None:
-    """Return the parts of sealed bytes, None if they are cut or their head was changed."""
-    id_end = len(MAGIC) + 1 + (raw[len(MAGIC)] if len(raw) > len(MAGIC) else 0)
-    said_end = id_end + SALT_BYTES
-    head_end = said_end + CRC_BYTES
+def end_of_head(raw: bytes) -> int:
+    """Return where the head of sealed bytes ends, if they are what they say."""
+    name = raw[len(MAGIC)] if len(raw) > len(MAGIC) else 0
+    return len(MAGIC) + 1 + name + SALT_BYTES + CRC_BYTES
+
+
+def take_apart(raw: bytes) -> Head | None:
+    """Return what the head of sealed bytes says, None if they are cut or it was changed."""
+    head_end = end_of_head(raw)
+    said_end = head_end - CRC_BYTES
+    id_end = said_end - SALT_BYTES
     if len(raw) < head_end + NONCE_BYTES + TAG_BYTES:
         return None
     if crc32(raw[:said_end]).to_bytes(CRC_BYTES, "big") != raw[said_end:head_end]:
         return None
-    return Envelope(
-        head=raw[:head_end],
-        key_id=raw[len(MAGIC) + 1 : id_end].decode(errors="replace"),
-        salt=raw[id_end:said_end],
-        nonce=raw[head_end : head_end + NONCE_BYTES],
-        ciphertext=raw[head_end + NONCE_BYTES :],
-    )
+    name = raw[len(MAGIC) + 1 : id_end].decode(errors="replace")
+    return Head(key_id=name, salt=raw[id_end:said_end])
 
 
 def told(raw: bytes) -> str:

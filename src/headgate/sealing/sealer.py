@@ -12,7 +12,16 @@ import os
 import time
 from typing import Any
 
-from headgate.sealing.envelope import NONCE_BYTES, SALT_BYTES, head_of, is_sealed, take_apart
+from headgate.sealing.envelope import (
+    NONCE_BYTES,
+    SALT_BYTES,
+    TAG_BYTES,
+    end_of_head,
+    head_of,
+    is_sealed,
+    take_apart,
+    told,
+)
 from headgate.sealing.errors import BrokenSealError, KeysError, MissingKeyError, SealError
 from headgate.sealing.keys import Key, KeyProvider
 
@@ -77,21 +86,22 @@ class Sealer:
                 return raw
             message = f"{_named(place)} is not sealed, and encryption.accept_clear is false"
             raise BrokenSealError(message)
-        parts = take_apart(raw)
-        if parts is None:
-            message = f"{_named(place)}: the seal's head is cut or was changed"
-            raise BrokenSealError(message)
-        from cryptography.exceptions import InvalidTag
-
-        cipher = self._known.get(parts.head)
-        if cipher is None:
-            cipher = self._remember(parts.head, self._key(parts.key_id, place), parts.salt)
+        head_end = end_of_head(raw)
+        head = raw[:head_end]
+        cipher = self._known.get(head)
+        if cipher is None or len(raw) < head_end + NONCE_BYTES + TAG_BYTES:
+            parts = take_apart(raw)
+            if parts is None:
+                message = f"{_named(place)}: the seal's head is cut or was changed"
+                raise BrokenSealError(message)
+            cipher = self._remember(head, self._key(parts.key_id, place), parts.salt)
+        nonce_end = head_end + NONCE_BYTES
         try:
-            opened: bytes = cipher.decrypt(parts.nonce, parts.ciphertext, parts.head + place)
-        except InvalidTag:
+            opened: bytes = cipher.decrypt(raw[head_end:nonce_end], raw[nonce_end:], head + place)
+        except _invalid_tag():
             message = (
-                f"{_named(place)}: sealed with key {parts.key_id!r}, but changed since, moved here "
-                "from another place, or that key is another one now"
+                f"{_named(place)}: {told(raw)}, but changed since, moved here from another place, "
+                "or that key is another one now"
             )
             raise BrokenSealError(message) from None
         return opened
@@ -140,6 +150,13 @@ class Sealer:
             known.pop(next(iter(known)), None)
         known[head] = cipher
         return cipher
+
+
+def _invalid_tag() -> type[Exception]:
+    # Imported by who opens something, which `_remember` has made sure of.
+    from cryptography.exceptions import InvalidTag
+
+    return InvalidTag
 
 
 def refuse_sealed(raw: bytes, place: bytes) -> bytes:
