@@ -4,14 +4,19 @@ missing stops it before anything is passed over.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Any
 
+import cloudpickle
 import pytest
 
+from headgate.config import loads
 from headgate.core.identity import genesis_base
+from headgate.flink.gate import Gate, GateSettings
 from headgate.flink.sealed_entries import CLEAR_KINDS, SealedEntries
 from headgate.sealing.envelope import is_sealed
 from headgate.sealing.errors import MissingKeyError
+from headgate.sealing.places import Seals, encryption_of
 from headgate.v1.turn_pb2 import DeadLetter, JournalRecord, Outcome
 from tests.flink.test_gate import (
     KEYS,
@@ -160,3 +165,17 @@ def test_a_missing_key_passes_nothing_over() -> None:
     gate.process_element2(row, Context())
     control = gate._enter(shard_of("order/1")).control_of("order/1")
     assert (control.turn, control.mailbox_head, control.mailbox_tail) == (1, 0, 2)
+
+
+def test_no_key_travels_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flink keeps the graph with its operators in high availability's storage, and shows of it."""
+    text = line("k1")
+    monkeypatch.setenv("SHOP_KEYS", text)
+    encryption = encryption_of(loads("[encryption]\nkeys = 'env:SHOP_KEYS'"))
+    made: Any = Gate(GateSettings("127.0.0.1:9", "registry", TOPICS, KEYS, encryption=encryption))
+    raw = cloudpickle.dumps(made)
+    secret = text.partition(":")[2].strip()
+    assert secret.encode() not in raw
+    assert b64decode(secret) not in raw
+    back = cloudpickle.loads(raw)
+    assert is_sealed(Seals.of(back._settings.encryption).seal("headgate.inbox", b"", b"x"))
