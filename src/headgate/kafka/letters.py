@@ -74,19 +74,23 @@ def letter_of(record: Record) -> DeadLetter | None:
     """Return the dead letter that a record is, one without contents where it is sealed; None where
     it is none.
     """
-    if is_sealed(record.value or b""):
+    value = record.value or b""
+    if is_sealed(value):
         # It is there, and whoever looks should know.
-        where = f"{record.topic}/{record.partition}/{record.offset}"
-        address = (record.key or b"").decode(errors="replace")
         return DeadLetter(
-            id=where,
+            id=f"{record.topic}/{record.partition}/{record.offset}",
             reason="sealed",
-            message=told(record.value or b""),
-            address=address,
+            message=told(value),
+            address=(record.key or b"").decode(errors="replace"),
             at_ms=record.timestamp_ms,
         )
+    return letter_in(value)
+
+
+def letter_in(value: bytes) -> DeadLetter | None:
+    """Return the dead letter that a record's value is, None where it is none."""
     try:
-        letter = DeadLetter.FromString(record.value or b"")
+        letter = DeadLetter.FromString(value)
     except DecodeError:
         return None
     return letter if letter.reason else None

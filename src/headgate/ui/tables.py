@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from headgate.kafka.letters import letter_of
+from headgate.kafka.letters import letter_in, letter_of
 from headgate.kafka.outcomes import code_name
 from headgate.kafka.tail import as_record
 from headgate.sealing.envelope import is_sealed, told
@@ -63,7 +63,8 @@ class LetterTable:
         """Take a record of the dead letters; one that was seen before or is settled adds
         nothing.
         """
-        letter = letter_of(as_record(record))
+        value = record.value or b""
+        letter = letter_of(as_record(record)) if is_sealed(value) else letter_in(value)
         if letter is None:
             return
         if letter.id in self._settled or letter.id in self._open:
