@@ -29,6 +29,7 @@ from tests.flink.test_gate import (
     name_of,
     requests_of,
     shard_of,
+    written,
 )
 from tests.unit.sealing.keyrings import Ring, line
 
@@ -88,7 +89,7 @@ def test_a_payload_is_nowhere_in_what_gate_keeps_and_writes() -> None:
     assert request.call.request.events[0].data == SENTINEL
     send(gate, "order/1", 1)
     out = journaled(gate, ring, outcome("order/1"))
-    [history] = [value for topic, _, value in out if topic == TOPICS.history]
+    [history] = written(out, TOPICS.history)
     assert is_sealed(history)
     for name, value in stored.items():
         item = name.removeprefix(name_of("order/1"))
