@@ -4,10 +4,10 @@ missing stops it before anything is passed over.
 
 from __future__ import annotations
 
+import pickle
 from base64 import b64decode
 from typing import Any
 
-import cloudpickle
 import pytest
 
 from headgate.config import loads
@@ -174,9 +174,9 @@ def test_no_key_travels_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_KEYS", text)
     encryption = encryption_of(loads("[encryption]\nkeys = 'env:SHOP_KEYS'"))
     made: Any = Gate(GateSettings("127.0.0.1:9", "registry", TOPICS, KEYS, encryption=encryption))
-    raw = cloudpickle.dumps(made)
+    raw = pickle.dumps(made)
     secret = text.partition(":")[2].strip()
     assert secret.encode() not in raw
     assert b64decode(secret) not in raw
-    back = cloudpickle.loads(raw)
+    back = pickle.loads(raw)
     assert is_sealed(Seals.of(back._settings.encryption).seal("headgate.inbox", b"", b"x"))

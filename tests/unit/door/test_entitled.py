@@ -93,7 +93,7 @@ def places(desk: GuardedDesk) -> Iterator[Places]:
         waiting.close()
 
     # Signals are the main thread's.
-    loop.add_signal_handler = lambda *_: None  # type: ignore[method-assign,assignment]
+    loop.add_signal_handler = lambda *_: None  # type: ignore[method-assign]
     thread = Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
     while not found:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import namedtuple
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -40,7 +39,7 @@ class Consumer:
 
 
 @pytest.fixture
-def ring(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ring]:
+def ring(monkeypatch: pytest.MonkeyPatch) -> Ring:
     made = Ring()
     seals = made.seals("a.history", "a.journal")
     monkeypatch.setitem(known._known, BROKER, seals)
@@ -96,10 +95,10 @@ def test_people_see_that_there_is_something(ring: Ring) -> None:
     sealed = ring.seals("a.history").seal("a.history", b"order/17", b"secret")
     record = Record("a.history", 0, 3, 1_000, b"order/17", sealed, {})
     for kind in ("history", "journal", "dead-letters"):
-        shown = view(kind, record)  # type: ignore[arg-type]
+        shown = view(kind, record)
         assert shown["_unreadable"] == "sealed with key 'k1'"
         assert shown["_record"]["key"] == "order/17"
-        assert cells(kind, shown)[-1].text == "sealed with key 'k1': order/17"  # type: ignore[arg-type]
+        assert cells(kind, shown)[-1].text == "sealed with key 'k1': order/17"
     letter = letter_of(record)
     assert letter is not None
     assert (letter.reason, letter.address) == ("sealed", "order/17")
@@ -132,7 +131,7 @@ def test_the_journal_is_sealed_and_notes_come_as_they_are(
     try:
         journal.write(0, b"shard", b"outcome")
         journal.note("a.answers", b"id", b"as it is")
-        outcome, note = journal._producer.given  # type: ignore[attr-defined]
+        outcome, note = journal._producer.given
         assert is_sealed(outcome)
         assert seals.open("a.journal", b"shard", outcome) == b"outcome"
         assert note == b"as it is"
@@ -147,7 +146,7 @@ def test_a_journal_that_cannot_seal_writes_nothing_clear(monkeypatch: pytest.Mon
     try:
         with pytest.raises(JournalLostError, match="there is no key among the keys"):
             journal.write(0, b"shard", b"outcome")
-        assert journal._producer.given == []  # type: ignore[attr-defined]
+        assert journal._producer.given == []
         with pytest.raises(JournalLostError):
             journal.raise_if_lost()
     finally:
@@ -160,6 +159,6 @@ def test_without_encryption_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> 
     try:
         value = b"outcome"
         journal.write(0, b"shard", value)
-        assert journal._producer.given[0] is value  # type: ignore[attr-defined]
+        assert journal._producer.given[0] is value
     finally:
         journal.close()
