@@ -141,7 +141,7 @@ class Site:
     def raw(self, topic: str, begin: int = 0) -> list[Any]:
         """Return what a topic really holds."""
         place = TopicPartition(topic, 0)
-        consumer = KafkaConsumer(bootstrap_servers=self.config.kafka.bootstrap)
+        consumer = KafkaConsumer(bootstrap_servers=str(self.config.kafka.bootstrap))
         try:
             consumer.assign([place])
             end = consumer.end_offsets([place])[place]
@@ -155,7 +155,7 @@ class Site:
 
     def ends(self) -> dict[str, int]:
         """Return where each of Headgate's own topics ends."""
-        consumer = KafkaConsumer(bootstrap_servers=self.config.kafka.bootstrap)
+        consumer = KafkaConsumer(bootstrap_servers=str(self.config.kafka.bootstrap))
         try:
             places = [TopicPartition(name, 0) for name in self.config.topic_names]
             return {p.topic: end for p, end in consumer.end_offsets(places).items()}
@@ -164,7 +164,7 @@ class Site:
 
     def write(self, topic: str, to: bytes, value: bytes) -> None:
         """Write a record as it is, as somebody might who can reach Kafka."""
-        producer = KafkaProducer(bootstrap_servers=self.config.kafka.bootstrap)
+        producer = KafkaProducer(bootstrap_servers=str(self.config.kafka.bootstrap))
         producer.send(topic, key=to, value=value, partition=0).get(30)
         producer.close()
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import loads
 from headgate.core.identity import genesis_base
 from headgate.flink.gate import Gate, GateSettings
@@ -173,7 +174,9 @@ def test_no_key_travels_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
     text = line("k1")
     monkeypatch.setenv("SHOP_KEYS", text)
     encryption = encryption_of(loads("[encryption]\nkeys = 'env:SHOP_KEYS'"))
-    made: Any = Gate(GateSettings("127.0.0.1:9", "registry", TOPICS, KEYS, encryption=encryption))
+    made: Any = Gate(
+        GateSettings(Bootstrap("127.0.0.1:9"), "registry", TOPICS, KEYS, encryption=encryption)
+    )
     raw = pickle.dumps(made)
     secret = text.partition(":")[2].strip()
     assert secret.encode() not in raw

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from headgate.bootstrap import Bootstrap
 from headgate.cli.lines import cells
 from headgate.core.decode import Record
 from headgate.kafka.journal import JournalLostError, KafkaJournal
@@ -127,7 +128,7 @@ def test_the_journal_is_sealed_and_notes_come_as_they_are(
 ) -> None:
     monkeypatch.setattr("headgate.kafka.journal.Producer", Producer)
     seals = ring.seals("a.journal")
-    journal = KafkaJournal("127.0.0.1:9", "a.journal", seals)
+    journal = KafkaJournal(Bootstrap("127.0.0.1:9"), "a.journal", seals)
     try:
         journal.write(0, b"shard", b"outcome")
         journal.note("a.answers", b"id", b"as it is")
@@ -142,7 +143,7 @@ def test_the_journal_is_sealed_and_notes_come_as_they_are(
 
 def test_a_journal_that_cannot_seal_writes_nothing_clear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("headgate.kafka.journal.Producer", Producer)
-    journal = KafkaJournal("127.0.0.1:9", "a.journal", Ring("").seals("a.journal"))
+    journal = KafkaJournal(Bootstrap("127.0.0.1:9"), "a.journal", Ring("").seals("a.journal"))
     try:
         with pytest.raises(JournalLostError, match="there is no key among the keys"):
             journal.write(0, b"shard", b"outcome")
@@ -155,7 +156,7 @@ def test_a_journal_that_cannot_seal_writes_nothing_clear(monkeypatch: pytest.Mon
 
 def test_without_encryption_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("headgate.kafka.journal.Producer", Producer)
-    journal = KafkaJournal("127.0.0.1:9", "a.journal")
+    journal = KafkaJournal(Bootstrap("127.0.0.1:9"), "a.journal")
     try:
         value = b"outcome"
         journal.write(0, b"shard", value)
