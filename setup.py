@@ -46,6 +46,7 @@ FLINK = [
     "uvicorn>=0.54,<0.60",  # serves it; below 1.0 a minor may change the hooks of its server
     "sqlalchemy>=2.0.46,<2.1",  # the history store, on SQLite and PostgreSQL; a minor drops APIs
     "psycopg[binary]>=3.2,<3.4",  # its PostgreSQL; below 4 a minor may change adaptation
+    "cryptography>=44,<47",  # seals payloads; 44 to 46 have the same AES-GCM; a major may drop APIs
     "psutil>=7.2,<8",  # the embedded stack finds and ends its own children with it
     *PAGES,  # `headgate dev` has a console
 ]

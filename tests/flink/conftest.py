@@ -2,6 +2,8 @@
 it idles. So tests that share one come together, and it ends with the last of them.
 """
 
+import os
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,8 +22,15 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
 
 @pytest.fixture(scope="session")
 def session_killed_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeadgateStack]:
-    """Kafka and Flink of their own: others do not like what is killed here."""
-    made = HeadgateStack(tmp_path_factory.mktemp("killed"))
+    """Kafka and Flink of their own: others do not like what is killed here. With TEST_ENCRYPTION=1
+    payloads are sealed: all that reads and writes them is tried with keys.
+    """
+    home, settings = tmp_path_factory.mktemp("killed"), ""
+    if os.environ.get("TEST_ENCRYPTION"):
+        keys = home / "keys"
+        keys.write_text(f"k1:{b64encode(os.urandom(32)).decode()}", encoding="utf-8")
+        settings = f'\n[encryption]\nkeys = "file:{keys}"\n'
+    made = HeadgateStack(home / "stack", settings)
     try:
         yield made.start()
     finally:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -62,10 +66,10 @@ def counter(name: str) -> Agent[Count]:
     return agent
 
 
-@pytest.fixture
-def door(runtime: Runtime) -> Iterator[Any]:
-    """A front door as one starts it: a process of its own."""
-    command = [sys.executable, "-m", "headgate.cli.app", "door", "-o", "json"]
+@contextmanager
+def opened(runtime: Runtime, *options: str) -> Iterator[Any]:
+    """Open a front door as one starts it, a process of its own; give where it listens."""
+    command = [sys.executable, "-m", "headgate.cli.app", "door", "-o", "json", *options]
     ports = ["--http-port", "0", "--grpc-port", "0", "--config", str(runtime.path)]
     with subprocess.Popen([*command, *ports], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -82,14 +86,86 @@ def door(runtime: Runtime) -> Iterator[Any]:
     assert process.returncode == 0
 
 
+@pytest.fixture
+def door(runtime: Runtime) -> Iterator[Any]:
+    """A front door that asks nobody who he is."""
+    with opened(runtime) as found:
+        yield found
+
+
+def await_known(http: httpx.Client, name: str, **headers: str) -> None:
+    """Wait until the door has read that an agent is attached: it follows the registry by itself."""
+    deadline = time.monotonic() + 30
+    while http.get(f"/queries/{name}/x?name=count", headers=headers).status_code == 404:
+        assert time.monotonic() < deadline
+
+
+def named(caller: str, token: str, tenants: str) -> str:
+    """Return a caller of a tokens file."""
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    return f'[callers.{caller}]\ntoken_sha256 = "{digest}"\ntenants = {tenants}\n'
+
+
+def test_callers_reach_the_instances_of_their_tenants(runtime: Runtime, tmp_path: Path) -> None:
+    name, tokens = runtime.fresh("counter"), tmp_path / "tokens.toml"
+    tokens.write_text(named("shop", "of-acme", '["acme"]') + named("ops", "of-all", '["*"]'))
+    with (
+        Serving(counter(name)) as served,
+        opened(runtime, "--tokens", str(tokens)) as door,
+        httpx.Client(base_url=door["http"], timeout=60) as http,
+        grpc.insecure_channel(door["grpc"]) as channel,
+    ):
+        given = ["--endpoint", served.endpoint, "--tenant-before", ":"]
+        runtime.headgate("agents", "attach", name, *given)
+        ours, theirs = f"/agents/{name}/acme:1", f"/agents/{name}/other:1"
+        shop, ops = ({"authorization": f"Bearer {of}"} for of in ("of-acme", "of-all"))
+        await_known(http, name, **ops)
+        wait = {"prefer": "wait=60"}
+
+        def asked(place: str, **headers: str) -> int:
+            return http.post(f"{place}?type=count", headers={**wait, **headers}).status_code
+
+        assert [asked(ours), asked(ours, authorization="Bearer x"), asked(theirs)] == [401] * 3
+        assert [asked(theirs, **shop), asked(ours, **shop), asked(theirs, **ops)] == [403, 200, 200]
+        assert http.get(ours, headers=shop).json()["values"] == {"n": 1}
+        for place in (theirs, f"/requests/{name}/other:1?id=a", f"/workflows/{name}/other:1"):
+            assert http.get(place, headers=shop).status_code == 403
+
+        stub: Any = door_pb2_grpc.FrontDoorStub(channel)
+
+        def state_of(key: str, *metadata: tuple[str, str]) -> Any:
+            request = door_pb2.GetStateRequest(agent_type=name, key=key)
+            try:
+                return dict(stub.GetState(request, metadata=metadata, timeout=60).values)
+            except grpc.RpcError as refused:
+                return refused.code()
+
+        as_shop = ("authorization", "Bearer of-acme")
+        assert state_of("acme:1") is grpc.StatusCode.UNAUTHENTICATED
+        assert state_of("other:1", as_shop) is grpc.StatusCode.PERMISSION_DENIED
+        assert state_of("acme:1", as_shop) == {"n": b"1"}
+
+        # The shop's token is replaced while the door serves.
+        fresh = tmp_path / "fresh.toml"
+        fresh.write_text(named("shop", "new", '["acme"]'))
+        fresh.replace(tokens)
+        deadline = time.monotonic() + 30
+        while asked(ours, authorization="Bearer new") == 401:
+            assert time.monotonic() < deadline
+        assert (asked(ours, **shop), asked(ours, **ops)) == (401, 401)
+        runtime.headgate("agents", "detach", name, "--now")
+    runtime.assert_unharmed()
+
+
 def test_a_door_over_http_grpc_and_the_command_line(runtime: Runtime, door: Any) -> None:
     name = runtime.fresh("counter")
     with Serving(counter(name)) as served, httpx.Client(base_url=door["http"], timeout=60) as http:
         assert http.post(f"/agents/{name}/a").status_code == 404
         runtime.headgate("agents", "attach", name, "--endpoint", served.endpoint)
+        await_known(http, name)
         given = {"Idempotency-Key": "one", "prefer": "wait=60"}
         found = http.post(f"/agents/{name}/a?type=count", headers=given)
-        assert (found.status_code, found.json()["result"]) == (200, {"n": 1})
+        assert (found.status_code, found.json().get("result")) == (200, {"n": 1}), found.text
         # The very same record as the outbox gets at the next checkpoint.
         (output,) = runtime.answers_of(f"{name}/a")
         assert found.json()["outputs"] == [{k: v for k, v in output.items() if k != "_record"}]

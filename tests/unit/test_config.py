@@ -290,7 +290,19 @@ WRONG = [
         "agents.order.policy.backoff.multiplier",
         "must",
     ),
+    (VALID + "[encryption]", 8, "encryption.keys", "is required and missing"),
+    (VALID + "[encryption]\nkeys = 'file:keys'", 9, "encryption.keys", "file:/ABSOLUTE/PATH"),
+    (VALID + "[encryption]\nkeys = 'provider:a'", 9, "encryption.keys", "MODULE:FUNCTION"),
+    (VALID + "[encryption]\nkey = 'k'", 9, "encryption.key", "unknown key"),
+    (VALID + "[door]\ntokens = 't'", 9, "door.tokens", "did you mean 'tokens_file'"),
 ]
+
+
+@pytest.mark.parametrize("text", ["keys = 'env:c2VjcmV0LWtleQ=='", "keys = 'k1:c2VjcmV0LWtleQ=='"])
+def test_a_key_written_where_its_name_belongs_is_not_repeated(text: str) -> None:
+    (problem,) = error_of(VALID + "[encryption]\n" + text)
+    assert "must be" in problem
+    assert "c2VjcmV0" not in problem
 
 
 def test_a_token_written_where_its_name_belongs_is_not_repeated() -> None:

@@ -10,6 +10,7 @@ import headgate.cli
 import headgate.config
 import headgate.doctor
 import headgate.kafka
+import headgate.sealing
 import headgate.sizing
 import headgate.ui
 
@@ -20,6 +21,7 @@ MODULES = [
         headgate.config,
         headgate.doctor,
         headgate.kafka,
+        headgate.sealing,
         headgate.sizing,
         headgate.ui,
     )

@@ -13,6 +13,7 @@ from headgate import logs
 from headgate.bootstrap import Bootstrap
 from headgate.config import Config, load
 from headgate.errors import HeadgateError
+from headgate.sealing.known import know
 
 DEFAULT_CONFIG = Path("headgate.toml")
 
@@ -58,12 +59,18 @@ def log_as(config: Config) -> None:
 
 
 def find_broker(config: Path | None, bootstrap: str | None) -> Broker:
-    """Return the broker to talk to; raises NoBrokerError and ConfigError."""
+    """Return the broker to talk to; its topics are read and written as sealed as they are.
+
+    Raises:
+        NoBrokerError, ConfigError, KeysError.
+    """
     settings: Config | None = None
     # Only the default name may be missing: a file that was named is expected to be there.
     if config is not None or DEFAULT_CONFIG.is_file():
         settings = load(config or DEFAULT_CONFIG)
         log_as(settings)
+    if settings is not None:
+        know(bootstrap or settings.kafka.bootstrap, settings)
     if bootstrap:
         settings = settings or Config()
         # What the file says of TLS and SASL holds wherever the broker is.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +20,9 @@ def door(
     host: Annotated[
         str,
         typer.Option(
-            "--host", metavar="HOST", help="Address to listen on. It asks nobody who they are."
+            "--host",
+            metavar="HOST",
+            help="Address to listen on. Without --tokens it asks nobody who they are.",
         ),
     ] = "127.0.0.1",
     http_port: Annotated[
@@ -30,6 +33,16 @@ def door(
         int,
         typer.Option("--grpc-port", min=0, max=65_535, metavar="PORT", help="0: any that is free."),
     ] = 7081,
+    tokens: Annotated[
+        Path | None,
+        typer.Option(
+            "--tokens",
+            metavar="FILE",
+            help="Callers, the digests of their tokens, and whose instances they reach. Default: "
+            "door.tokens_file of headgate.toml.",
+            show_default=False,
+        ),
+    ] = None,
     output: OutputOption = Output.TABLE,
     config: ConfigOption = None,
     bootstrap: BootstrapOption = None,
@@ -49,6 +62,10 @@ def door(
       curl -N -H 'Accept: text/event-stream' localhost:7080/workflows/refund/17
     """
     broker = find_broker(config, bootstrap)
+    settings = broker.config
+    if tokens is not None:
+        named = settings.door.model_copy(update={"tokens_file": str(tokens)})
+        settings = settings.model_copy(update={"door": named})
     from headgate.door.serve import serve
     from headgate.listening import Places
 
@@ -60,4 +77,4 @@ def door(
         else:
             answers.print(f"HTTP at {http}, gRPC at {grpc}. Ctrl-C ends it.")
 
-    asyncio.run(serve(broker.bootstrap, broker.config, Places(host, http_port, grpc_port), say))
+    asyncio.run(serve(broker.bootstrap, settings, Places(host, http_port, grpc_port), say))

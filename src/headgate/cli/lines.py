@@ -17,7 +17,9 @@ def cells(kind: Kind, seen: View) -> list[Cell]:
     """Return the columns of a record's line: when, whose, what."""
     if "_unreadable" in seen:
         raw = seen.get("value", seen.get("value_base64"))
-        what = f"{seen['_unreadable']}: {_short(raw)[:RAW_CHARS]}"
+        # A sealed one shows nothing of itself, but whose it is.
+        rest = _short(raw)[:RAW_CHARS] if raw is not None else seen["_record"]["key"]
+        what = f"{seen['_unreadable']}: {rest}"
         return [_when(seen), Cell(_place(seen["_record"])), Cell("unreadable", "red"), Cell(what)]
     match kind:
         case "outbox":

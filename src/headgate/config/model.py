@@ -9,6 +9,8 @@ from pydantic_core import PydanticCustomError
 from headgate.config.agents import AgentConfig, AgentName, is_host_port
 from headgate.config.checks import find_contradictions
 from headgate.config.cost import BudgetConfig, CostConfig, TenantConfig
+from headgate.config.door import DoorConfig
+from headgate.config.encryption import EncryptionConfig
 from headgate.config.fields import Count, Duration, Section, Size, between
 from headgate.config.kafka import KafkaConfig, TopicName
 from headgate.config.keys import KeySource, parse_key_source
@@ -144,6 +146,8 @@ class Config(Section):
     tracing: TracingConfig = TracingConfig()
     logging: LoggingConfig = LoggingConfig()
     ui: UiConfig = UiConfig()
+    door: DoorConfig = DoorConfig()
+    encryption: EncryptionConfig | None = None
     topics: tuple[TopicConfig, ...] = ()
     routes: tuple[RouteConfig, ...] = ()
     agents: dict[AgentName, AgentConfig] = Field(default_factory=dict)

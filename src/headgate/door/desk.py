@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Self
 
 from headgate.bootstrap import Bootstrap
@@ -12,6 +13,7 @@ from headgate.core import asked
 from headgate.core.decode import MAX_KEY_CHARS
 from headgate.core.identity import split_address
 from headgate.core.report import STATE_BYTES
+from headgate.door.access import Access, refuse_strangers
 from headgate.door.errors import BadRequestError, NoAnswerError, UnknownAgentError
 from headgate.door.replies import Replies
 from headgate.kafka.inspect import Inspector
@@ -41,9 +43,12 @@ class Desk:
         """Connect.
 
         Raises:
+            ConfigError: the tokens file is not as it must be.
             HeadgateError: the broker does not answer, or topics are missing.
         """
         self._config = config
+        tokens = config.door.tokens_file
+        self._access = None if tokens is None else Access(Path(tokens))
         names = config.topic_names
         self._replies = Replies(bootstrap, names.replies)
         self._registry = RegistryTable(bootstrap, names.registry)
@@ -62,6 +67,23 @@ class Desk:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether callers must say who they are."""
+        return self._access is not None
+
+    def admit(self, authorization: str, address: str) -> None:
+        """Let a caller through to an instance, by its header `Authorization`, or refuse it.
+
+        Raises:
+            UnauthenticatedError, NotEntitledError: it is refused.
+            NoAnswerError: whose the instance is cannot be known yet.
+        """
+        if self._access is None:
+            return
+        caller = self._access.caller_of(authorization)
+        refuse_strangers(caller, address, self._spec_of(split_address(address)[0]))
 
     def ask(self, address: str, event: Event) -> Future[Reply]:
         """Hand an event to an instance; return its reply, once. It is on its way when this returns.
@@ -150,14 +172,17 @@ class Desk:
         if not 1 <= len(key) <= MAX_KEY_CHARS:
             message = f"the key has {len(key)} characters; 1 to {MAX_KEY_CHARS} are allowed"
             raise BadRequestError(message)
-        if not self._registry.await_complete(REGISTRY_SECONDS):
-            message = f"the registry cannot be read: {self._registry.trouble}"
-            raise NoAnswerError(message)
-        spec = self._registry.get(agent_type)
+        spec = self._spec_of(agent_type)
         if spec is None:
             message = f"no agent of type {agent_type!r} is attached"
             raise UnknownAgentError(message)
         return spec
+
+    def _spec_of(self, agent_type: str) -> AgentSpec | None:
+        if not self._registry.await_complete(REGISTRY_SECONDS):
+            message = f"the registry cannot be read: {self._registry.trouble}"
+            raise NoAnswerError(message)
+        return self._registry.get(agent_type)
 
     def _send(self, address: str, record: InboxRecord) -> None:
         raw = record.SerializeToString()

@@ -19,6 +19,21 @@ class ForbiddenError(HeadgateError):
     """
 
 
+class UnauthenticatedError(HeadgateError):
+    """A caller that the door's tokens file does not name.
+
+    Caller action: send the token that the door's operator has given out.
+    """
+
+
+class NotEntitledError(HeadgateError):
+    """A caller asks about an instance of another tenant, or of an agent type that is not its own.
+
+    Operator action: if it should, add the tenant or the agent type to the caller in the door's
+    tokens file; no restart is needed.
+    """
+
+
 class UnknownAgentError(HeadgateError):
     """No agent of that type is attached.
 

@@ -16,7 +16,14 @@ from starlette.routing import Route
 from headgate.core.decode import time_us_of
 from headgate.core.identity import address_of
 from headgate.core.render import is_json
-from headgate.door.errors import BadRequestError, ForbiddenError, NoAnswerError, UnknownAgentError
+from headgate.door.errors import (
+    BadRequestError,
+    ForbiddenError,
+    NoAnswerError,
+    NotEntitledError,
+    UnauthenticatedError,
+    UnknownAgentError,
+)
 from headgate.door.views import reply_view
 from headgate.errors import HeadgateError
 from headgate.kafka.reports import report_view
@@ -45,6 +52,8 @@ _GIVEN_UP = {"mailbox_full": 429, "unknown_agent": 404, "terminal": 422, "too_la
 _ERRORS: tuple[tuple[type[HeadgateError], int, str], ...] = (
     (BadRequestError, 400, "bad_request"),
     (ForbiddenError, 403, "forbidden"),
+    (UnauthenticatedError, 401, "unauthenticated"),
+    (NotEntitledError, 403, "not_entitled"),
     (UnknownAgentError, 404, "unknown_agent"),
     (NoAnswerError, 504, "no_answer"),
     (QueryError, 502, "not_answered"),
@@ -81,7 +90,7 @@ class _Door:
         return JSONResponse({"status": "serving"})
 
     async def ask(self, request: Request) -> Response:
-        address, headers = _address(request), request.headers
+        address, headers = await self._admitted(request), request.headers
         data, media_type = await self._data(request)
         event = Event(
             id=headers.get("idempotency-key") or headers.get("ce-id") or str(uuid.uuid4()),
@@ -97,7 +106,7 @@ class _Door:
         return _replied(address, event.id, reply)
 
     async def reply(self, request: Request) -> Response:
-        address, request_id = _address(request), request.query_params.get("id", "")
+        address, request_id = await self._admitted(request), request.query_params.get("id", "")
         if not request_id:
             message = "which request? Give ?id=..."
             raise BadRequestError(message)
@@ -105,18 +114,20 @@ class _Door:
         return _replied(address, request_id, reply)
 
     async def look(self, request: Request) -> Response:
-        found = await self._waiting.look(_address(request), at_least=_at_least(request))
+        address = await self._admitted(request)
+        found = await self._waiting.look(address, at_least=_at_least(request))
         return JSONResponse(report_view(found))
 
     async def query(self, request: Request) -> Response:
+        address, at_least = await self._admitted(request), _at_least(request)
         data, media_type = await self._data(request)
         name = request.query_params.get("name", "")
         question = QueryRequest(name=name, data=data, datacontenttype=media_type)
-        address, at_least = _address(request), _at_least(request)
         reply = await self._waiting.query(address, question, at_least=at_least)
         return Response(reply.data, media_type=reply.datacontenttype or "application/json")
 
     async def signal(self, request: Request) -> Response:
+        address = await self._admitted(request)
         data, media_type = await self._data(request)
         given = Signal(
             name=request.query_params.get("name", ""),
@@ -124,18 +135,17 @@ class _Door:
             data=data,
             datacontenttype=media_type,
         )
-        address = _address(request)
         await self._waiting.signal(address, given)
         return JSONResponse({"address": address, "signal_id": given.signal_id}, 202)
 
     async def start(self, request: Request) -> Response:
+        address = await self._admitted(request)
         data, media_type = await self._data(request)
-        address = _address(request)
         await self._waiting.start(address, data, media_type)
         return await self._told(address, _seconds(request, default=0.0))
 
     async def workflow(self, request: Request) -> Response:
-        address = _address(request)
+        address = await self._admitted(request)
         if "text/event-stream" in request.headers.get("accept", ""):
             seen = request.headers.get("last-event-id", "")
             after = int(seen) if _is_number(seen) else -1
@@ -149,10 +159,15 @@ class _Door:
         from headgate.sdk.workflow.steps import CANCEL
 
         _refuse_other_sites(request)
-        address = _address(request)
+        address = await self._admitted(request)
         signal_id = request.headers.get("idempotency-key") or str(uuid.uuid4())
         await self._waiting.signal(address, Signal(name=CANCEL, signal_id=signal_id))
         return await self._told(address, _seconds(request, default=0.0))
+
+    async def _admitted(self, request: Request) -> str:
+        """Return the address that a caller asks about, if it may. Each route begins with it."""
+        address = address_of(request.path_params["type"], request.path_params["key"])
+        return await self._waiting.admit(request.headers.get("authorization", ""), address)
 
     async def _told(self, address: str, seconds: float) -> Response:
         seen = await self._waiting.workflow(address, seconds)
@@ -203,10 +218,6 @@ def _refuse_other_sites(request: Request) -> None:
         raise ForbiddenError(message)
 
 
-def _address(request: Request) -> str:
-    return address_of(request.path_params["type"], request.path_params["key"])
-
-
 def _time(text: str) -> int:
     """The event's own time, microseconds; 0 where none is given."""
     if not text:
@@ -253,7 +264,8 @@ def _replied(address: str, request_id: str, reply: Reply | None) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     status, code = next((status, code) for kind, status, code in _ERRORS if isinstance(error, kind))
-    return JSONResponse({"error": {"code": code, "message": str(error)}}, status)
+    headers = {"www-authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse({"error": {"code": code, "message": str(error)}}, status, headers)
 
 
 async def _no_such(request: Request, error: Exception) -> Response:

@@ -11,7 +11,13 @@ from typing import Any
 import grpc
 
 from headgate.core.identity import address_of
-from headgate.door.errors import BadRequestError, NoAnswerError, UnknownAgentError
+from headgate.door.errors import (
+    BadRequestError,
+    NoAnswerError,
+    NotEntitledError,
+    UnauthenticatedError,
+    UnknownAgentError,
+)
 from headgate.door.waiting import Waiting
 from headgate.errors import HeadgateError
 from headgate.rpc.query import QueryError
@@ -25,6 +31,8 @@ SERVICE_NAME = pb.DESCRIPTOR.services_by_name["FrontDoor"].full_name
 
 _CODES = (
     (BadRequestError, grpc.StatusCode.INVALID_ARGUMENT),
+    (UnauthenticatedError, grpc.StatusCode.UNAUTHENTICATED),
+    (NotEntitledError, grpc.StatusCode.PERMISSION_DENIED),
     (UnknownAgentError, grpc.StatusCode.NOT_FOUND),
     (NoAnswerError, grpc.StatusCode.UNAVAILABLE),
     (QueryError, grpc.StatusCode.FAILED_PRECONDITION),
@@ -51,16 +59,17 @@ class FrontDoor(door_pb2_grpc.FrontDoorServicer):
         )
         async with _refusing(context):
             seconds = request.wait_ms / 1000
-            reply = await self._waiting.ask(_address(request), event, seconds)
+            address = await self._admitted(request, context)
+            reply = await self._waiting.ask(address, event, seconds)
             return ask_reply(event.id, reply)
 
     async def GetReply(self, request: pb.GetReplyRequest, context: Any) -> pb.AskReply:
         """Wait for the reply to what was asked before."""
         async with _refusing(context):
+            address, seconds = await self._admitted(request, context), request.wait_ms / 1000
             if not request.request_id:
                 message = "which request? Give its request_id"
                 raise BadRequestError(message)
-            address, seconds = _address(request), request.wait_ms / 1000
             reply = await self._waiting.reply(address, request.request_id, seconds)
             return ask_reply(request.request_id, reply)
 
@@ -73,13 +82,14 @@ class FrontDoor(door_pb2_grpc.FrontDoorServicer):
             datacontenttype=request.datacontenttype,
         )
         async with _refusing(context):
-            await self._waiting.signal(_address(request), given)
+            await self._waiting.signal(await self._admitted(request, context), given)
             return pb.TellReply(signal_id=given.signal_id)
 
     async def GetState(self, request: pb.GetStateRequest, context: Any) -> pb.InstanceState:
         """Return an instance's state."""
         async with _refusing(context):
-            found = await self._waiting.look(_address(request), at_least=request.at_least)
+            address = await self._admitted(request, context)
+            found = await self._waiting.look(address, at_least=request.at_least)
             control = found.control
             state = pb.InstanceState(
                 turn=control.turn,
@@ -101,7 +111,7 @@ class FrontDoor(door_pb2_grpc.FrontDoorServicer):
                 name=request.name, data=request.data, datacontenttype=request.datacontenttype
             )
             reply: QueryReply = await self._waiting.query(
-                _address(request), question, at_least=request.at_least
+                await self._admitted(request, context), question, at_least=request.at_least
             )
             return reply
 
@@ -110,14 +120,15 @@ class FrontDoor(door_pb2_grpc.FrontDoorServicer):
     ) -> pb.WorkflowState:
         """Start a workflow, and wait for its end if asked to."""
         async with _refusing(context):
-            address = _address(request)
+            address = await self._admitted(request, context)
             await self._waiting.start(address, request.data)
             return workflow_state(await self._waiting.workflow(address, request.wait_ms / 1000))
 
     async def GetWorkflow(self, request: pb.GetWorkflowRequest, context: Any) -> pb.WorkflowState:
         """Return how far a workflow is."""
         async with _refusing(context):
-            seen = await self._waiting.workflow(_address(request), request.wait_ms / 1000)
+            address = await self._admitted(request, context)
+            seen = await self._waiting.workflow(address, request.wait_ms / 1000)
             return workflow_state(seen)
 
     async def WatchWorkflow(
@@ -125,8 +136,17 @@ class FrontDoor(door_pb2_grpc.FrontDoorServicer):
     ) -> AsyncIterator[pb.WorkflowState]:
         """Tell how far a workflow is, until its end."""
         async with _refusing(context):
-            async for seen in self._waiting.progress(_address(request)):
+            address = await self._admitted(request, context)
+            async for seen in self._waiting.progress(address):
                 yield workflow_state(seen)
+
+    async def _admitted(self, request: Any, context: Any) -> str:
+        """Return the address that a caller asks about, if it may. Each method begins with it."""
+        metadata = dict(context.invocation_metadata() or ())
+        given = metadata.get("authorization", "")
+        authorization = given if isinstance(given, str) else ""
+        address = address_of(request.agent_type, request.key)
+        return await self._waiting.admit(authorization, address)
 
 
 @asynccontextmanager
@@ -137,10 +157,6 @@ async def _refusing(context: Any) -> AsyncIterator[None]:
     except HeadgateError as error:
         code = next(code for kind, code in _CODES if isinstance(error, kind))
         await context.abort(code, str(error))
-
-
-def _address(request: Any) -> str:
-    return address_of(request.agent_type, request.key)
 
 
 def ask_reply(request_id: str, reply: Reply | None) -> pb.AskReply:

@@ -35,6 +35,12 @@ class Waiting:
         """Let no more be asked."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    async def admit(self, authorization: str, address: str) -> str:
+        """Let a caller through to an instance; return the address. See `Desk.admit`."""
+        if self._desk.asks_who:
+            await self._call(self._desk.admit, authorization, address)
+        return address
+
     async def ask(self, address: str, event: Event, seconds: float) -> Reply | None:
         """Ask, and wait so long at most; None: not yet. See `Desk.ask` for errors."""
         return await _within(await self._call(self._desk.ask, address, event), seconds)

@@ -19,13 +19,14 @@ from headgate.core.identity import address_of, partition_of
 from headgate.flink.router import Router
 from headgate.flink.rows import LightRow
 from headgate.kafka.shared_table import SharedTable
+from headgate.sealing.places import Encryption
 from headgate.v1.turn_pb2 import DeadLetter, GateInput
 
 
 @dataclass(frozen=True, slots=True)
 class ArrivalSettings:
     """What reading needs to know. ``rules`` says how the records of each topic are read;
-    ``pressure`` is the topic in which Gate tells of full mailboxes.
+    ``pressure`` is the topic in which Gate tells of full mailboxes. ``encryption``: of the inbox.
     """
 
     bootstrap: Bootstrap
@@ -33,6 +34,7 @@ class ArrivalSettings:
     pressure: str
     rules: dict[str, TopicRule]
     shard_keys: tuple[str, ...]
+    encryption: Encryption | None = None
 
 
 class Arrivals(ProcessFunction):

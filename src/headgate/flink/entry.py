@@ -17,6 +17,8 @@ from headgate.config import Config, load
 from headgate.flink.restore import check_restore
 from headgate.kafka.registry import publish_agents, publish_costs, publish_job
 from headgate.kafka.topics import ensure_topics
+from headgate.sealing.known import know
+from headgate.sealing.places import check_keys
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ def configure(arguments: list[str]) -> Config:
     """
     given = _parser().parse_args(arguments)
     config = load(given.config)
+    know(config.kafka.bootstrap, config)
+    check_keys(config)
     ensure_topics(config)
     settings = _settings()
     if may_recover(settings):

@@ -49,10 +49,13 @@ from headgate.flink.exposed import Exposed
 from headgate.flink.gate_metrics import GateMetrics
 from headgate.flink.outputs import Journaled, Output, Outputs, Sided, Topics
 from headgate.flink.refusal import letter_for_refused
+from headgate.flink.sealed_entries import SealedEntries
 from headgate.flink.shard import Shard
 from headgate.flink.shards import shards_of
 from headgate.flink.storage import StoredEntries
 from headgate.kafka.shared_table import SharedTable
+from headgate.sealing.errors import BrokenSealError
+from headgate.sealing.places import Encryption, Seals
 from headgate.v1 import turn_pb2
 from headgate.v1.cost_pb2 import Tenancy
 from headgate.v1.turn_pb2 import (
@@ -83,7 +86,7 @@ _NO_TENANCY = Tenancy()
 @dataclass(frozen=True, slots=True)
 class GateSettings:
     """What Gate needs to know. ``shard_keys[n]`` is the key of shard n. ``sampled_below``: see
-    `Surroundings`.
+    `Surroundings`. ``encryption``: None: nothing is sealed.
     """
 
     bootstrap: Bootstrap
@@ -91,6 +94,7 @@ class GateSettings:
     topics: Topics
     shard_keys: tuple[str, ...]
     sampled_below: int = ALWAYS
+    encryption: Encryption | None = None
 
 
 class Gate(KeyedCoProcessFunction):
@@ -98,10 +102,13 @@ class Gate(KeyedCoProcessFunction):
 
     def __init__(self, settings: GateSettings) -> None:
         self._settings = settings
+        # The keys are read where it runs: what Flink carries there names them at most.
+        self._seals = Seals()
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Open state and follow the registry."""
-        self._entries = StoredEntries(runtime_context, "items")
+        self._seals = Seals.of(self._settings.encryption)
+        self._entries = SealedEntries(StoredEntries(runtime_context, "items"), self._seals.sealer)
         self._due = StoredEntries(runtime_context, "due")
         self._parked_counts = StoredEntries(runtime_context, "parked")
         # PyFlink's own getters are broken in thread mode; the Java object behind them is not.
@@ -123,7 +130,12 @@ class Gate(KeyedCoProcessFunction):
         self._metrics = GateMetrics(self._exposed, self._parked_counts)
         self._billing = Billing(keys)
         self._outputs = Outputs(
-            self._settings.topics, self._readiness, own, self._billing, self._metrics.tally
+            self._settings.topics,
+            self._readiness,
+            own,
+            self._billing,
+            self._metrics.tally,
+            seals=self._seals,
         )
         self._subtask = subtask, parallelism
         self._ticked_at = time.monotonic()
@@ -175,8 +187,11 @@ class Gate(KeyedCoProcessFunction):
         shard = self._enter(partition)
         self._metrics.tally.lag(self._now_ms - value[4])
         try:
-            parts = records_in(bytes(payload or b""))
-        except DecodeError as error:
+            raw = self._seals.open(
+                self._settings.topics.journal, key.encode(), bytes(payload or b"")
+            )
+            parts = records_in(raw)
+        except (DecodeError, BrokenSealError) as error:
             self._outputs.set_record_aside(value, str(error))
         else:
             for self._part, each in enumerate(parts):
@@ -315,7 +330,7 @@ class Gate(KeyedCoProcessFunction):
             around = self._arounds.get(agent_type) or self._around(address)
             made = step(snapshot, given, around)
         except StateVersionError as error:
-            self._refuse(shard, address, given, str(error))
+            self._refuse(shard, address, given, error)
             return
         shard.keep(address, made.control, made.puts)
         self._metrics.tally.of(agent_type).count(address, given, made, self._now_ms)
@@ -343,10 +358,10 @@ class Gate(KeyedCoProcessFunction):
         if (is_full or was_full) and pressure.is_news(address, self._now_ms, is_full=is_full):
             self._outputs.press(address, is_full=is_full)
 
-    def _refuse(self, shard: Shard, address: str, given: Input, problem: str) -> None:
+    def _refuse(self, shard: Shard, address: str, given: Input, error: StateVersionError) -> None:
         """Set an input aside whose instance cannot be read; the instance stays as it is stored."""
         shard.forget(address)
-        letter = letter_for_refused(given, address, problem, self._settings.topics.journal)
+        letter = letter_for_refused(given, address, error, self._settings.topics.journal)
         if letter is not None:
             letter.id = part_id(letter.id, self._part)
             self._outputs.carry_out(address, shard.number, DeadLettered(letter))

@@ -7,6 +7,7 @@ stand behind events that were fetched before it.
 from __future__ import annotations
 
 from google.protobuf.message import DecodeError
+from pyflink.datastream import RuntimeContext
 
 from headgate.core.bounds import fault_of_time
 from headgate.core.decode import Record
@@ -15,19 +16,31 @@ from headgate.core.inbox import arrived
 from headgate.core.letters import letter_for_record
 from headgate.core.model import ControlArrived, EventArrived, MessageArrived
 from headgate.core.replayed import read_again, refuse_again
-from headgate.flink.arrivals import Arrivals
+from headgate.flink.arrivals import Arrivals, ArrivalSettings
+from headgate.sealing.errors import BrokenSealError
+from headgate.sealing.places import Seals
 from headgate.v1.turn_pb2 import DeadLetter, GateInput, InboxRecord, ReplayedRecord
 
 
 class Inbox(Arrivals):
     """Of Headgate's own topic, whose records name their instance themselves, by their key."""
 
+    def __init__(self, settings: ArrivalSettings) -> None:
+        super().__init__(settings)
+        self._seals = Seals()
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Follow the registry; find the keys."""
+        self._seals = Seals.of(self._settings.encryption)
+        super().open(runtime_context)
+
     def read(self, record: Record) -> list[GateInput] | DeadLetter:
         """Read what somebody has for an instance."""
         try:
             address = (record.key or b"").decode()
-            found = InboxRecord.FromString(record.value or b"")
-        except (DecodeError, UnicodeDecodeError) as error:
+            raw = self._seals.open(record.topic, record.key or b"", record.value or b"")
+            found = InboxRecord.FromString(raw)
+        except (DecodeError, UnicodeDecodeError, BrokenSealError) as error:
             return _bad(record, str(error))
         if found.HasField("replayed"):
             return self._replayed(found.replayed, record)

@@ -20,6 +20,7 @@ from headgate.flink.handover import Handover, install
 from headgate.kafka.journal import KafkaJournal
 from headgate.rpc.dispatcher import Dispatcher, DispatcherLimits
 from headgate.rpc.endpoint import EndpointLimits
+from headgate.sealing.places import Encryption, Seals
 from headgate.v1.turn_pb2 import InvokeRequest
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class InvokeSettings:
     concurrency: int
     queue_bytes: int
     record_bytes: int
+    encryption: Encryption | None = None
 
 
 class Invoke(AsyncFunction):
@@ -52,7 +54,7 @@ class Invoke(AsyncFunction):
     def open(self, runtime_context: RuntimeContext) -> None:
         """Connect the journal's producer."""
         s = self._settings
-        self._journal = KafkaJournal(s.bootstrap, s.journal)
+        self._journal = KafkaJournal(s.bootstrap, s.journal, Seals.of(s.encryption))
         self._dispatcher = Dispatcher(
             self._journal,
             DispatcherLimits(

@@ -30,6 +30,7 @@ from headgate.flink.shards import shard_keys
 from headgate.kafka.rules import rules_of
 from headgate.kafka.topics import message_bytes
 from headgate.kafka.transactions import transactional_id_prefix
+from headgate.sealing.places import encryption_of
 
 RECORDS = (
     "SELECT f0, f1, NULLIF(f2, X'') FROM headgate_gate WHERE f0 NOT IN ('{inbox}', '{replies}')"
@@ -75,7 +76,9 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
         replies=names.replies,
     )
     sampled_below = bound_of(config.tracing.ratio)
-    gate_settings = GateSettings(bootstrap, names.registry, topics, keys, sampled_below)
+    gate_settings = GateSettings(
+        bootstrap, names.registry, topics, keys, sampled_below, encryption_of(config)
+    )
     gate = (
         _by_shard(arrivals)
         .connect(_by_shard(journal))
@@ -111,7 +114,9 @@ def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
 def _arrivals(tables: StreamTableEnvironment, config: Config, keys: tuple[str, ...]) -> DataStream:
     """What arrives for instances: users' events, and what the inbox has for them."""
     bootstrap, names = config.kafka.bootstrap, config.topic_names
-    arriving = ArrivalSettings(bootstrap, names.registry, names.pressure, rules_of(config), keys)
+    arriving = ArrivalSettings(
+        bootstrap, names.registry, names.pressure, rules_of(config), keys, encryption_of(config)
+    )
     readers: dict[str, tuple[Arrivals, list[str]]] = {}
     readers["inbox"] = Inbox(arriving), [names.inbox]
     if config.topics:
@@ -154,6 +159,7 @@ def _invoke(env: StreamExecutionEnvironment, requests: DataStream, config: Confi
         concurrency=config.limits.endpoint_concurrency,
         queue_bytes=config.limits.endpoint_queue,
         record_bytes=config.limits.max_record,
+        encryption=encryption_of(config),
     )
     with settings.process_mode(env):
         AsyncDataStream.unordered_wait(

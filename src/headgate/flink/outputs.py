@@ -33,6 +33,7 @@ from headgate.core.prices import NO_TERMS
 from headgate.core.readiness import Readiness
 from headgate.flink.rows import BILLED, REQUESTED, LightRow
 from headgate.flink.tally import Tally
+from headgate.sealing.places import Seals
 from headgate.v1.cost_pb2 import Terms
 from headgate.v1.turn_pb2 import (
     Call,
@@ -96,12 +97,15 @@ class Outputs:
         shards: Sequence[Shard],
         billing: Billing,
         tally: Tally,
+        *,
+        seals: Seals,
     ) -> None:
         """``shards`` are those of this Gate subtask: Invoke is greeted with them.
 
         Requests for agents with budgets go to the ledger, by ``billing``; ``tally`` counts what is
-        given up.
+        given up. ``seals``: of the records of topics that have them.
         """
+        self._seals = seals
         self._topics = topics
         self._tally = tally
         self._billing = billing
@@ -132,16 +136,16 @@ class Outputs:
             case Emit(value):
                 self._records.append((self._topics.outbox, address.encode(), value))
             case RecordHistory(value):
-                self._records.append((self._topics.history, address.encode(), value))
+                self._record(self._topics.history, address, value)
             case DeadLettered(letter):
                 self.set_aside(address.encode(), letter)
             case Parking(value):
                 # Empty becomes null on its way to the sink: a tuple of Flink's holds no nulls.
-                self._records.append((self._topics.parked, address.encode(), value))
+                self._record(self._topics.parked, address, value)
             case Post(receiver, value):
-                self._records.append((self._topics.inbox, receiver.encode(), value))
+                self._record(self._topics.inbox, receiver, value)
             case Replied(request_id, value):
-                self._records.append((self._topics.replies, request_id.encode(), value))
+                self._record(self._topics.replies, request_id, value)
             case _ as never:
                 assert_never(never)
 
@@ -162,7 +166,7 @@ class Outputs:
     def set_aside(self, key: bytes, letter: DeadLetter) -> None:
         """Write a dead letter."""
         self._tally.gave_up(letter.address.partition("/")[0], letter.reason)
-        self._records.append((self._topics.dead_letters, key, letter.SerializeToString()))
+        self._seal(self._topics.dead_letters, key, letter.SerializeToString())
 
     def set_record_aside(self, record: Journaled, problem: str, part: int = 0) -> None:
         """Write the dead letter of a record of the journal that nobody can use.
@@ -204,7 +208,7 @@ class Outputs:
         closed = HistoryRecord(schema_version=HISTORY_VERSION)
         closed.closed.partition, closed.closed.until_us = partition, read_ms * 1_000 - 1
         key = key_in(partition, partitions)
-        self._records.append((self._topics.history, key, closed.SerializeToString()))
+        self._seal(self._topics.history, key, closed.SerializeToString())
 
     def answered(self, address: str) -> None:
         """Forget what is held back for an instance: an earlier life's outcome answers it."""
@@ -222,8 +226,15 @@ class Outputs:
         out += [(BILLED, LightRow(*each)) for each in self._billing.give()]
         return out
 
+    def _record(self, topic: str, key: str, value: bytes) -> None:
+        self._seal(topic, key.encode(), value)
+
+    def _seal(self, topic: str, key: bytes, value: bytes) -> None:
+        self._records.append((topic, key, self._seals.seal(topic, key, value)))
+
     def _note(self, topic: str, key: str, value: bytes) -> None:
-        note = Note(topic=topic, key=key.encode(), value=value)
+        raw = key.encode()
+        note = Note(topic=topic, key=raw, value=self._seals.seal(topic, raw, value))
         self._requests.append(InvokeRequest(note=note).SerializeToString())
 
     def _request(self, address: str, held: _Held) -> None:

@@ -6,6 +6,7 @@ Flink spreads the partitions and starts again what dies; where Redis stands is R
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,9 +15,7 @@ from pyflink.datastream.functions import ProcessFunction
 from pyflink.table import StreamTableEnvironment
 from pyflink.util.java_utils import get_j_env_configuration
 
-from headgate.bootstrap import Bootstrap
 from headgate.config import Config
-from headgate.config.redis import RedisConfig
 from headgate.flink import settings, sources
 from headgate.flink.rows import BYTES
 from headgate.kafka.resumed import Resumed
@@ -25,6 +24,10 @@ from headgate.redis.connect import open_redis, reaching
 from headgate.redis.gathering import Gathering
 from headgate.redis.mended import MendedLane
 from headgate.redis.target import Target
+from headgate.sealing.errors import BrokenSealError
+from headgate.sealing.known import know, seals_at
+
+log = logging.getLogger(__name__)
 
 NAME = "redis-feed"
 CHECKPOINTS = "execution.checkpointing.dir"
@@ -39,6 +42,7 @@ def build_feed(env: StreamExecutionEnvironment, config: Config) -> None:
         BrokerUnreachableError, UnknownTopicError, RedisUnreachableError, FeedError.
     """
     settings.apply(env, config)
+    know(config.kafka.bootstrap, config)
     _apart(env)
     tables = StreamTableEnvironment.create(env)
     topic = config.topic_names.history
@@ -49,7 +53,7 @@ def build_feed(env: StreamExecutionEnvironment, config: Config) -> None:
         starts=_starts(config),
         group=f"{config.job.name}-{NAME}",
     )
-    feed = RedisFeed(config.kafka.bootstrap, topic, config.redis, config.kafka.partitions)
+    feed = RedisFeed(config, topic)
     # A partition's records stay in their order: nothing is shuffled.
     history.process(feed, output_type=BYTES).name(NAME).uid(NAME)
 
@@ -82,16 +86,17 @@ class RedisFeed(ProcessFunction):
     missing in Redis then, and read again. So no checkpoint need wait for Redis.
     """
 
-    def __init__(
-        self, bootstrap: Bootstrap, topic: str, config: RedisConfig, partitions: int
-    ) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, config: Config, topic: str) -> None:
+        self._config = config
+        self._bootstrap = config.kafka.bootstrap
         self._topic = topic
-        self._settings = config
-        self._partitions = partitions
+        self._settings = config.redis
+        self._partitions = config.kafka.partitions
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        """Connect."""
+        """Connect; find the keys."""
+        # Here, where it runs: what it reads again by a consumer of its own is opened as well.
+        know(self._bootstrap, self._config)
         client = open_redis(self._settings.url, cluster=self._settings.cluster)
         self._target = Target(client, self._settings, self._topic, self._partitions)
         self._lanes: dict[int, MendedLane] = {}
@@ -103,9 +108,16 @@ class RedisFeed(ProcessFunction):
 
     def process_element(self, value: Any, ctx: Any) -> list[bytes]:
         """Take a record of the history."""
-        partition, offset, raw = value
-        self._gathering.add(partition, Record(offset, bytes(raw or b"")))
+        partition, offset, key, raw = value
+        self._gathering.add(partition, Record(offset, self._opened(key, bytes(raw or b""))))
         return []
+
+    def _opened(self, key: Any, raw: bytes) -> bytes:
+        try:
+            return seals_at(self._bootstrap).open(self._topic, bytes(key or b""), raw)
+        except BrokenSealError as error:
+            log.warning("%s", error)
+            return raw
 
     def _write(self, partition: int, records: Sequence[Record]) -> None:
         with reaching(self._settings.url):

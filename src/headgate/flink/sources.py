@@ -121,16 +121,12 @@ def history(
     starts: Sequence[int],
     group: str,
 ) -> DataStream:
-    """Rows `(partition, offset, value)` of the history, committed ones alone.
+    """Rows `(partition, offset, key, value)` of the history, committed ones alone.
 
     starts: where each partition begins, unless a checkpoint says otherwise.
     """
-    columns = "v BYTES, `partition` INT METADATA VIRTUAL, `offset` BIGINT METADATA VIRTUAL"
-    options = {
-        name: value
-        for name, value in _options(bootstrap, [topic], group).items()
-        if not name.startswith(("key.", "value.fields"))
-    }
+    columns = "k BYTES, v BYTES, `partition` INT METADATA VIRTUAL, `offset` BIGINT METADATA VIRTUAL"
+    options = _options(bootstrap, [topic], group)
     options["scan.startup.mode"] = "specific-offsets"
     options["scan.startup.specific-offsets"] = ";".join(
         f"partition:{number},offset:{start}" for number, start in enumerate(starts)
@@ -138,7 +134,7 @@ def history(
     options["properties.isolation.level"] = "read_committed"
     create_table(tables, "headgate_history", columns, options)
     stream = tables.to_data_stream(
-        tables.sql_query("SELECT `partition`, `offset`, v FROM headgate_history")
+        tables.sql_query("SELECT `partition`, `offset`, k, v FROM headgate_history")
     )
     _source_of(stream, uid="history")
     return stream

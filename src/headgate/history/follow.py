@@ -16,6 +16,7 @@ from headgate.history.opening import claim_topic
 from headgate.history.store import Position, Read, Store
 from headgate.kafka.errors import BrokerUnreachableError
 from headgate.kafka.resumed import Resumed
+from headgate.sealing.errors import SealError
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,13 @@ class Follower:
                 # Never seen; whatever it is, trying again brings it again.
                 self._fail(StoreError(f"the store refuses what the topic has: {error.orig}"))
                 return
-            except (BrokerUnreachableError, KafkaError, SQLAlchemyError, OSError) as error:
+            except (
+                BrokerUnreachableError,
+                SealError,
+                KafkaError,
+                SQLAlchemyError,
+                OSError,
+            ) as error:
                 if not self.waits_for:
                     log.warning("the history waits: %s", error)
                 self.waits_for = str(error).splitlines()[0] if str(error) else type(error).__name__

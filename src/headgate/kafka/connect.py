@@ -11,6 +11,7 @@ from headgate.bootstrap import Bootstrap
 from headgate.kafka.credentials import python_settings
 from headgate.kafka.errors import BrokerRefusesError, BrokerUnreachableError
 from headgate.kafka.refusal import explain
+from headgate.kafka.sealed import open_records
 
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
@@ -61,17 +62,26 @@ def admin_client(bootstrap: Bootstrap) -> Iterator[KafkaAdminClient]:
         client.close()
 
 
-def open_consumer(bootstrap: Bootstrap, **settings: Any) -> KafkaConsumer:
-    """Return a consumer without a group; raises BrokerUnreachableError."""
+def open_consumer(
+    bootstrap: Bootstrap, *, shows_sealed: bool = False, **settings: Any
+) -> KafkaConsumer:
+    """Return a consumer without a group; raises BrokerUnreachableError. Its `poll` opens sealed
+    records.
+
+    shows_sealed: what cannot be opened for want of a key is handed out as it is, for people. Else
+        `poll` raises MissingKeyError: a program must not take it for nothing.
+    """
     from kafka import KafkaConsumer
 
     with _answering(bootstrap):
-        return KafkaConsumer(
+        made = KafkaConsumer(
             enable_auto_commit=False,
             allow_auto_create_topics=False,
             metrics_enabled=False,
             **{**_common(bootstrap), **settings},
         )
+    open_records(made, bootstrap, shows_sealed=shows_sealed)
+    return made
 
 
 def open_producer(

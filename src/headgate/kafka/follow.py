@@ -6,6 +6,7 @@ records: it reconnects and goes on where it was, without losing or repeating one
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Self
@@ -14,6 +15,9 @@ from headgate.bootstrap import Bootstrap
 from headgate.errors import HeadgateError
 from headgate.kafka.connect import open_consumer
 from headgate.kafka.errors import UnknownTopicError
+from headgate.sealing.errors import SealError
+
+log = logging.getLogger(__name__)
 
 POLL_MS = 100
 # A broker that is being restarted refuses connections for seconds.
@@ -36,8 +40,12 @@ class Following:
         on_record: Callable[[Any], None],
         *,
         start: Literal["start", "end"] | int = "end",
+        shows_sealed: bool = False,
     ) -> None:
         """Start following. `on_record` gets kafka-python's records and must not raise.
+
+        shows_sealed: see `connect.open_consumer`; without it, nothing is handed on until the key
+        is there.
 
         start: a number is a time, milliseconds since the epoch: what was appended then or later.
         """
@@ -45,6 +53,7 @@ class Following:
         self._topics = topics
         self._on_record = on_record
         self._start = start
+        self._shows_sealed = shows_sealed
         self._positions: dict[Any, int] = {}
         # What kept it from reading last.
         self._problem = ""
@@ -78,13 +87,18 @@ class Following:
             try:
                 self._follow()
             except (HeadgateError, KafkaError, OSError) as error:
+                if isinstance(error, SealError) and str(error) != self._problem:
+                    log.warning("%s", error)
                 self._problem = str(error)
                 is_missing = isinstance(error, UnknownTopicError)
                 self._stopping.wait(MISSING_SECONDS if is_missing else RETRY_SECONDS)
 
     def _follow(self) -> None:
         consumer = open_consumer(
-            self._bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
+            self._bootstrap,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            shows_sealed=self._shows_sealed,
         )
         try:
             self._take_places(consumer)

@@ -15,6 +15,7 @@ from headgate.core.identity import partition_of
 from headgate.kafka.controls import CONNECT_SECONDS
 from headgate.kafka.follow import Following
 from headgate.kafka.publish import Publisher
+from headgate.sealing.envelope import is_sealed, told
 from headgate.v1.turn_pb2 import InboxRecord, Inspect, InstanceReport
 
 # An answer takes tens of milliseconds. One that a failover has swallowed is asked for again.
@@ -37,7 +38,9 @@ class Inspector:
         self._config = config
         self._found: dict[str, InstanceReport | None] = {}
         self._changed = threading.Condition()
-        self._following = Following(bootstrap, [config.topic_names.answers], self._take)
+        self._following = Following(
+            bootstrap, [config.topic_names.answers], self._take, shows_sealed=True
+        )
         self._following.await_ready(CONNECT_SECONDS)
         self._inbox = Publisher(bootstrap)
 
@@ -81,7 +84,12 @@ class Inspector:
         request_id = (record.key or b"").decode(errors="replace")
         with self._changed:
             if request_id in self._found:
-                self._found[request_id] = InstanceReport.FromString(record.value or b"")
+                value = record.value or b""
+                self._found[request_id] = (
+                    InstanceReport(problem=told(value))
+                    if is_sealed(value)
+                    else InstanceReport.FromString(value)
+                )
                 self._changed.notify_all()
 
     def _ask(

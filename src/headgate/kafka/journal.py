@@ -13,6 +13,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from headgate.bootstrap import Bootstrap
 from headgate.errors import HeadgateError
 from headgate.kafka.credentials import librdkafka_settings
+from headgate.sealing.errors import SealError
+from headgate.sealing.places import Seals
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +38,10 @@ class JournalLostError(HeadgateError):
 class KafkaJournal:
     """Appends records to the journal topic. Written to from one thread; closed from any."""
 
-    def __init__(self, bootstrap: Bootstrap, topic: str) -> None:
+    def __init__(self, bootstrap: Bootstrap, topic: str, seals: Seals | None = None) -> None:
+        """seals: with which the journal's records are sealed; notes come as they are to be."""
         self._topic = topic
+        self._seals = seals or Seals()
         # Each counts up in one thread alone. One number that writing adds to and delivery takes
         # from lost what was done between its reading and its writing, and in the end was full.
         self._taken_bytes = 0
@@ -73,6 +77,12 @@ class KafkaJournal:
             JournalLostError: the producer is beyond repair.
         """
         self.raise_if_lost()
+        try:
+            value = self._seals.seal(self._topic, key, value)
+        except SealError as error:
+            self._lost = str(error)
+            msg = f"journal {self._topic}: {error}"
+            raise JournalLostError(msg) from error
         self._taken_bytes += len(value)
         try:
             self._producer.produce(

@@ -23,6 +23,8 @@ from headgate.kafka.connect import open_producer
 from headgate.kafka.errors import PublishError
 from headgate.kafka.publish import count_partitions
 from headgate.kafka.tail import Tail
+from headgate.sealing.envelope import is_sealed, told
+from headgate.sealing.known import seals_at
 from headgate.v1.turn_pb2 import DeadLetter, InboxRecord, ReplayedRecord, SettledLetter
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def read_letters(bootstrap: Bootstrap, names: TopicNames) -> Iterator[Filed]:
     settled = _settled(bootstrap, names.settled)
     seen: set[str] = set()
     with Tail(
-        bootstrap, names.dead_letters, _letter, start="start", is_read_committed=True
+        bootstrap, names.dead_letters, letter_of, start="start", is_read_committed=True
     ) as tail:
         for letter in tail.backlog():
             # Where an older savepoint was restored, what it had put out is put out again.
@@ -68,9 +70,27 @@ def _settled(bootstrap: Bootstrap, topic: str) -> dict[str, SettledLetter]:
     return found
 
 
-def _letter(record: Record) -> DeadLetter | None:
+def letter_of(record: Record) -> DeadLetter | None:
+    """Return the dead letter that a record is, one without contents where it is sealed; None where
+    it is none.
+    """
+    value = record.value or b""
+    if is_sealed(value):
+        # It is there, and whoever looks should know.
+        return DeadLetter(
+            id=f"{record.topic}/{record.partition}/{record.offset}",
+            reason="sealed",
+            message=told(value),
+            address=(record.key or b"").decode(errors="replace"),
+            at_ms=record.timestamp_ms,
+        )
+    return letter_in(value)
+
+
+def letter_in(value: bytes) -> DeadLetter | None:
+    """Return the dead letter that a record's value is, None where it is none."""
     try:
-        letter = DeadLetter.FromString(record.value or b"")
+        letter = DeadLetter.FromString(value)
     except DecodeError:
         return None
     return letter if letter.reason else None
@@ -86,6 +106,7 @@ class Settling:
     def __init__(self, bootstrap: Bootstrap, names: TopicNames) -> None:
         """Fence off any other command that settles; what it had not committed is undone."""
         self._names = names
+        self._seals = seals_at(bootstrap)
         self._inbox_partitions = count_partitions(bootstrap, names.inbox)
         self._producer: Any = open_producer(
             bootstrap, delivery_seconds=DELIVERY_SECONDS, transactional_id=f"{names.settled}-writer"
@@ -124,10 +145,11 @@ class Settling:
 
     def _send_replay(self, record: ReplayedRecord) -> None:
         key = (record.address or record.letter_id).encode()
+        raw = InboxRecord(replayed=record).SerializeToString()
         self._producer.send(
             self._names.inbox,
             key=key,
-            value=InboxRecord(replayed=record).SerializeToString(),
+            value=self._seals.seal(self._names.inbox, key, raw),
             partition=partition_of(key, self._inbox_partitions),
         )
 

@@ -13,6 +13,7 @@ from headgate.core.identity import partition_of
 from headgate.kafka.connect import admin_client, open_producer
 from headgate.kafka.errors import PublishError, UnknownTopicError
 from headgate.kafka.topics import LEAST_MESSAGE_BYTES, partition_counts
+from headgate.sealing.known import seals_at
 
 # A broker that restarts is back in ten seconds; an event should survive that.
 DELIVERY_SECONDS = 30.0
@@ -77,6 +78,7 @@ class Publisher:
         delivery_seconds: how long a record is tried before its delivery fails.
         """
         self._bootstrap = bootstrap
+        self._seals = seals_at(bootstrap)
         self._delivery_seconds = delivery_seconds
         self._partitions: dict[str, int] = {}
         self._producer = open_producer(
@@ -89,7 +91,9 @@ class Publisher:
     def send(
         self, topic: str, key: str, value: bytes, headers: Mapping[str, bytes] | None = None
     ) -> Delivery:
-        """Start publishing; raises UnknownTopicError, and PublishError for a record too large."""
+        """Start publishing; raises UnknownTopicError, PublishError for a record too large, and
+        SealError where it must be sealed and cannot be.
+        """
         from kafka.errors import KafkaError
 
         raw = key.encode()
@@ -99,7 +103,7 @@ class Publisher:
             future = self._producer.send(
                 topic,
                 key=raw,
-                value=value,
+                value=self._seals.seal(topic, raw, value),
                 headers=list((headers or {}).items()),
                 partition=partition_of(raw, self._partitions[topic]),
             )

@@ -76,6 +76,7 @@ class Tail(Generic[V]):
             bootstrap,
             isolation_level="read_committed" if is_read_committed else "read_uncommitted",
             auto_offset_reset="earliest",
+            shows_sealed=True,
         )
         self._places = [TopicPartition(topic, index) for index in range(partitions)]
         self._begins: dict[TopicPartition, int] = self._consumer.beginning_offsets(self._places)

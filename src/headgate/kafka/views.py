@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from headgate.core.decode import Record
 from headgate.core.render import rfc3339
 from headgate.kafka.outcomes import code_name, data_of, outcome_view, place_of
+from headgate.sealing.envelope import is_sealed, told
 from headgate.v1.turn_pb2 import DeadLetter, HistoryRecord, JournalRecord, SettledLetter, Tick
 
 Kind = Literal["outbox", "history", "journal", "dead-letters"]
@@ -26,8 +27,13 @@ class _UnreadableError(Exception):
 
 
 def view(kind: Kind, record: Record) -> View:
-    """Return what a record says; total: a record that cannot be read is shown as such."""
+    """Return what a record says; total: one that cannot be read, or is sealed with a key that is
+    not here, is shown as such.
+    """
     place = _record_view(record)
+    if kind != "outbox" and is_sealed(record.value or b""):
+        # The bytes are nothing to look at.
+        return {"_record": place, "_unreadable": told(record.value or b"")}
     try:
         if record.value is None:
             message = "it has no value"

@@ -20,6 +20,7 @@ from headgate.redis.batch import Batch, Record, batches
 from headgate.redis.connect import open_redis, reaching
 from headgate.redis.errors import RedisUnreachableError
 from headgate.redis.target import Target
+from headgate.sealing.errors import SealError
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,13 @@ class Feeder:
         while not self._stopping.is_set():
             try:
                 self._feed(on_working)
-            except (BrokerUnreachableError, RedisUnreachableError, KafkaError, OSError) as error:
+            except (
+                BrokerUnreachableError,
+                RedisUnreachableError,
+                SealError,
+                KafkaError,
+                OSError,
+            ) as error:
                 if not self._is_waiting:
                     log.warning("the feed waits: %s", error)
                 self._is_waiting = True

@@ -10,6 +10,7 @@ from headgate.kafka.connect import REQUEST_AT_MOST_MS
 from headgate.kafka.credentials import python_settings
 from headgate.kafka.topics import message_bytes
 from headgate.repair.gaps import Gap
+from headgate.sealing.known import seals_at
 
 # Kafka's default limit is 15 minutes.
 TRANSACTION_SECONDS = 600.0
@@ -33,6 +34,7 @@ def fill(config: Config, gaps: Sequence[Gap]) -> None:
     from kafka import KafkaProducer
     from kafka.errors import KafkaError
 
+    seals = seals_at(config.kafka.bootstrap)
     producer = KafkaProducer(
         **python_settings(config.kafka.bootstrap),
         client_id="headgate",
@@ -51,7 +53,7 @@ def fill(config: Config, gaps: Sequence[Gap]) -> None:
             producer.send(
                 gap.topic,
                 key=gap.address.encode(),
-                value=gap.value or None,
+                value=seals.seal(gap.topic, gap.address.encode(), gap.value) or None,
                 partition=gap.partition,
                 timestamp_ms=gap.timestamp_ms,
             )

@@ -18,6 +18,7 @@ from headgate.local.jars import settings_folder
 from headgate.local.stack import LocalStack
 from headgate.local.submit import submit
 from headgate.sdk import Agent
+from headgate.sealing.known import know
 from headgate.sim.agents import SimAgent
 from headgate.testing.doubles import Doubles
 from headgate.testing.records import Records
@@ -69,7 +70,8 @@ class Sent:
 class Cluster:
     """Kafka and Flink; the job starts with the first event, and again when an agent type is new."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, settings: str = "") -> None:
+        self._settings = settings
         self.stack = LocalStack(home)
         self._serving: dict[str, Serving] = {}
         self._doubles = Doubles()
@@ -154,6 +156,7 @@ class Cluster:
     def _start_job(self) -> None:
         path = self._write_config()
         self._config = config = load(path)
+        know(config.kafka.bootstrap, config)
         ensure_topics(config)
         rest, restore = self.stack.flink.rest, None
         if self.job:
@@ -171,7 +174,7 @@ class Cluster:
 
     def _write_config(self) -> Path:
         path = self.stack.home / "headgate.toml"
-        text = HEAD.format(bootstrap=self.stack.kafka.bootstrap)
+        text = HEAD.format(bootstrap=self.stack.kafka.bootstrap) + self._settings
         for name, spec in self._specs.items():
             text += EACH.format(name=name, endpoint=spec.endpoints[0])
         path.write_text(text, encoding="utf-8")

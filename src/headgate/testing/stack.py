@@ -42,9 +42,12 @@ class HeadgateStack:
     ...     assert headgate_stack.outputs("echo/17")[-1].data == {"text": "hi"}
     """
 
-    def __init__(self, home: Path) -> None:
-        """Describe it; Kafka and Flink start with `start`, the job with the first event."""
-        self.cluster = Cluster(home)
+    def __init__(self, home: Path, settings: str = "") -> None:
+        """Describe it; Kafka and Flink start with `start`, the job with the first event.
+
+        settings: more of its headgate.toml.
+        """
+        self.cluster = Cluster(home, settings)
         self._agents: dict[str, Agent[Any]] = {}
         self._sent: dict[str, list[Sent]] = {}
         self._first_turn: dict[str, int] = {}

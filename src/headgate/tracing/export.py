@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 from headgate.bootstrap import Bootstrap
 from headgate.kafka.errors import BrokerUnreachableError
 from headgate.kafka.resumed import Resumed
+from headgate.sealing.errors import SealError
 from headgate.tracing.collector import Collector
 from headgate.tracing.mark import Mark
 from headgate.tracing.positions import Positions
@@ -68,7 +69,7 @@ class SpanExport:
             while not self._stopping.is_set():
                 try:
                     self._export(on_working)
-                except (BrokerUnreachableError, KafkaError, OSError) as error:
+                except (BrokerUnreachableError, SealError, KafkaError, OSError) as error:
                     self._wait(str(error) or type(error).__name__)
         finally:
             self._collector.close()

@@ -7,9 +7,12 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from headgate.kafka.letters import letter_in, letter_of
 from headgate.kafka.outcomes import code_name
+from headgate.kafka.tail import as_record
+from headgate.sealing.envelope import is_sealed, told
 from headgate.ui.facts import LetterFact, ParkedFact
-from headgate.v1.turn_pb2 import DeadLetter, ParkedInstance
+from headgate.v1.turn_pb2 import ParkedInstance
 
 LETTERS = 2_000
 """Newest open letters that are kept, without what they hold: a page shows some, a sentence counts
@@ -30,6 +33,11 @@ class ParkedTable:
             address = (record.key or b"").decode()
             if record.value is None:
                 self._found.pop(address, None)
+                return
+            if is_sealed(record.value):
+                self._found[address] = ParkedFact(
+                    address, record.timestamp, "", told(record.value), ""
+                )
                 return
             parked = ParkedInstance.FromString(record.value)
         except (DecodeError, UnicodeDecodeError):
@@ -55,11 +63,11 @@ class LetterTable:
         """Take a record of the dead letters; one that was seen before or is settled adds
         nothing.
         """
-        try:
-            letter = DeadLetter.FromString(record.value or b"")
-        except DecodeError:
+        value = record.value or b""
+        letter = letter_of(as_record(record)) if is_sealed(value) else letter_in(value)
+        if letter is None:
             return
-        if not letter.reason or letter.id in self._settled or letter.id in self._open:
+        if letter.id in self._settled or letter.id in self._open:
             return
         at_ms = letter.at_ms or record.timestamp
         self._open[letter.id] = LetterFact(

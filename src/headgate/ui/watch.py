@@ -21,6 +21,7 @@ from headgate.kafka.inspect import Inspector
 from headgate.kafka.registry import RegistryTable
 from headgate.local.rest import FlinkRest
 from headgate.rpc.health import Answer, ask_all
+from headgate.sealing.envelope import is_sealed, told
 from headgate.ui.budgets import BudgetTable
 from headgate.ui.busy import BusyTable
 from headgate.ui.cluster import read_flink
@@ -69,6 +70,8 @@ class Watch:
         self._history = history
         self._rest = flink
         self._looked = time.monotonic()
+        # Why turns cannot be read, if they cannot.
+        self._sealed = ""
         self._next_asked = 0
         self._busy = BusyTable()
         self._budgets = BudgetTable()
@@ -143,7 +146,9 @@ class Watch:
         self.close()
 
     def _follow(self, topic: str, take: Any, start: Any) -> None:
-        self._open.enter_context(Following(self._bootstrap, [topic], take, start=start))
+        self._open.enter_context(
+            Following(self._bootstrap, [topic], take, start=start, shows_sealed=True)
+        )
 
     def _poll(
         self, name: str, seconds: float, look: Any, is_wanted: Any = lambda: True
@@ -151,6 +156,9 @@ class Watch:
         return Polled(name, seconds, look, is_wanted)
 
     def _take_turn(self, record: Any) -> None:
+        if is_sealed(record.value or b""):
+            self._sealed = f"turns are {told(record.value)}: see [encryption] in headgate.toml"
+            return
         try:
             read = HistoryRecord.FromString(record.value or b"")
         except DecodeError:
@@ -196,6 +204,7 @@ class Watch:
     def _unreadable(self) -> dict[str, str]:
         found = {
             "Kafka": self.registry.trouble,
+            "The history": self._sealed,
             "Flink": self._flink.problem if self._flink else "",
             "The history service": self._position.problem if self._position else "",
         }

@@ -24,6 +24,8 @@ from headgate.v1.turn_pb2 import InstanceReport, Reply, Signal
 class Desk:
     """A desk without Kafka: what is asked is written down, replies are those that a test gave."""
 
+    asks_who = False
+
     def __init__(self) -> None:
         self.asked: list[tuple[str, Event]] = []
         self.questions: list[tuple[str, QueryRequest, int]] = []
