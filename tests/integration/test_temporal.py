@@ -119,6 +119,8 @@ def trip() -> Agent[Any]:
 class SimDesk:
     """The desk of a front door over a Headgate in memory: the job is tested elsewhere."""
 
+    asks_who = False
+
     def __init__(self, sim: HeadgateSim) -> None:
         self._sim = sim
         self._open: list[tuple[str, str, Future[Reply]]] = []
