@@ -33,7 +33,9 @@ MINUTES = 24 * 60
 SERIES = 200
 """Of usage. Tenants may be as many as users: what they cost together still is seen."""
 RECENT = 60
-"""Instances that are remembered as active."""
+"""Instances of an agent type that are remembered as active."""
+TYPES = 200
+"""Agent types whose instances are; of more, those that were active last."""
 
 
 @dataclass(slots=True)
@@ -53,7 +55,8 @@ class Window:
         self._last_ms: dict[str, int] = {}
         self._refused: set[str] = set()
         self._late: dict[str, tuple[str, int]] = {}
-        self._recent: OrderedDict[str, int] = OrderedDict()
+        # By agent type and address.
+        self._recent: OrderedDict[str, dict[str, int]] = OrderedDict()
         self.newest_ms = 0
 
     def take(self, record: HistoryRecord) -> bool:
@@ -76,15 +79,30 @@ class Window:
             before_ms = self._last_ms.get(outcome.agent_type, 0)
             self._last_ms[outcome.agent_type] = max(until_ms, before_ms)
             (self._refused.add if is_refused else self._refused.discard)(outcome.agent_type)
-        self._recent[address] = at_ms
-        self._recent.move_to_end(address)
-        while len(self._recent) > RECENT:
-            self._recent.popitem(last=False)
+        self._note_active(outcome.agent_type, address, at_ms)
         return True
 
-    def recent(self) -> list[tuple[str, int]]:
-        """Return the addresses that were active last and when, milliseconds; the newest first."""
-        return list(reversed(list(self._recent.items())))
+    def recent(self, agent: str = "") -> list[tuple[str, int]]:
+        """Return the addresses that were active last (of all agents: "") and when, milliseconds;
+        the newest first.
+        """
+        found = [
+            each
+            for name, by_address in list(self._recent.items())
+            if agent in {"", name}
+            for each in list(by_address.items())
+        ]
+        return sorted(found, key=lambda each: each[1], reverse=True)[:RECENT]
+
+    def _note_active(self, agent: str, address: str, at_ms: int) -> None:
+        by_address = self._recent.setdefault(agent, {})
+        self._recent.move_to_end(agent)
+        by_address[address] = max(at_ms, by_address.get(address, 0))
+        if len(by_address) > RECENT:
+            # By time: who starts anew reads one partition after the other.
+            del by_address[min(by_address, key=by_address.__getitem__)]
+        if len(self._recent) > TYPES:
+            self._recent.popitem(last=False)
 
     def last_ms(self, agent: str) -> int:
         """Return until when an agent had answered, 0 if it has not: a deadline that passed is no

@@ -139,3 +139,18 @@ def test_the_instances_that_were_active_last_are_few() -> None:
         window.take(turn(n, key=str(n), at_ms=NOW + n))
     recent = window.recent()
     assert (len(recent), recent[0][0]) == (RECENT, f"order/{RECENT + 19}")
+
+
+def test_an_instance_stays_in_sight_beside_a_busy_agent_and_older_turns_that_are_read_later() -> (
+    None
+):
+    """A console that starts anew reads one partition of the history after the other."""
+    window = Window()
+    window.take(turn(1, key="newest", at_ms=NOW))
+    for n in range(1, RECENT + 20):
+        window.take(turn(n, key=str(n), partition=1, at_ms=NOW - n))
+        busy = turn(n, key=str(n), partition=2, at_ms=NOW + n)
+        busy.outcome.agent_type = "busy"
+        window.take(busy)
+    assert window.recent("order")[0] == ("order/newest", NOW)
+    assert window.recent()[0][0].startswith("busy/")

@@ -78,7 +78,7 @@ class _Agents:
             problems=[
                 each for each in find_problems(facts) if each.link.endswith(f"/{quote(name)}")
             ],
-            recent=[each for each in window.recent() if each[0].startswith(f"{name}/")][:20],
+            recent=window.recent(name)[:20],
         )
 
     async def change(self, request: Request) -> Response:
