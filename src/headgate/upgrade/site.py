@@ -12,12 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from headgate.config import load
+from headgate.config import Config, load
 from headgate.errors import HeadgateError
 from headgate.local import state_file
 from headgate.local.rest import ENDED, POLL_SECONDS, FlinkRest, JobFailedError
 from headgate.local.scale import want
 from headgate.local.submit import Client, run
+from headgate.sealing.known import know
 from headgate.upgrade import job as jobs
 from headgate.upgrade import verify
 from headgate.upgrade.steps import Marks, StepFailedError
@@ -65,11 +66,11 @@ class Cluster:
 
     def marks(self, version: Version) -> Marks:
         """See `Site`."""
-        return verify.ends(load(version.config))
+        return verify.ends(_configured(version))
 
     def verify(self, job: str, version: Version, marks: Marks) -> None:
         """See `Site`."""
-        verify.verify(self.rest, job, load(version.config), marks, self.patience)
+        verify.verify(self.rest, job, _configured(version), marks, self.patience)
 
     def start(
         self, job: str, version: Version, restored: str, *, fresh: bool, reemit: bool
@@ -77,7 +78,7 @@ class Cluster:
         """See `Site`."""
         if jobs.state_of(self.rest, job) is not None:
             return
-        parallelism = load(version.config).job.parallelism
+        parallelism = _configured(version).job.parallelism
         try:
             if fresh:
                 self.replace_task_managers()
@@ -150,3 +151,12 @@ class Cluster:
 
     def _task_managers(self) -> set[str]:
         return {each["id"] for each in self.rest.get("/taskmanagers")["taskmanagers"]}
+
+
+def _configured(version: Version) -> Config:
+    """Return a version's configuration. From here on this process reads and writes Kafka's topics
+    as that version has them sealed.
+    """
+    found = load(version.config)
+    know(found.kafka.bootstrap, found)
+    return found

@@ -6,15 +6,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from google.protobuf.message import DecodeError
+
 from headgate.config import Config
 from headgate.core.batch import records_in
 from headgate.flink.refusal import REASON
 from headgate.kafka.inspect import count_busy
+from headgate.kafka.letters import letter_in
 from headgate.kafka.span import Spans
 from headgate.local.rest import ENDED, POLL_SECONDS, FlinkRest
 from headgate.upgrade.job import completed, first_cause, state_of
 from headgate.upgrade.steps import Marks, StepFailedError
-from headgate.v1.turn_pb2 import DeadLetter, JournalRecord
+from headgate.v1.turn_pb2 import JournalRecord
 
 # A TaskManager that is lost just now is an accident, and the job goes on; the same failure three
 # times over is a version that cannot run.
@@ -116,7 +119,11 @@ def _await_ticks(config: Config, marks: Marks, deadline: float) -> None:
 
 
 def _has_tick(value: bytes) -> bool:
-    return any(JournalRecord.FromString(raw).HasField("tick") for raw in records_in(value))
+    try:
+        return any(JournalRecord.FromString(raw).HasField("tick") for raw in records_in(value))
+    except DecodeError:
+        # Somebody else's, which the job sets aside.
+        return False
 
 
 def _await_answer(rest: FlinkRest, job: str, config: Config, deadline: float) -> None:
@@ -150,8 +157,8 @@ def _refused(config: Config, marks: Marks) -> Sequence[str]:
             if name != topic:
                 continue
             for record in spans.records(topic, partition, begin, spans.end(topic, partition)):
-                letter = DeadLetter.FromString(record.value or b"")
-                if letter.reason in REFUSALS:
+                letter = letter_in(record.value or b"")
+                if letter is not None and letter.reason in REFUSALS:
                     found.append(f"{letter.address or 'a record'}: {letter.message}")
     return found
 

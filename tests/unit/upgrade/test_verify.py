@@ -31,6 +31,7 @@ class Broker:
         self.is_asked = False
         self.ticks, self.answers = True, True
         self.letters: list[DeadLetter] = []
+        self.garbage: list[bytes] = []
 
     def __call__(self, *_: object, **__: object) -> Self:
         return self
@@ -44,13 +45,13 @@ class Broker:
     def end(self, topic: str, partition: int) -> int:
         """Return where a topic ends."""
         if topic == NAMES.dead_letters:
-            return 5 + (len(self.letters) if partition == 0 else 0)
-        return 6 if self.is_asked and self.ticks else 5
+            return 5 + (len(self.garbage) + len(self.letters) if partition == 0 else 0)
+        return 5 + len(self.garbage) + (1 if self.is_asked and self.ticks else 0)
 
     def records(self, topic: str, _: int, begin: int, end: int) -> list[Any]:
         """Return what stands there."""
         found = [each.SerializeToString() for each in self.letters]
-        values = found if topic == NAMES.dead_letters else [TICK]
+        values = [*self.garbage, *(found if topic == NAMES.dead_letters else [TICK])]
         return [SimpleNamespace(value=each) for each in values[: end - begin]]
 
     def ask(self, *_: object, **__: object) -> int | None:
@@ -127,5 +128,13 @@ def test_what_was_read_before_must_not_be_refused(broker: Broker, reason: str) -
     broker.letters = [DeadLetter(reason="no_route")]
     looked(Rest())
     broker.letters.append(DeadLetter(reason=reason, address="order/17", message="version 2"))
+    with pytest.raises(StepFailedError, match="order/17: version 2"):
+        looked(Rest())
+
+
+def test_what_somebody_else_has_written_there_is_passed_over(broker: Broker) -> None:
+    broker.garbage = [b"\xff\xff", b"", b"\x0a\xff"]
+    looked(Rest())
+    broker.letters = [DeadLetter(reason="state_version", address="order/17", message="version 2")]
     with pytest.raises(StepFailedError, match="order/17: version 2"):
         looked(Rest())
