@@ -6,7 +6,6 @@ Flink spreads the partitions and starts again what dies; where Redis stands is R
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,15 +18,13 @@ from headgate.config import Config
 from headgate.flink import settings, sources
 from headgate.flink.rows import BYTES
 from headgate.kafka.resumed import Resumed
+from headgate.kafka.sealed import Place, opened_at
 from headgate.redis.batch import Record
 from headgate.redis.connect import open_redis, reaching
 from headgate.redis.gathering import Gathering
 from headgate.redis.mended import MendedLane
 from headgate.redis.target import Target
-from headgate.sealing.errors import BrokenSealError
 from headgate.sealing.known import know, seals_at
-
-log = logging.getLogger(__name__)
 
 NAME = "redis-feed"
 CHECKPOINTS = "execution.checkpointing.dir"
@@ -109,15 +106,10 @@ class RedisFeed(ProcessFunction):
     def process_element(self, value: Any, ctx: Any) -> list[bytes]:
         """Take a record of the history."""
         partition, offset, key, raw = value
-        self._gathering.add(partition, Record(offset, self._opened(key, bytes(raw or b""))))
+        place = Place(self._topic, partition, offset, bytes(key or b""))
+        opened = opened_at(place, seals_at(self._bootstrap), bytes(raw or b""))
+        self._gathering.add(partition, Record(offset, opened))
         return []
-
-    def _opened(self, key: Any, raw: bytes) -> bytes:
-        try:
-            return seals_at(self._bootstrap).open(self._topic, bytes(key or b""), raw)
-        except BrokenSealError as error:
-            log.warning("%s", error)
-            return raw
 
     def _write(self, partition: int, records: Sequence[Record]) -> None:
         with reaching(self._settings.url):

@@ -14,10 +14,7 @@ from headgate.flink.sealed_entries import BrokenStateError
 from headgate.v1.agent_pb2 import Event
 from headgate.v1.turn_pb2 import DeadLetter
 
-REASON = "state_version"
-
-
-BROKEN = "state_broken"
+REASON, BROKEN = "state_version", "state_broken"
 
 
 def letter_for_refused(

@@ -12,7 +12,8 @@ from headgate.core.codec import StateVersionError
 from headgate.core.entries import Entries
 from headgate.sealing.envelope import is_sealed
 from headgate.sealing.errors import BrokenSealError
-from headgate.sealing.sealer import Sealer, refuse_sealed
+from headgate.sealing.places import place_of
+from headgate.sealing.sealer import Sealer, keyless
 
 CLEAR_KINDS = frozenset("fwas")
 """Items that stay clear: the dedup index, its window, what was applied before it came, and senders'
@@ -49,7 +50,9 @@ class SealedEntries:
         if found is None:
             return None
         if self._sealer is None:
-            return refuse_sealed(found, _place(name)) if is_sealed(found) else found
+            if is_sealed(found):
+                raise keyless(found, _place(name))
+            return found
         if _kind_of(name) in CLEAR_KINDS:
             return found
         try:
@@ -82,7 +85,7 @@ class SealedEntries:
 
 
 def _place(name: str) -> bytes:
-    return b"state\x00" + name.encode()
+    return place_of("state", name.encode())
 
 
 def _kind_of(name: str) -> str:

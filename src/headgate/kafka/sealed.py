@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from headgate.sealing.envelope import is_sealed
 from headgate.sealing.errors import BrokenSealError, MissingKeyError
@@ -28,8 +28,9 @@ def open_records(consumer: KafkaConsumer, bootstrap: object, *, shows_sealed: bo
             for number, record in enumerate(records):
                 if record.value is None or (is_clear and not is_sealed(record.value)):
                     continue
+                place = Place(record.topic, record.partition, record.offset, record.key or b"")
                 try:
-                    value = opened(seals, record, shows_sealed=shows_sealed)
+                    value = opened_at(place, seals, record.value, shows_sealed=shows_sealed)
                 except MissingKeyError:
                     # Whoever polls again must not be told that what was here is behind it.
                     for each, begun in polled.items():
@@ -42,8 +43,17 @@ def open_records(consumer: KafkaConsumer, bootstrap: object, *, shows_sealed: bo
     consumer.poll = poll
 
 
-def opened(seals: Seals, record: Any, *, shows_sealed: bool) -> bytes:
-    """Return the value of one of kafka-python's records, opened.
+class Place(NamedTuple):
+    """Where a record stands, and the key that its seal is bound to."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes
+
+
+def opened_at(place: Place, seals: Seals, value: bytes, *, shows_sealed: bool = False) -> bytes:
+    """Return the value of a record, opened.
 
     One whose seal is broken is returned as it is: to whoever reads it, it is a record that nobody
     can read, like any other that somebody else has put there.
@@ -51,11 +61,10 @@ def opened(seals: Seals, record: Any, *, shows_sealed: bool) -> bytes:
     Raises:
         MissingKeyError: the key is not there, and sealed is not to be shown.
     """
-    value: bytes = record.value
     try:
-        return seals.open(record.topic, record.key or b"", value)
+        return seals.open(place.topic, place.key, value)
     except BrokenSealError as error:
-        log.warning("%s/%d@%d: %s", record.topic, record.partition, record.offset, error)
+        log.warning("%s/%d@%d: %s", place.topic, place.partition, place.offset, error)
         return value if is_sealed(value) else _NOTHING
     except MissingKeyError:
         if shows_sealed:

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from headgate.sealing.envelope import is_sealed
 from headgate.sealing.keys import KeysFrom
-from headgate.sealing.sealer import Sealer, refuse_sealed
+from headgate.sealing.sealer import Sealer, keyless
 
 SEALED_TOPICS = (
     "journal",
@@ -73,7 +74,7 @@ class Seals:
         kind = self.topics.get(topic)
         if self.sealer is None or kind is None or not value:
             return value
-        return self.sealer.seal(value, _place(kind, key))
+        return self.sealer.seal(value, place_of(kind, key))
 
     def open(self, topic: str, key: bytes, value: bytes) -> bytes:
         """Open the value of a record.
@@ -83,10 +84,13 @@ class Seals:
             BrokenSealError: it is not what was sealed for this place.
         """
         if self.sealer is None:
-            kind = kind_of(topic)
-            return value if kind is None else refuse_sealed(value, _place(kind, key))
+            # Asked first: it is all that a job without keys does for each record.
+            kind = kind_of(topic) if is_sealed(value) else None
+            if kind is not None:
+                raise keyless(value, place_of(kind, key))
+            return value
         kind = self.topics.get(topic)
-        return self.sealer.open(value, _place(kind, key)) if kind and value else value
+        return self.sealer.open(value, place_of(kind, key)) if kind and value else value
 
 
 def kind_of(topic: str) -> str | None:
@@ -121,5 +125,6 @@ def check_keys(config: Any) -> None:
         Seals.of(encryption).seal(config.topic_names.journal, b"", b"tried")
 
 
-def _place(kind: str, key: bytes) -> bytes:
+def place_of(kind: str, key: bytes) -> bytes:
+    """Return what a seal is bound to: the kind of thing, and its name."""
     return kind.encode() + b"\x00" + key

@@ -159,21 +159,15 @@ def _invalid_tag() -> type[Exception]:
     return InvalidTag
 
 
-def refuse_sealed(raw: bytes, place: bytes) -> bytes:
-    """Return bytes that are not sealed, where no keys are configured.
-
-    Raises:
-        MissingKeyError: they are sealed.
-    """
-    if not is_sealed(raw):
-        return raw
+def keyless(raw: bytes, place: bytes) -> MissingKeyError:
+    """Return the error of sealed bytes where no keys are configured."""
     parts = take_apart(raw)
     key_id = parts.key_id if parts else ""
     message = (
         f"{_named(place)} is sealed with key {key_id!r}, and headgate.toml has no [encryption]: "
         "name the keys there; nothing is lost meanwhile"
     )
-    raise MissingKeyError(message, key_id)
+    return MissingKeyError(message, key_id)
 
 
 def _named(place: bytes) -> str:
