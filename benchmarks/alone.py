@@ -1,10 +1,11 @@
 """One benchmark at a time: two would measure each other."""
 
 import contextlib
-import fcntl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from headgate.local.lock import try_lock
 
 
 @contextlib.contextmanager
@@ -12,8 +13,6 @@ def one_at_a_time(home: Path) -> Iterator[None]:
     """Hold the lock of this folder; exit if another run holds it."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(lock.fileno()):
             sys.exit(f"another benchmark runs in {home}: two at once would measure each other")
         yield

@@ -120,7 +120,7 @@ def upgrade(
       headgate upgrade --flink http://jobmanager:8081 --python /opt/headgate-2/bin/python \\
         --previous old.toml --restart "kubectl rollout restart deployment/taskmanager"
     """
-    from headgate.upgrade.record import ENDS, Folder
+    from headgate.upgrade.record import ENDS, Folder, Phase
     from headgate.upgrade.steps import retried, run, turned_back
     from headgate.upgrade.verify import Patience
 
@@ -134,7 +134,7 @@ def upgrade(
         client = cluster.client._replace(keeps=(lock,))
         cluster = replace(cluster, client=client)
         record = folder.record()
-        if record is not None and record.phase.value == "stuck" and back and not dry_run:
+        if record is not None and record.phase is Phase.STUCK and back and not dry_run:
             record = retried(record, reemit=reemit)
         if record is None or record.phase in ENDS:
             _note(folder, record)
@@ -153,7 +153,7 @@ def upgrade(
         record = run(record, cluster, folder.keep, say)
         _note(folder, record)
     tell_record(record, output)
-    code = {"done": 0, "stuck": STUCK}.get(record.phase.value, UNDONE)
+    code = {Phase.DONE: 0, Phase.STUCK: STUCK}.get(record.phase, UNDONE)
     if code:
         raise typer.Exit(code)
 
@@ -215,14 +215,14 @@ def _note(folder: Folder, record: Record | None) -> None:
     """Write down what runs now, and what ran before it: the way back of tomorrow. Once: a job that
     was started since is not ours to tell of.
     """
-    from headgate.upgrade.record import Current
+    from headgate.upgrade.record import Current, Phase
 
     known = folder.current()
     if record is None or (known is not None and known.job != record.old_job):
         return
-    if record.phase.value == "done":
+    if record.phase is Phase.DONE:
         folder.keep_current(Current(record.new_job, record.new, record.old))
-    elif record.phase.value in {"unchanged", "went back"}:
+    elif record.phase in {Phase.UNCHANGED, Phase.WENT_BACK}:
         before = known.before if known and known.version == record.old else None
         folder.keep_current(Current(record.job, record.old, before))
 

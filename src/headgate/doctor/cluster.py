@@ -21,13 +21,12 @@ def look_at_flink(rest: FlinkRest, config: Config) -> Flink:
     """Return what Flink says; raises FlinkUnreachableError."""
     overview = rest.get("/overview")
     managers = rest.get("/taskmanagers")["taskmanagers"]
-    settings = {each["key"]: each["value"] for each in rest.get("/jobmanager/config")}
     return Flink(
         version=overview["flink-version"],
         task_managers=tuple(
             TaskManager(each["id"], each["slotsNumber"], each["freeSlots"]) for each in managers
         ),
-        settings=settings,
+        settings=rest.settings(),
         job=_job(rest, config.job.name),
     )
 

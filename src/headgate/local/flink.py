@@ -179,18 +179,21 @@ class Flink:
         Built here because those scripts start up to three JVMs to find it out: a second or more
         at each start, which would count towards the outage of every killed TaskManager.
         """
-        command = [require_java(), *options, *self._settings["env.java.opts.all"].split()]
         dynamic: list[str] = []
         if memory is not None:
             jvm, flink = self._memory(memory)
-            command += jvm.split()
+            options = (*options, *jvm.split())
             dynamic = [*flink.split(), "--configDir", str(self._configuration)]
-        style = "console" if memory else "cli"
-        logging = self._configuration / f"log4j-{style}.properties"
-        command += [f"-Dlog.file={self.logs / process}.log", f"-Dlog4j.configurationFile={logging}"]
-        # Its console output would repeat the log file.
-        command += ["-Dconsole.log.level=OFF"] if memory else []
-        return [*command, "-cp", flink_home.class_path(self.distribution), main, *dynamic]
+        command = flink_home.java(
+            self.distribution,
+            self._configuration,
+            self._settings,
+            self.logs / f"{process}.log",
+            main,
+            *options,
+            is_server=memory is not None,
+        )
+        return [*command, *dynamic]
 
     def _names(self) -> list[str]:
         return [f"taskmanager-{index}" for index in range(self._count)]

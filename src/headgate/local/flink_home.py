@@ -11,6 +11,7 @@ from pathlib import Path
 
 from headgate import logs
 from headgate.errors import ConfigError, HeadgateError
+from headgate.local.jars import require_java
 
 REPORTER_PLUGIN = "metrics-prometheus"
 # The fields of `headgate.logs.JsonLines`, in the terms of log4j's JsonTemplateLayout, whose jar is
@@ -83,6 +84,27 @@ def environment(home: Path, configuration: Path, logs: Path) -> dict[str, str]:
         "FLINK_LOG_DIR": str(logs),
         "FLINK_PID_DIR": str(configuration.parent / "pids"),
     }
+
+
+def java(
+    home: Path,
+    configuration: Path,
+    settings: Mapping[str, str],
+    log: Path,
+    main: str,
+    *options: str,
+    is_server: bool = False,
+) -> list[str]:
+    """Return the command line that Flink's own scripts would build for `main`, up to it.
+
+    options: the JVM's; they come behind those that `settings` have for all processes, and win.
+    """
+    logging = configuration / f"log4j-{'console' if is_server else 'cli'}.properties"
+    command = [require_java(), *settings["env.java.opts.all"].split(), *options]
+    command += [f"-Dlog.file={log}", f"-Dlog4j.configurationFile={logging}"]
+    # Its console output would repeat the log file.
+    command += ["-Dconsole.log.level=OFF"] if is_server else []
+    return [*command, "-cp", class_path(home), main]
 
 
 def python_settings() -> dict[str, str]:

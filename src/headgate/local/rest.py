@@ -83,6 +83,10 @@ class FlinkRest:
         except FlinkUnreachableError:
             return 0
 
+    def settings(self) -> dict[str, str]:
+        """Return the settings that the JobManager was started with, by their keys."""
+        return {each["key"]: each["value"] for each in self.get("/jobmanager/config")}
+
     def jobs(self) -> list[dict[str, Any]]:
         """Return id, name and state of every job the cluster remembers."""
         jobs: list[dict[str, Any]] = self.get("/jobs/overview")["jobs"]

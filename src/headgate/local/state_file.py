@@ -1,7 +1,6 @@
 """`stack.json` and the lock beside it: how other processes find, and do not double, a stack."""
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from headgate.errors import HeadgateError
+from headgate.local.lock import try_lock
 
 POLL_SECONDS = 0.05
 LAST_WATCHDOG_SECONDS = 15.0  # how long a dead owner's watchdog may need to clear away its children
@@ -67,7 +67,7 @@ def acquire(home: Path) -> int:
     home.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     deadline = time.monotonic() + LAST_WATCHDOG_SECONDS
-    while not _lock(descriptor):
+    while not try_lock(descriptor):
         state = read(home)
         # The watchdog of a killed owner holds the lock until the owner's children are gone.
         if (state and psutil.pid_exists(state.owner_pid)) or time.monotonic() > deadline:
@@ -89,7 +89,7 @@ def is_locked(home: Path) -> bool:
     except OSError:
         return False
     try:
-        return not _lock(descriptor)
+        return not try_lock(descriptor)
     finally:
         os.close(descriptor)
 
@@ -112,14 +112,6 @@ def end(home: Path) -> bool:
             time.sleep(POLL_SECONDS)
     message = f"the stack in {home} (process {state.owner_pid}) does not end"
     raise HeadgateError(message)
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _holds_lock(pid: int, home: Path) -> bool:

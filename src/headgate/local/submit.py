@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from headgate.local import flink_home
 from headgate.local.flink import LIGHT, Flink
-from headgate.local.jars import require_java
 from headgate.local.rest import JobFailedError
 
 CLIENT = "org.apache.flink.client.cli.CliFrontend"
@@ -50,11 +49,11 @@ def client_of(home: Path) -> Client:
     folder = home / "flink"
     distribution, configuration = folder / "dist", folder / "conf"
     settings = flink_home.read_settings((configuration / "config.yaml").read_text("utf-8"))
-    command = [require_java(), *LIGHT, *settings["env.java.opts.all"].split()]
-    command += [f"-Dlog.file={folder / 'logs' / 'client'}.log"]
-    command += [f"-Dlog4j.configurationFile={configuration / 'log4j-cli.properties'}"]
-    command += ["-cp", flink_home.class_path(distribution), CLIENT]
-    return Client(command, flink_home.environment(distribution, configuration, folder / "logs"))
+    logs = folder / "logs"
+    command = flink_home.java(
+        distribution, configuration, settings, logs / "client.log", CLIENT, *LIGHT
+    )
+    return Client(command, flink_home.environment(distribution, configuration, logs))
 
 
 def run(

@@ -69,7 +69,7 @@ def read_flink(rest: FlinkRest, job_name: str, before: FlinkFact | None, now_ms:
 
 def _silent_since(rest: FlinkRest, now_ms: int) -> int:
     beats = [each["timeSinceLastHeartbeat"] for each in rest.get("/taskmanagers")["taskmanagers"]]
-    settings = {each["key"]: each["value"] for each in rest.get("/jobmanager/config")}
+    settings = rest.settings()
     # Flink's default is 10 s; a number alone is milliseconds.
     interval = str(settings.get("heartbeat.interval", "10000")).removesuffix("ms").strip()
     interval_ms = (

@@ -127,5 +127,5 @@ def _check_topics(config: Config) -> None:
 
 
 def _savepoints(cluster: Cluster) -> str:
-    settings = {each["key"]: each["value"] for each in cluster.rest.get("/jobmanager/config")}
+    settings = cluster.rest.settings()
     return next((settings[name] for name in SAVEPOINTS if settings.get(name)), "")

@@ -9,7 +9,6 @@ Rules:
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.errors import HeadgateError
+from headgate.local.lock import try_lock
 from headgate.upgrade.version import Version
 
 KEPT_COPIES = 10
@@ -119,7 +119,7 @@ class Folder:
         descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             deadline = time.monotonic() + seconds
-            while not _lock(descriptor):
+            while not try_lock(descriptor):
                 if time.monotonic() > deadline:
                     message = f"another upgrade is at work in {self._folder}"
                     raise UpgradeRunningError(message)
@@ -192,14 +192,6 @@ class Folder:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def upgraded(home: Path, job: str | None) -> str | None:

@@ -37,6 +37,9 @@ class Answers:
     def checkpoints(self, job: str) -> Any:
         return self.get(f"/jobs/{job}/checkpoints")
 
+    def settings(self) -> dict[str, str]:
+        return FlinkRest.settings(cast("FlinkRest", self))
+
     def get(self, path: str) -> Any:
         job = path.split("/")[2] if path.startswith("/jobs/") else ""
         point = {"external_path": f"file:{self.folder}/cp/j/chk-9", "is_savepoint": False}

@@ -28,8 +28,8 @@ class Place:
 
     def __init__(self) -> None:
         self.jobs = ["job-1"]
-        self.settings = [{"key": "execution.checkpointing.savepoint-dir", "value": FOLDER}]
-        self.rest = SimpleNamespace(get=lambda _: self.settings)
+        self.settings = {"execution.checkpointing.savepoint-dir": FOLDER}
+        self.rest = SimpleNamespace(settings=lambda: self.settings)
         self.savepoints: str | None = None
         self.home: Path | None = Path("home")
         self.restart = ""
@@ -127,7 +127,7 @@ def test_code_that_reads_no_newer_state_is_refused(place: Place, old: Version) -
 def test_a_folder_for_savepoints_and_new_task_managers_are_needed(
     place: Place, old: Version
 ) -> None:
-    place.settings = []
+    place.settings = {}
     with pytest.raises(NotUpgradableError, match="--savepoints URL"):
         looked(place, old, old)
     place.savepoints, place.home = FOLDER, None
