@@ -1,6 +1,7 @@
 """Percentiles and rates of what was measured."""
 
 from collections.abc import Sequence
+from typing import Any
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
@@ -23,6 +24,17 @@ def spread(values: Sequence[float]) -> dict[str, float]:
         "p90": percentile(ordered, 0.90),
         "p99": percentile(ordered, 0.99),
         "max": ordered[-1] if ordered else float("nan"),
+    }
+
+
+def of_runs(values: Sequence[float]) -> dict[str, Any]:
+    """Return what a few runs gave, each of them included."""
+    return {
+        "min": min(values),
+        "median": median(values),
+        "max": max(values),
+        "runs": len(values),
+        "all": list(values),
     }
 
 

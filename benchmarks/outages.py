@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.figures import median
+from benchmarks.figures import of_runs
 from benchmarks.journal import Decided
 from benchmarks.ladder import KEYS, SINGLE
 from benchmarks.load import Load, Offer
@@ -88,13 +88,7 @@ def _repeat(stand: Stand, kill: Kill, options: Options) -> Result:
     return {
         "what": kill.what,
         "events_per_second": RATE,
-        "outage_seconds": {
-            "min": min(gaps),
-            "median": median(gaps),
-            "max": max(gaps),
-            "runs": len(gaps),
-            "all": gaps,
-        },
+        "outage_seconds": of_runs(gaps),
         "slowest_event_seconds": max(delays),
         # Outcomes, not applied turns: more than events where a call was repeated.
         "missing": missing,

@@ -27,7 +27,7 @@ from benchmarks.soak_beside import history_differs, redis_differs
 from benchmarks.soak_kills import Killing, outages, total
 from benchmarks.soak_memory import MemoryOverTime, rows
 from benchmarks.soak_watch import Watching
-from benchmarks.stand import DEFAULT_HOME, ECHO, SCRIPT, JobPlan, to_toml
+from benchmarks.stand import DEFAULT_HOME, ECHO, SCRIPT, JobPlan, processes_of, to_toml
 from benchmarks.zookeeper import ZooKeeper
 from headgate.config.redis import RedisConfig
 from headgate.kafka.span import Spans
@@ -208,17 +208,12 @@ class Soak:
         )
 
     def _processes(self) -> dict[str, list[int]]:
-        stack = self.stack
-        found: dict[str, list[int | None]] = {
-            "kafka": [stack.kafka.pid],
-            "jobmanager": [stack.flink.job_manager_pid],
-            "taskmanager": [*stack.task_manager_pids()],
-            "worker": [*stack.python_worker_pids()],
-            "agent": [stack.agents.pid("echo")],
-            **{name: [pid] for name, pid in stack.beside.pids().items()},
+        beside = self.stack.beside.pids().items()
+        return {
+            **processes_of(self.stack),
+            **{name: [] if pid is None else [pid] for name, pid in beside},
             "this program": [os.getpid()],
         }
-        return {name: [pid for pid in pids if pid is not None] for name, pids in found.items()}
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from benchmarks.figures import median
+from benchmarks.figures import of_runs
 from benchmarks.measure import Result
 from headgate.local.stack import LocalStack
 
@@ -164,13 +164,7 @@ def outages(struck: Sequence[Struck], decided_ms: Sequence[int]) -> list[Result]
     return [
         {
             "what": f"{victim} killed",
-            "outage_seconds": {
-                "min": min(gaps),
-                "median": median(gaps),
-                "max": max(gaps),
-                "runs": len(gaps),
-                "all": gaps,
-            },
+            "outage_seconds": of_runs(gaps),
         }
         for victim, gaps in found.items()
     ]

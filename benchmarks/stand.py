@@ -127,15 +127,19 @@ class Stand:
 
     def processes(self) -> dict[str, list[int]]:
         """Return the process ids of everything that works for a turn, by role."""
-        stack = self.stack
-        found: dict[str, list[int | None]] = {
-            "kafka": [stack.kafka.pid],
-            "jobmanager": [stack.flink.job_manager_pid],
-            "taskmanager": [*stack.task_manager_pids()],
-            "worker": [*stack.python_worker_pids()],
-            "agent": [stack.agents.pid(name) for name in stack.agents.names()],
-        }
-        return {name: [pid for pid in pids if pid is not None] for name, pids in found.items()}
+        return processes_of(self.stack)
+
+
+def processes_of(stack: LocalStack) -> dict[str, list[int]]:
+    """Return the process ids of everything on a stack that works for a turn, by role."""
+    found: dict[str, list[int | None]] = {
+        "kafka": [stack.kafka.pid],
+        "jobmanager": [stack.flink.job_manager_pid],
+        "taskmanager": [*stack.task_manager_pids()],
+        "worker": [*stack.python_worker_pids()],
+        "agent": [stack.agents.pid(name) for name in stack.agents.names()],
+    }
+    return {name: [pid for pid in pids if pid is not None] for name, pids in found.items()}
 
 
 def to_toml(config: Config) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import median
+from benchmarks.figures import of_runs
 from benchmarks.ladder import SINGLE
 from benchmarks.measure import Result
 from benchmarks.options import Options
@@ -151,13 +151,7 @@ def _changed(
         {
             "what": what,
             "events_per_second": RATE,
-            "outage_seconds": {
-                "min": min(all_of_it),
-                "median": median(all_of_it),
-                "max": max(all_of_it),
-                "runs": len(all_of_it),
-                "all": all_of_it,
-            },
+            "outage_seconds": of_runs(all_of_it),
             # Of the whole run, with all of its changes: what is verified is every event of it.
             "events": sent,
             "lost": found["lost"],
