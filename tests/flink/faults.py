@@ -6,22 +6,19 @@ from __future__ import annotations
 
 import itertools
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
 from headgate.bootstrap import Bootstrap
 from headgate.config import load
 from headgate.demo.verify import Finding, Published, check_history, check_outbox
-from headgate.kafka.cloudevent import CONTENT_TYPE, structured
-from headgate.kafka.publish import Delivery, Publisher
 from headgate.local import kafka
 from headgate.local.jars import settings_folder
 from headgate.local.ports import LOOPBACK, free_ports
@@ -31,6 +28,8 @@ from headgate.local.submit import submit
 from headgate.sdk import Agent, Event, RetryableError, Turn
 from headgate.testing.records import Records
 from headgate.testing.serving import Serving
+from headgate.testing.steady import Stream
+from tests.flink.configured import headgate_toml
 from tests.line import Line
 from tests.put_clock import PutClock, build
 
@@ -40,8 +39,6 @@ POLL_SECONDS = 0.1
 KEYS, RATE = 6, 30.0
 # Of the stream before the fault and after it: something is in flight when it strikes, and goes on.
 AROUND_SECONDS = 1.5
-# A broker that is cut off for a minute must not look like events that were lost.
-DELIVERY_SECONDS = 300.0
 # As small as they need to be: the quicker they are full.
 DISKS_MB = {"checkpoints": 48, "kafka": 256}
 LATER_SECONDS = 3
@@ -54,21 +51,6 @@ listeners=PLAINTEXT://{{host}}:{{broker}},FRONT://{{host}}:{port},CONTROLLER://{
 advertised.listeners=PLAINTEXT://{{host}}:{{broker}},FRONT://{{host}}:{told}
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,FRONT:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
-"""
-
-TOML = """
-[kafka]
-bootstrap = "{bootstrap}"
-
-[[topics]]
-name = "events"
-
-[[routes]]
-topic = "events"
-agent = "counter"
-
-[agents.counter]
-endpoint = "{endpoint}"
 """
 
 
@@ -111,48 +93,24 @@ class Told:
     events: int
 
 
-class Stream:
-    """Events to a few instances at a steady rate, until it is stopped."""
+class Postponing(Stream):
+    """Events to a few instances at a steady rate, of which some are wanted later."""
 
     def __init__(self, bootstrap: Bootstrap, name: str) -> None:
-        self._publisher = Publisher(bootstrap, delivery_seconds=DELIVERY_SECONDS)
-        self._keys = [f"{name}-{number}" for number in range(KEYS)]
-        self._order: dict[str, list[str]] = {f"counter/{key}": [] for key in self._keys}
-        self._sent: list[Delivery] = []
-        self._is_later = False
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
-        self._thread.start()
+        keys = [f"{name}-{number}" for number in range(KEYS)]
+        super().__init__(bootstrap, "events", "counter", keys, RATE)
+        self._is_wished = self._is_later = False
 
     def postpone(self) -> None:
         """The next event of each instance is wanted later."""
-        self._is_later = True
+        self._is_wished = True
 
-    def stop(self) -> Published:
-        """Send no more, wait until Kafka has it all, and return what was sent."""
-        self._stopping.set()
-        self._thread.join()
-        for each in self._sent:
-            each.wait()
-        self._publisher.close()
-        return Published(self._order)
-
-    def _run(self) -> None:
-        began = time.monotonic()
-        for number in itertools.count():
-            if self._stopping.wait(max(0.0, began + number / RATE - time.monotonic())):
-                return
-            key, n = self._keys[number % KEYS], number // KEYS
-            if n and number % KEYS == 0:
-                later, self._is_later = self._is_later, False
-            elif not n:
-                later = False
-            name = f"{key}/{n}"
-            event = structured(
-                {"n": n, "later": later}, event_type="test", source="tests", event_id=name
-            )
-            self._order[f"counter/{key}"].append(name)
-            self._sent.append(self._publisher.send("events", key, event, dict([CONTENT_TYPE])))
+    def data(self, number: int) -> dict[str, Any]:
+        """Return the data of an event: one round of the instances is wanted later, or none is."""
+        # Never the first round: it shows that they are there.
+        if number and number % KEYS == 0:
+            self._is_later, self._is_wished = self._is_wished, False
+        return {**super().data(number), "later": self._is_later}
 
 
 class FaultyStage:
@@ -197,7 +155,7 @@ class FaultyStage:
                 )
             self._kafka_properties = more
             path = self._home / "headgate.toml"
-            text = TOML.format(bootstrap=self.to_kafka.endpoint, endpoint=self.to_agent.endpoint)
+            text = headgate_toml(self.to_kafka.endpoint, "counter", self.to_agent.endpoint)
             path.write_text(text, encoding="utf-8")
             script = settings_folder().parent / "jobs" / "agent_runtime.py"
             self.job = submit(self.stack.flink, script, ["--config", str(path)])
@@ -254,19 +212,17 @@ class FaultyStage:
 
     # ------------------------------------------------------------------------------ the judgement
 
-    def play(self, fault: Callable[[Stream], None]) -> Told:
+    def play(self, fault: Callable[[Postponing], None]) -> Told:
         """Let events flow, do harm to the job meanwhile, and judge when all have come through."""
         rest = self.stack.flink.rest
         before = len(rest.exceptions(self.job))
         name = f"fault-{next(self._names)}"
-        stream = Stream(self.stack.kafka.bootstrap, name)
-        try:
-            self.await_turns(name)
+        with Postponing(self.stack.kafka.bootstrap, name) as stream:
+            self._await_turns(stream.addresses, name)
             fault(stream)
             mended = time.monotonic()
             time.sleep(AROUND_SECONDS)
-        finally:
-            published = stream.stop()
+            published = stream.finish()
         addresses = set(published.order)
         self._await_through(published)
         back = time.monotonic() - mended
@@ -287,9 +243,8 @@ class FaultyStage:
             events=published.count,
         )
 
-    def await_turns(self, name: str) -> None:
+    def _await_turns(self, addresses: Sequence[str], name: str) -> None:
         """Wait until each instance of a stream has taken a turn."""
-        addresses = [f"counter/{name}-{number}" for number in range(KEYS)]
         self.records.await_found(
             lambda: all(self.records.history_of.get(each) for each in addresses),
             f"the first turns of {name}",

@@ -24,6 +24,7 @@ from headgate.local.submit import submit
 from headgate.repair.checkpoint import Prepared
 from headgate.repair.present import history_in
 from headgate.sdk import Agent, Event, TerminalError, Turn
+from tests.flink.configured import headgate_toml
 
 T = TypeVar("T")
 
@@ -32,27 +33,9 @@ SECONDS = 240.0
 # No checkpoint of its own comes while a test needs none: what a savepoint prepares stays
 # uncommitted. Flink puts the first one anywhere between this pause and the interval.
 PAUSE = {"execution.checkpointing.min-pause": "29 s"}
-INTERVAL, TIMEOUT = "30s", "31s"
-
-TOML = """
-[kafka]
-bootstrap = "{bootstrap}"
-partitions = {partitions}
-
-[job]
-parallelism = {parallelism}
-checkpoint_interval = "{interval}"
-transaction_timeout = "{timeout}"
-
-[[topics]]
-name = "events"
-
-[[routes]]
-topic = "events"
-agent = "counter"
-
-[agents.counter]
-endpoint = "{endpoint}"
+TIMES = """\
+checkpoint_interval = "30s"
+transaction_timeout = "31s"
 """
 
 
@@ -102,13 +85,12 @@ class Job:
 
     def configure(self, *, parallelism: int = 1) -> None:
         """Write the configuration of the next start."""
-        text = TOML.format(
-            bootstrap=self.stack.kafka.bootstrap,
-            endpoint=self._endpoint,
-            interval=INTERVAL,
-            timeout=TIMEOUT,
-            partitions=self._partitions,
-            parallelism=parallelism,
+        text = headgate_toml(
+            self.stack.kafka.bootstrap,
+            "counter",
+            self._endpoint,
+            kafka=f"partitions = {self._partitions}",
+            job=f"parallelism = {parallelism}\n{TIMES}",
         )
         self.path.write_text(text, encoding="utf-8")
         self.config = load(self.path)

@@ -21,23 +21,9 @@ from headgate.sdk import Agent, Event, Turn
 from headgate.testing.records import Records
 from headgate.testing.serving import Serving
 from tests.flink.application import START_SECONDS, ApplicationFlink, arguments, await_job
+from tests.flink.configured import headgate_toml
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
-
-TOML = """
-[kafka]
-bootstrap = "{bootstrap}"
-
-[[topics]]
-name = "events"
-
-[[routes]]
-topic = "events"
-agent = "echo"
-
-[agents.echo]
-endpoint = "{endpoint}"
-"""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +39,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Fami
     with Family() as family, Serving(agent) as serving:
         kafka = Kafka(family, home / "kafka", jars.fetch() / "kafka")
         kafka.start()
-        text = TOML.format(bootstrap=kafka.bootstrap, endpoint=serving.endpoint)
+        text = headgate_toml(kafka.bootstrap, "echo", serving.endpoint)
         (home / "headgate.toml").write_text(text, encoding="utf-8")
         yield home, family, kafka
         kafka.stop()

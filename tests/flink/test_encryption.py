@@ -37,24 +37,12 @@ from headgate.sim.face import HeadgateSim
 from headgate.testing.records import Records
 from headgate.testing.serving import Serving
 from headgate.v1.turn_pb2 import Signal
+from tests.flink.configured import headgate_toml
 from tests.flink.runtime import JOB_SECONDS
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
 
-TOML = """
-[kafka]
-bootstrap = "{bootstrap}"
-partitions = 1
-
-[[topics]]
-name = "events"
-
-[[routes]]
-topic = "events"
-agent = "keeper"
-
-[agents.keeper]
-endpoint = "{endpoint}"
+POLICY = """
 [agents.keeper.policy]
 max_attempts = 1
 on_exhausted = "dead_letter"
@@ -123,7 +111,13 @@ class Site:
         if self.job:
             saved = flink.rest.stop_with_savepoint(self.job, flink.savepoints.as_uri(), JOB_SECONDS)
             self.stopped = self.ends()
-        text = TOML.format(bootstrap=self.stack.kafka.bootstrap, endpoint=self._endpoint)
+        text = headgate_toml(
+            self.stack.kafka.bootstrap,
+            "keeper",
+            self._endpoint,
+            kafka="partitions = 1",
+            more=POLICY,
+        )
         text += ENCRYPTION.format(keys=self.keys) if encrypted else ""
         self._path.write_text(text, encoding="utf-8")
         self.config = load(self._path)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.flink.faults import FaultyStage, Stream, Told
+from tests.flink.faults import FaultyStage, Postponing, Told
 from tests.line import Line
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow, pytest.mark.chaos]
@@ -74,7 +74,7 @@ def test_no_way_between_jobmanager_and_taskmanager(stage: FaultyStage, how: str)
 
 
 def test_a_full_disk_of_checkpoints(stage: FaultyStage) -> None:
-    def fault(_: Stream) -> None:
+    def fault(_: Postponing) -> None:
         make_room = stage.fill("checkpoints")
         try:
             stage.await_failed_checkpoint()
@@ -89,7 +89,7 @@ def test_a_full_disk_of_checkpoints(stage: FaultyStage) -> None:
 
 
 def test_a_full_disk_of_kafka(stage: FaultyStage) -> None:
-    def fault(_: Stream) -> None:
+    def fault(_: Postponing) -> None:
         make_room = stage.fill("kafka")
         try:
             stage.await_end_of_kafka()
@@ -100,7 +100,7 @@ def test_a_full_disk_of_kafka(stage: FaultyStage) -> None:
     assert_unharmed(filled(stage, fault), "full disk of Kafka")
 
 
-def filled(stage: FaultyStage, fault: Callable[[Stream], None]) -> Told:
+def filled(stage: FaultyStage, fault: Callable[[Postponing], None]) -> Told:
     if stage.disk_problem:
         pytest.skip(f"no disk of its own to fill, root may have one: {stage.disk_problem}")
     return stage.play(fault)
@@ -115,7 +115,7 @@ def clocks(stage: FaultyStage) -> FaultyStage:
 
 @pytest.mark.parametrize("clock", ["taskmanager", "kafka"])
 def test_a_clock_that_jumps_an_hour_and_back(clocks: FaultyStage, clock: str) -> None:
-    def fault(stream: Stream) -> None:
+    def fault(stream: Postponing) -> None:
         for ahead in (HOUR, 0):
             stream.postpone()
             time.sleep(2)

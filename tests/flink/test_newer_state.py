@@ -27,27 +27,12 @@ from headgate.local.stack import LocalStack
 from headgate.local.submit import submit
 from headgate.testing.records import Records
 from headgate.testing.serving import Serving
+from tests.flink.configured import headgate_toml
 from tests.flink.runtime import JOB_SECONDS, mirror
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
 
 OURS = Path(headgate.__file__).parents[1]
-
-TOML = """
-[kafka]
-bootstrap = "{bootstrap}"
-partitions = 1
-
-[[topics]]
-name = "events"
-
-[[routes]]
-topic = "events"
-agent = "mirror"
-
-[agents.mirror]
-endpoint = "{endpoint}"
-"""
 
 
 def newer_headgate(folder: Path) -> Path:
@@ -74,7 +59,7 @@ class Site:
     def __init__(self, stack: LocalStack, endpoint: str) -> None:
         self.stack = stack
         self._path = stack.home / "headgate.toml"
-        text = TOML.format(bootstrap=stack.kafka.bootstrap, endpoint=endpoint)
+        text = headgate_toml(stack.kafka.bootstrap, "mirror", endpoint, kafka="partitions = 1")
         self._path.write_text(text, encoding="utf-8")
         self.config: Config = load(self._path)
 

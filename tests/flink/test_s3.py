@@ -25,25 +25,12 @@ from headgate.testing.records import Records
 from headgate.testing.serving import Serving
 from tests.environment import UnavailableError
 from tests.flink.application import START_SECONDS, ApplicationFlink, arguments, await_job
+from tests.flink.configured import headgate_toml
 from tests.flink.s3 import BUCKET, KEYS, Store, add_plugin, fetch_plugin, serving_store
 from tests.manifests import base, the_job
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
 
-TOML = """
-[kafka]
-bootstrap = "{bootstrap}"
-
-[[topics]]
-name = "events"
-
-[[routes]]
-topic = "events"
-agent = "counter"
-
-[agents.counter]
-endpoint = "{endpoint}"
-"""
 # What k8s/ says of checkpoints; its other settings are the embedded ones.
 STORAGE = (
     "execution.checkpointing.dir",
@@ -120,7 +107,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory, store: Store) -> Iterator[Pa
     with Family() as family, Serving(agent) as serving:
         kafka = Kafka(family, home / "kafka", jars.fetch() / "kafka")
         kafka.start()
-        text = TOML.format(bootstrap=kafka.bootstrap, endpoint=serving.endpoint)
+        text = headgate_toml(kafka.bootstrap, "counter", serving.endpoint)
         (home / "headgate.toml").write_text(text, encoding="utf-8")
         ensure_topics(load(home / "headgate.toml"))
         yield Parts(home, family, store)

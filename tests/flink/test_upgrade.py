@@ -19,28 +19,12 @@ from headgate.config import load
 from headgate.local.stack import LocalStack
 from headgate.testing.serving import Serving
 from headgate.testing.steady import Steady
+from tests.flink.configured import headgate_toml
 from tests.flink.outage import await_found
 from tests.flink.runtime import mirror
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow, pytest.mark.chaos]
 
-TOML = """
-[kafka]
-bootstrap = "{bootstrap}"
-
-[job]
-parallelism = {parallelism}
-
-[[topics]]
-name = "events"
-
-[[routes]]
-topic = "events"
-agent = "mirror"
-
-[agents.mirror]
-endpoint = "{endpoint}"
-"""
 COMMAND = [sys.executable, "-m", "headgate.cli.app", "upgrade", "--within", "150", "--watch", "2"]
 # A class of the script itself travels with the job: TaskManagers need not be new.
 BROKEN = """
@@ -81,7 +65,8 @@ class Site:
     def configure(self, parallelism: int) -> None:
         """Edit headgate.toml."""
         bootstrap = self.stack.kafka.bootstrap
-        text = TOML.format(bootstrap=bootstrap, endpoint=self._endpoint, parallelism=parallelism)
+        job = f"parallelism = {parallelism}"
+        text = headgate_toml(bootstrap, "mirror", self._endpoint, job=job)
         self.path.write_text(text, encoding="utf-8")
 
     def started(self, *words: str) -> subprocess.Popen[str]:

@@ -5,35 +5,37 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
+from headgate.bootstrap import Bootstrap
 from headgate.config import Config
 from headgate.demo import evidence
 from headgate.demo.verify import Finding, Published, check_history, check_outbox
 from headgate.kafka.cloudevent import CONTENT_TYPE, structured
 from headgate.kafka.publish import Delivery, Publisher
 
+# A broker that a test keeps away for a minute must not look like events that were lost.
+DELIVERY_SECONDS = 300.0
 # A job that starts anew on a busy machine is away for a minute; what came meanwhile drains then.
 DRAIN_SECONDS = 240.0
 POLL_SECONDS = 0.5
 
 
-class Steady:
-    """Publishes numbered events of some keys, in turn, for one agent, which answers each with one
-    output. In a thread, from `with` to `finish`.
-
-    >>> with Steady(config, "events", "echo", keys=16, rate=50.0) as load:  # doctest: +SKIP
-    ...     upgrade()
-    ...     assert load.findings() == []
+class Stream:
+    """Publishes numbered events of some keys, in turn, for one agent. In a thread, from `with` to
+    `finish`.
     """
 
-    def __init__(self, config: Config, topic: str, agent: str, *, keys: int, rate: float) -> None:
+    def __init__(
+        self, bootstrap: Bootstrap, topic: str, agent: str, keys: Sequence[str], rate: float
+    ) -> None:
         """Describe it: `rate` events per second over all keys."""
-        self._config, self._topic, self._agent = config, topic, agent
+        self._bootstrap, self._topic = bootstrap, topic
         self._keys, self._rate = keys, rate
-        self._sent: list[tuple[str, str, Delivery]] = []
+        self._order: dict[str, list[str]] = {f"{agent}/{key}": [] for key in keys}
+        self._places = list(self._order)
+        self._sent: list[Delivery] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="steady-load", daemon=True)
         self._error: Exception | None = None
@@ -43,17 +45,72 @@ class Steady:
         """Events so far."""
         return len(self._sent)
 
+    @property
+    def addresses(self) -> Sequence[str]:
+        """The instances that they are for."""
+        return self._places
+
+    def data(self, number: int) -> dict[str, Any]:
+        """Return the data of an event, by its number within the stream."""
+        return {"n": number // len(self._keys)}
+
     def finish(self) -> Published:
         """Send no more, and return what Kafka has; raises PublishError for what it has not."""
         self._ended.set()
         self._thread.join()
         if self._error is not None:
             raise self._error
-        order: dict[str, list[str]] = defaultdict(list)
-        for key, name, delivery in self._sent:
+        for delivery in self._sent:
             delivery.wait()
-            order[f"{self._agent}/{key}"].append(name)
-        return Published(order)
+        return Published({place: ids for place, ids in self._order.items() if ids})
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        headers, began, keys = dict([CONTENT_TYPE]), time.monotonic(), self._keys
+        try:
+            with Publisher(
+                self._bootstrap, linger_ms=1, delivery_seconds=DELIVERY_SECONDS
+            ) as publisher:
+                for number in itertools.count():
+                    wait = began + number / self._rate - time.monotonic()
+                    if self._ended.wait(max(0.0, wait)):
+                        return
+                    which, n = number % len(keys), number // len(keys)
+                    key, name = keys[which], f"{keys[which]}-{n}"
+                    value = structured(
+                        self.data(number),
+                        event_type="test",
+                        source="steady",
+                        event_id=name,
+                        subject=key,
+                    )
+                    sent = publisher.send(self._topic, key, value, headers)
+                    self._order[self._places[which]].append(name)
+                    self._sent.append(sent)
+        except Exception as error:
+            self._error = error
+
+
+class Steady(Stream):
+    """A stream whose agent answers each event with one output, and what became of it.
+
+    >>> with Steady(config, "events", "echo", keys=16, rate=50.0) as load:  # doctest: +SKIP
+    ...     upgrade()
+    ...     assert load.findings() == []
+    """
+
+    def __init__(self, config: Config, topic: str, agent: str, *, keys: int, rate: float) -> None:
+        """Describe it: `rate` events per second over all keys."""
+        names = [f"key-{number}" for number in range(keys)]
+        super().__init__(config.kafka.bootstrap, topic, agent, names, rate)
+        self._config = config
 
     def findings(self) -> Sequence[Finding]:
         """Wait until all is through, and return what is lost, duplicated or out of order."""
@@ -70,31 +127,4 @@ class Steady:
 
     def decided_ms(self) -> list[int]:
         """Return when outcomes were journaled, milliseconds since the epoch, in order."""
-        addresses = {f"{self._agent}/{key}" for key, _, _ in self._sent}
-        return evidence.read_journal(self._config, addresses).outcomes_ms
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        headers, began = dict([CONTENT_TYPE]), time.monotonic()
-        try:
-            with Publisher(self._config.kafka.bootstrap, linger_ms=1) as publisher:
-                for number in itertools.count():
-                    wait = began + number / self._rate - time.monotonic()
-                    if self._ended.wait(max(0.0, wait)):
-                        return
-                    key, n = f"key-{number % self._keys}", number // self._keys
-                    name = f"{key}-{n}"
-                    value = structured(
-                        {"n": n}, event_type="test", source="steady", event_id=name, subject=key
-                    )
-                    sent = publisher.send(self._topic, key, value, headers)
-                    self._sent.append((key, name, sent))
-        except Exception as error:
-            self._error = error
+        return evidence.read_journal(self._config, set(self.addresses)).outcomes_ms
