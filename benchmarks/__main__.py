@@ -36,6 +36,7 @@ TOOLS = (
     "ledger",
     "comings",
     "against",
+    "features",
     "million",
 )
 LIVES = ("upgrades", "standby")

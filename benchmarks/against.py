@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measure import Result
@@ -19,15 +20,28 @@ WARM_RATE = 1_000
 STEP_SECONDS = 5
 
 
+@dataclass(frozen=True)
+class Tree:
+    """A checkout, and what the rows call it."""
+
+    what: str
+    root: Path
+
+
 def run(options: Options) -> list[Result]:
     """Drain a backlog with one, then with the other, and so on."""
     if options.against is None:
         sys.exit("name the other checkout: --against DIR")
+    return in_turn(options, Tree("the other", options.against.resolve()), Tree("this", ROOT))
+
+
+def in_turn(options: Options, *trees: Tree) -> list[Result]:
+    """Drain a backlog with each of them, as often as repeats say."""
     results: list[Result] = []
     for number in range(options.repeats):
-        for what, tree in (("the other", options.against.resolve()), ("this", ROOT)):
-            options.say(f"against: {what}, {number + 1} of {options.repeats}")
-            results.append({"what": what, **_backlog(options, tree)})
+        for tree in trees:
+            options.say(f"{tree.what}, {number + 1} of {options.repeats}")
+            results.append({"what": tree.what, **_backlog(options, tree.root)})
     return results
 
 

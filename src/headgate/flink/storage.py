@@ -29,7 +29,7 @@ class StoredEntries:
         # Each look at a Java object's attribute asks Java for the method again.
         self._get, self._put, self._remove, self._keys = (
             state.get,
-            state.put,
+            state.putAll,
             state.remove,
             state.keys,
         )
@@ -41,11 +41,14 @@ class StoredEntries:
 
     def put_all(self, entries: Mapping[str, bytes | None]) -> None:
         """Store or remove (None) entries."""
-        for name, value in entries.items():
-            if value is None:
-                self._remove(name)
-            else:
-                self._put(name, value)
+        stored = {name: value for name, value in entries.items() if value is not None}
+        if stored:
+            # One crossing and one batch of RocksDB's for all of them.
+            self._put(stored)
+        if len(stored) < len(entries):
+            for name, value in entries.items():
+                if value is None:
+                    self._remove(name)
 
     def names(self) -> Iterator[str]:
         """Return the names of all entries."""
