@@ -19,14 +19,14 @@ class Cut:
 
 
 _TRACING = (
-    Cut("core/dispatch.py", "    trace.begin(request, events[0], around.sampled_below)\n"),
+    Cut("core/dispatch.py", "    trace.begin(request, events[0], base, around.sampled_below)\n"),
     Cut("core/outcome.py", "    trace.carry(request, outcome)\n"),
 )
 
 _METRICS = (
     Cut("flink/gate.py", "        self._metrics.tally.lag(self._now_ms - value[4])\n"),
     Cut("flink/gate.py", "                self._metrics.heard.take(record.tick, self._now_ms)\n"),
-    Cut("flink/gate.py", "        self._metrics.see(address, control, self._now_ms)\n"),
+    Cut("flink/gate.py", "        self._metrics.see(address, control)\n"),
     Cut(
         "flink/gate.py",
         "        self._metrics.tally.of(agent_type).count(address, given, made, self._now_ms)\n"
