@@ -92,11 +92,9 @@ _LEDGER = (
         '        .name("ledger")\n'
         '        .uid("ledger")\n'
         "    )\n"
-        "    # To the Invoke that remembers what it journaled for the instance: the one behind its "
-        "Gate.\n"
-        "    # PyFlink's own union would have Python take a keyed stream's keys off again.\n"
-        "    by_shard = DataStream(_by_shard(granted)._j_data_stream)\n"
-        "    return _side_output(gate, REQUESTED).union(by_shard)\n",
+        "    grants = _by_shard(granted).process(Grants(), output_type=BYTES)"
+        '.name("grants").uid("grants")\n'
+        "    return _side_output(gate, REQUESTED).union(grants)\n",
         "    return _side_output(gate, REQUESTED)\n",
     ),
     Cut(
