@@ -20,6 +20,7 @@ import httpx
 import psutil
 import pytest
 import redis
+from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
 from typer.testing import CliRunner
 
 from headgate.bootstrap import PLAINTEXT, Bootstrap, Security
@@ -27,8 +28,8 @@ from headgate.cli import app
 from headgate.config import Config, load
 from headgate.config.redis import RedisConfig
 from headgate.flink.credentials import PLAIN, client_properties
-from headgate.kafka.connect import admin_client
-from headgate.kafka.errors import BrokerRefusesError, PublishError
+from headgate.kafka.connect import admin_client, open_producer
+from headgate.kafka.errors import BrokerRefusesError, UnknownTopicError
 from headgate.kafka.publish import Publisher
 from headgate.kafka.transactions import abort
 from headgate.local.jars import fetch, require_java, settings_folder
@@ -179,10 +180,17 @@ def test_who_sends_events_cannot_write_what_is_the_jobs_to_say(site: Site, topic
     """The job runs with the rights of docs/security.md, as all of this module shows; a producer of
     events has two.
     """
-    with Publisher(site.changed(username=SHOP), delivery_seconds=10) as shop:
-        assert shop.send("events", "locked", b'{"n": 2}').wait().offset >= 0
-        with pytest.raises(PublishError, match=r"(?i)authori"):
-            shop.send(topic, "locked", b"garbage").wait()
+    shop = site.changed(username=SHOP)
+    with Publisher(shop) as publisher:
+        assert publisher.send("events", "locked", b'{"n": 2}').wait().offset >= 0
+        with pytest.raises(UnknownTopicError, match=topic):
+            publisher.send(topic, "locked", b"garbage")
+    # Nor one that does not ask for it first.
+    with (
+        contextlib.closing(open_producer(shop, delivery_seconds=10)) as producer,
+        pytest.raises((KafkaTimeoutError, TopicAuthorizationFailedError)),
+    ):
+        producer.send(topic, b"garbage", partition=0).get(10)
 
 
 def await_fed(settings: RedisConfig) -> None:
