@@ -1,7 +1,7 @@
 """This checkout and another one of Headgate, in turn: what all that came between them costs.
 
 `--against DIR` names the other one. Both run with this one's installed packages, each with its own
-code, job and agent; a backlog is drained by each as often as `--repeats` says.
+code, job and agent; as often as `--repeats` says each takes a steady load, then drains a backlog.
 """
 
 import json
@@ -15,9 +15,9 @@ from benchmarks.measure import Result
 from benchmarks.options import Options
 from benchmarks.stand import ROOT
 
-WARM_RATE = 1_000
-# A rate must be named; what is measured is the backlog after it.
-STEP_SECONDS = 5
+# Below saturation, but not far: what a turn costs when all of it goes on at once.
+RATE = 2_000
+STEP_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -29,27 +29,28 @@ class Tree:
 
 
 def run(options: Options) -> list[Result]:
-    """Drain a backlog with one, then with the other, and so on."""
+    """Load one, then the other, and so on."""
     if options.against is None:
         sys.exit("name the other checkout: --against DIR")
     return in_turn(options, Tree("the other", options.against.resolve()), Tree("this", ROOT))
 
 
 def in_turn(options: Options, *trees: Tree) -> list[Result]:
-    """Drain a backlog with each of them, as often as repeats say."""
+    """Load each of them, as often as repeats say."""
     results: list[Result] = []
     for number in range(options.repeats):
         for tree in trees:
             options.say(f"{tree.what}, {number + 1} of {options.repeats}")
-            results.append({"what": tree.what, **_backlog(options, tree.root)})
+            for row in _loaded(options, tree.root):
+                results.append({**row, "what": f"{tree.what}, {row['what']}"})
     return results
 
 
-def _backlog(options: Options, tree: Path) -> Result:
+def _loaded(options: Options, tree: Path) -> list[Result]:
     file = options.home / "against.json"
     command = [
         sys.executable,
-        *("-m", "benchmarks", "ladder", "--rates", str(WARM_RATE)),
+        *("-m", "benchmarks", "ladder", "--rates", str(RATE)),
         *("--seconds", str(STEP_SECONDS), "--warm-up", str(options.warm_up_seconds)),
         *("--backlog", str(options.backlog), "--file", str(file)),
         *("--home", str(options.home / "against")),
@@ -57,6 +58,5 @@ def _backlog(options: Options, tree: Path) -> Result:
     paths = os.pathsep.join([str(tree / "src"), str(tree)])
     environment = os.environ | {"PYTHONPATH": paths}
     subprocess.run(command, cwd=tree, env=environment, check=True, stdout=subprocess.DEVNULL)
-    rows = json.loads(file.read_text(encoding="utf-8"))["results"]["ladder"]
-    found: Result = next(row for row in rows if row["what"] == "backlog")
-    return {name: value for name, value in found.items() if name != "what"}
+    rows: list[Result] = json.loads(file.read_text(encoding="utf-8"))["results"]["ladder"]
+    return rows

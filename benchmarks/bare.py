@@ -19,14 +19,14 @@ class Cut:
 
 
 _TRACING = (
-    Cut("core/dispatch.py", "    trace.begin(request, events[0], around.sampled_below)\n"),
+    Cut("core/dispatch.py", "    trace.begin(request, events[0], base, around.sampled_below)\n"),
     Cut("core/outcome.py", "    trace.carry(request, outcome)\n"),
 )
 
 _METRICS = (
     Cut("flink/gate.py", "        self._metrics.tally.lag(self._now_ms - value[4])\n"),
     Cut("flink/gate.py", "                self._metrics.heard.take(record.tick, self._now_ms)\n"),
-    Cut("flink/gate.py", "        self._metrics.see(address, control, self._now_ms)\n"),
+    Cut("flink/gate.py", "        self._metrics.see(address, control)\n"),
     Cut(
         "flink/gate.py",
         "        self._metrics.tally.of(agent_type).count(address, given, made, self._now_ms)\n"
@@ -92,11 +92,9 @@ _LEDGER = (
         '        .name("ledger")\n'
         '        .uid("ledger")\n'
         "    )\n"
-        "    # To the Invoke that remembers what it journaled for the instance: the one behind its "
-        "Gate.\n"
-        "    # PyFlink's own union would have Python take a keyed stream's keys off again.\n"
-        "    by_shard = DataStream(_by_shard(granted)._j_data_stream)\n"
-        "    return _side_output(gate, REQUESTED).union(by_shard)\n",
+        "    grants = _by_shard(granted).process(Grants(), output_type=BYTES)"
+        '.name("grants").uid("grants")\n'
+        "    return _side_output(gate, REQUESTED).union(grants)\n",
         "    return _side_output(gate, REQUESTED)\n",
     ),
     Cut(

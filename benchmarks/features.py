@@ -1,7 +1,7 @@
 """What metrics, tracing and the ledger cost together: this code without their lines, and with them.
 
-Each pair drains a backlog in turn, each with a job, a cluster and an agent of its own. The ledger
-has no budget: what those cost who have one, `ledger` measures.
+Each takes a steady load and drains a backlog, in turn, with a job, a cluster and an agent of its
+own. The ledger has no budget: what those cost who have one, `ledger` measures.
 """
 
 from benchmarks.against import Tree, in_turn
@@ -12,6 +12,6 @@ from benchmarks.stand import ROOT
 
 
 def run(options: Options) -> list[Result]:
-    """Drain a backlog without, then with, and so on."""
+    """Load it without, then with, and so on."""
     bare = make(ROOT, options.home / "bare")
     return in_turn(options, Tree("without", bare), Tree("with", ROOT))

@@ -67,10 +67,10 @@ def counter(name: str) -> Agent[Count]:
 
 
 @contextmanager
-def opened(runtime: Runtime, *options: str) -> Iterator[Any]:
+def opened(config: Path, *options: str) -> Iterator[Any]:
     """Open a front door as one starts it, a process of its own; give where it listens."""
     command = [sys.executable, "-m", "headgate.cli.app", "door", "-o", "json", *options]
-    ports = ["--http-port", "0", "--grpc-port", "0", "--config", str(runtime.path)]
+    ports = ["--http-port", "0", "--grpc-port", "0", "--config", str(config)]
     with subprocess.Popen([*command, *ports], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")
@@ -89,7 +89,7 @@ def opened(runtime: Runtime, *options: str) -> Iterator[Any]:
 @pytest.fixture
 def door(runtime: Runtime) -> Iterator[Any]:
     """A front door that asks nobody who he is."""
-    with opened(runtime) as found:
+    with opened(runtime.path) as found:
         yield found
 
 
@@ -111,7 +111,7 @@ def test_callers_reach_the_instances_of_their_tenants(runtime: Runtime, tmp_path
     tokens.write_text(named("shop", "of-acme", '["acme"]') + named("ops", "of-all", '["*"]'))
     with (
         Serving(counter(name)) as served,
-        opened(runtime, "--tokens", str(tokens)) as door,
+        opened(runtime.path, "--tokens", str(tokens)) as door,
         httpx.Client(base_url=door["http"], timeout=60) as http,
         grpc.insecure_channel(door["grpc"]) as channel,
     ):

@@ -168,7 +168,8 @@ def written(out: list[Any], topic: str) -> list[bytes]:
 
 def rows_of(out: list[Any], tag: OutputTag) -> list[bytes]:
     """What is on one of its side outputs."""
-    return [each[1]._values[1] for each in out if each[0] is tag]
+    sided = [each[1] for each in out if each[0] is tag]
+    return [each if isinstance(each, bytes) else each._values[1] for each in sided]
 
 
 def requests_of(out: list[Any]) -> list[InvokeRequest]:

@@ -16,31 +16,41 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
+import redis
+from kafka.errors import KafkaTimeoutError, TopicAuthorizationFailedError
 from typer.testing import CliRunner
 
 from headgate.bootstrap import PLAINTEXT, Bootstrap, Security
 from headgate.cli import app
 from headgate.config import Config, load
+from headgate.config.redis import RedisConfig
 from headgate.flink.credentials import PLAIN, client_properties
-from headgate.kafka.connect import admin_client
-from headgate.kafka.errors import BrokerRefusesError
+from headgate.kafka.connect import admin_client, open_producer
+from headgate.kafka.errors import BrokerRefusesError, UnknownTopicError
+from headgate.kafka.publish import Publisher
 from headgate.kafka.transactions import abort
 from headgate.local.jars import fetch, require_java, settings_folder
+from headgate.local.redis import NoRedisServerError, program
 from headgate.local.stack import LocalStack
 from headgate.local.submit import submit
+from headgate.redis.keys import PartitionKeys
 from headgate.repair.fill import fill
 from headgate.repair.gaps import Gap
 from headgate.testing.records import Records
 from headgate.testing.serving import Serving
 from tests.flink.runtime import JOB_SECONDS, mirror
-from tests.secure_kafka import PASSWORD, USER, make_listener
+from tests.flink.test_door import opened
+from tests.otlp_collector import Took, grpc_collector
+from tests.secure_kafka import PASSWORD, PRODUCERS, SHOP, USER, let_in, make_listener, rights
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
 
 VARIABLE = "HEADGATE_TEST_KAFKA_PASSWORD"
 ADDRESS = "mirror/locked"
+PLACE = f"/agents/{ADDRESS}?type=test"
 
 TOML = """
 [kafka]
@@ -65,6 +75,12 @@ agent = "mirror"
 
 [agents.mirror]
 endpoint = "{endpoint}"
+
+[tracing]
+endpoint = "{collector}"
+
+[redis]
+url = "{redis}"
 """
 
 
@@ -77,6 +93,7 @@ class Site:
     file: Path
     config: Config
     job: str
+    spans: Took
 
     def changed(self, **keys: Any) -> Bootstrap:
         """The way in of headgate.toml, with other keys."""
@@ -86,19 +103,32 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The job over SASL_SSL by SCRAM, with history service and console."""
+    """The job over SASL_SSL by SCRAM, and what stands beside: history service, console, export of
+    spans and Redis' feed.
+    """
+    try:
+        program()
+    except NoRedisServerError as error:
+        pytest.skip(str(error))
     home = tmp_path_factory.mktemp("locked")
     folder = home / "secrets"
     listener = make_listener(folder)
     with (
         Serving(mirror()) as served,
         LocalStack(home / "stack", kafka_listener=listener) as stack,
+        grpc_collector() as (spans, collector),
     ):
-        add_user(stack.kafka.bootstrap)
+        let_in(stack.kafka.bootstrap, USER, rights("headgate", "headgate"))
+        let_in(stack.kafka.bootstrap, SHOP, PRODUCERS)
         file = home / "headgate.toml"
         file.write_text(
             TOML.format(
-                bootstrap=stack.kafka.bootstrap, folder=folder, user=USER, endpoint=served.endpoint
+                bootstrap=stack.kafka.bootstrap,
+                folder=folder,
+                user=USER,
+                endpoint=served.endpoint,
+                collector=collector,
+                redis=stack.start_redis().url,
             ),
             encoding="utf-8",
         )
@@ -107,18 +137,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         stack.flink.rest.await_running(job, JOB_SECONDS)
         stack.start_history(file)
         stack.start_console(file)
-        yield Site(stack, folder, file, load(file), job)
-
-
-def add_user(bootstrap: Bootstrap) -> None:
-    """Give the user a password for SCRAM."""
-    from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
-
-    with admin_client(bootstrap) as admin:
-        told = admin.alter_user_scram_credentials(
-            [UserScramCredentialUpsertion(USER, ScramMechanism.SCRAM_SHA_512, PASSWORD)]
-        )
-        assert not any(told.values()), told
+        stack.start_trace_export(file)
+        stack.start_redis_service("feed", file)
+        yield Site(stack, folder, file, load(file), job, spans)
 
 
 def run(site: Site, *arguments: str) -> Any:
@@ -140,16 +161,56 @@ def test_the_job_runs_over_tls_and_sasl_and_no_secret_is_seen(site: Site) -> Non
         records.await_found(lambda: records.outbox_of.get(ADDRESS), "an answer of the agent")
         records.await_found(lambda: records.history_of.get(ADDRESS), "the turn's history")
         # What repairs and restores writes by itself.
-        abort(site.config.kafka.bootstrap, f"{site.config.job.name}-other")
+        abort(site.config.kafka.bootstrap, f"{site.config.job.name}-records-9")
         gap = Gap(
             site.config.topic_names.dead_letters, 0, ADDRESS, "x", b"\xff", int(time.time() * 1_000)
         )
         fill(site.config, [gap])
         records.await_found(lambda: records.dead_letters, "what a repair wrote")
+        site.spans.await_found(lambda: bool(site.spans.spans), "the turn's span")
+    await_fed(site.config.redis)
     assert run(site, "instances", "describe", ADDRESS)
     findings = run(site, "doctor", "--flink", site.stack.flink.rest_url)["findings"]
     assert not [each for each in findings if each["rule"] in {"kafka-away", "kafka-readable"}]
     assert list(shown(site)) == []
+
+
+@pytest.mark.parametrize("topic", ["headgate.journal", "headgate.inbox", "headgate.registry"])
+def test_who_sends_events_cannot_write_what_is_the_jobs_to_say(site: Site, topic: str) -> None:
+    """The job runs with the rights of docs/security.md, as all of this module shows; a producer of
+    events has two.
+    """
+    shop = site.changed(username=SHOP)
+    with Publisher(shop) as publisher:
+        assert publisher.send("events", "locked", b'{"n": 2}').wait().offset >= 0
+        with pytest.raises(UnknownTopicError, match=topic):
+            publisher.send(topic, "locked", b"garbage")
+    # Nor one that does not ask for it first.
+    with (
+        contextlib.closing(open_producer(shop, delivery_seconds=10)) as producer,
+        pytest.raises((KafkaTimeoutError, TopicAuthorizationFailedError)),
+    ):
+        producer.send(topic, b"garbage", partition=0).get(10)
+
+
+def await_fed(settings: RedisConfig) -> None:
+    """Wait until Redis has what the agent remembers."""
+    deadline = time.monotonic() + JOB_SECONDS
+    key = PartitionKeys(settings.prefix, 0).state(ADDRESS)
+    with redis.Redis.from_url(settings.url) as client:
+        while not client.exists(key):
+            assert time.monotonic() < deadline, client.keys()
+            time.sleep(0.2)
+
+
+def test_the_front_door_asks_and_is_answered(site: Site) -> None:
+    with opened(site.file) as door, httpx.Client(base_url=door["http"], timeout=60) as http:
+        wait, deadline = {"prefer": "wait=60"}, time.monotonic() + JOB_SECONDS
+        # It follows the registry by itself, and has not read of the agent yet.
+        while (asked := http.post(PLACE, json={"n": 3}, headers=wait)).status_code == 404:
+            assert time.monotonic() < deadline, asked.text
+        assert asked.status_code == 200, asked.text
+        assert http.get(f"/agents/{ADDRESS}").json()["turn"] >= 1
 
 
 def shown(site: Site) -> Iterator[str]:

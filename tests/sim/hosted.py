@@ -228,10 +228,12 @@ class HostedGate:
             state.shard = shard
         gate = self._subtasks[shard * self.parallelism // len(KEYS)]
         for each in getattr(gate, method)(given, _Context(self.store, shard)):
-            topic, key, value = each if len(each) == 3 else (each[0], *each[1]._values)
+            topic, *rest = each
+            if topic is rows.REQUESTED:
+                self._pass_on(*rest)
+                continue
+            key, value = rest[0]._values if topic is rows.BILLED else rest
             match topic:
-                case rows.REQUESTED:
-                    self._pass_on(value)
                 case rows.BILLED:
                     self.send_billed([(key, value)])
                 case "inbox":

@@ -213,7 +213,7 @@ def _request(
     request.deadline_ms = policy.deadline_ms
     # A re-send is the same request.
     request.asked_us = (control.in_flight.sent_ms or around.now_ms) * 1_000
-    trace.begin(request, events[0], around.sampled_below)
+    trace.begin(request, events[0], base, around.sampled_below)
     window = policy.log_window or DEFAULT_LOG_WINDOW
     if control.whole_lists:
         call.whole_lists = True

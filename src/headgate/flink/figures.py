@@ -96,7 +96,7 @@ def figures_of(
     tenants: Container[str],
     now_ms: int,
 ) -> Iterator[Figure]:
-    """Return everything a Gate has to show.
+    """Return everything a Gate has to show, as it is now.
 
     ``parked`` are its shards' numbers by agent type, ``tenants`` those with series of their own.
     """
@@ -110,6 +110,7 @@ def figures_of(
             standing[names.of_type(agent_type, specs)] += count
     by_label: dict[str, list[AgentTally]] = {}
     for agent_type, each in tally:
+        each.look(now_ms)
         by_label.setdefault(names.of_type(agent_type, specs), []).append(each)
     for label in {*standing, *(names.of_type(each, specs) for each in specs)}:
         # Series at nought: a rate of what appears with its first event would not see that one.

@@ -283,7 +283,7 @@ class Gate(KeyedCoProcessFunction):
         if control is None:
             return
         # A restored Gate learns here of instances that it has not seen in this life.
-        self._metrics.see(address, control, self._now_ms)
+        self._metrics.see(address, control)
         if not control.wake_ms:
             return
         around = self._around(address)

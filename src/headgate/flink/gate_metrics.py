@@ -38,9 +38,9 @@ class GateMetrics:
         """Note that an instance was parked, or goes on."""
         self._parked[number].change(_type_of(address), 1 if is_parked else -1)
 
-    def see(self, address: str, control: StoredControl, now_ms: int) -> None:
-        """Note how an instance stands that is only looked at."""
-        self.tally.of(_type_of(address)).see(address, control, now_ms, moved=False)
+    def see(self, address: str, control: StoredControl) -> None:
+        """Note an instance that nothing happened to but that it was woken."""
+        self.tally.of(_type_of(address)).see(address, control)
 
     def finish(self, number: int, shown: Shown, now_ms: int) -> None:
         """End a record: store what it changed, and show how everything is once a second."""

@@ -43,7 +43,7 @@ class InvokeSettings:
 
 
 class Invoke(AsyncFunction):
-    """Takes rows (key of a shard, serialized InvokeRequest); never emits."""
+    """Takes the bytes of an InvokeRequest; never emits."""
 
     def __init__(self, settings: InvokeSettings) -> None:
         self._settings = settings
@@ -85,7 +85,7 @@ class Invoke(AsyncFunction):
 
     def _take(self, value: Any) -> None:
         if self._dispatcher is not None:
-            self._dispatcher.take(InvokeRequest.FromString(value[1]))
+            self._dispatcher.take(InvokeRequest.FromString(value))
 
     def timeout(self, value: Any) -> list[Any]:
         """Never called: the operator runs without a timeout; deadlines are the dispatcher's."""

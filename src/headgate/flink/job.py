@@ -20,6 +20,7 @@ from headgate.core.trace import bound_of
 from headgate.flink import settings, sinks, sources
 from headgate.flink.arrivals import Arrivals, ArrivalSettings
 from headgate.flink.gate import Gate, GateSettings
+from headgate.flink.grants import Grants
 from headgate.flink.inbox import Inbox
 from headgate.flink.intake import Intake
 from headgate.flink.invoke import Invoke, InvokeSettings
@@ -140,10 +141,8 @@ def _requests(gate: DataStream, ledger: LedgerSettings) -> DataStream:
         .name("ledger")
         .uid("ledger")
     )
-    # To the Invoke that remembers what it journaled for the instance: the one behind its Gate.
-    # PyFlink's own union would have Python take a keyed stream's keys off again.
-    by_shard = DataStream(_by_shard(granted)._j_data_stream)
-    return _side_output(gate, REQUESTED).union(by_shard)
+    grants = _by_shard(granted).process(Grants(), output_type=BYTES).name("grants").uid("grants")
+    return _side_output(gate, REQUESTED).union(grants)
 
 
 def _side_output(stream: DataStream, tag: OutputTag) -> DataStream:

@@ -57,8 +57,8 @@ Gate asks for all instances that wait, and a million requests with their state w
 
 Output = tuple[str, bytes, bytes]
 
-Sided = tuple[OutputTag, LightRow]
-"""A row for a side output."""
+Sided = tuple[OutputTag, LightRow | bytes]
+"""A record for a side output."""
 
 Journaled = tuple[str, Any, int, int, int]
 """A record of the journal: key, value, partition, offset, log-append time in milliseconds."""
@@ -221,7 +221,7 @@ class Outputs:
         out: list[Output | Sided] = [*self._records]
         self._records.clear()
         if self._requests:
-            out += [(REQUESTED, LightRow("", each)) for each in pack_requests(self._requests)]
+            out += [(REQUESTED, each) for each in pack_requests(self._requests)]
             self._requests = []
         out += [(BILLED, LightRow(*each)) for each in self._billing.give()]
         return out

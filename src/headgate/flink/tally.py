@@ -1,7 +1,8 @@
 """What a Gate has done and what stands before it, in plain numbers of one life.
 
 Counting is part of every turn, so it is additions to slots of one object per agent type. Names,
-labels and sums are made once a second (`headgate.flink.figures`), from the numbers here.
+labels and sums are made once a second (`headgate.flink.figures`), from the numbers here; how the
+instances stand that something happened to is looked at then as well, once for each.
 
 Nothing here is state of Flink's: a new life begins at nought, as counters of Prometheus may, and
 learns what waits while it wakes it.
@@ -56,11 +57,13 @@ class AgentTally:
         "duplicates",
         "in_flight",
         "joined",
+        "moved",
         "outcomes",
         "refused",
         "resends",
         "tokens",
         "too_late",
+        "touched",
         "waiting",
     )
 
@@ -73,7 +76,12 @@ class AgentTally:
         self.tokens: dict[tuple[str, str], int] = {}
         # By tenant, 1e-9 of the currency.
         self.costs: dict[str, int] = {}
-        # Of instances that are not parked: events in mailboxes, turns in flight.
+        # Instances to be looked at: Gate's own control records, which go on changing. And when
+        # those took events that did.
+        self.touched: dict[str, StoredControl] = {}
+        self.moved: dict[str, int] = {}
+        # As of the last look, of instances that are not parked: events in mailboxes, turns in
+        # flight.
         self.depth = self.in_flight = 0
         # By address, the longest without progress first: since when, how many events, and whether
         # a turn is in flight, in one number. A restored Gate may have a million that wait.
@@ -81,17 +89,18 @@ class AgentTally:
 
     def count(self, address: str, given: Input, made: Transition, now_ms: int) -> None:
         """Take in what a step made of an input; ``now_ms`` is the host's clock."""
-        note, moved = made.note, False
+        note, control = made.note, made.control
         # What every turn does comes first: a `match` compares all that stand before it.
         if note == "joined":
             self.joined += 1
         elif note == "applied" and type(given) is OutcomeRead:
-            moved = bool(given.outcome.taken)
+            if given.outcome.taken:
+                self.moved[address] = now_ms
             self._apply(given.outcome)
         else:
             self._count_rare(note, given, made)
-        if made.control is not None:
-            self.see(address, made.control, now_ms, moved=moved)
+        if control is not None:
+            self.touched[address] = control
 
     def _count_rare(self, note: str, given: Input, made: Transition) -> None:
         match note:
@@ -106,8 +115,19 @@ class AgentTally:
             case "woken" if made.control is not None and made.control.in_flight.sends > 1:
                 self.resends += any(type(effect) is SendRequest for effect in made.effects)
 
-    def see(self, address: str, control: StoredControl, now_ms: int, *, moved: bool) -> None:
-        """Note how an instance stands. ``moved``: it has just taken events."""
+    def see(self, address: str, control: StoredControl) -> None:
+        """Note an instance that nothing happened to, to be looked at."""
+        self.touched[address] = control
+
+    def look(self, now_ms: int) -> None:
+        """See how the instances stand that something happened to since the last time."""
+        moved = self.moved
+        for address, control in self.touched.items():
+            self._look(address, control, moved.get(address, 0), now_ms)
+        self.touched.clear()
+        moved.clear()
+
+    def _look(self, address: str, control: StoredControl, moved_ms: int, now_ms: int) -> None:
         # A parked one waits for a person, not for its turn; and a restored Gate does not know of
         # it, for nothing wakes it.
         standing = 0
@@ -117,15 +137,16 @@ class AgentTally:
         before = self.waiting.get(address, 0)
         if before:
             stood = before & _STANDING
-            if stood == standing and not moved:
+            if stood == standing and not moved_ms:
                 return
             self.depth -= stood >> 1
             self.in_flight -= stood & 1
-            if moved or not standing:
+            if moved_ms or not standing:
                 # To the end: the first is the one without progress for longest.
                 del self.waiting[address]
         if standing:
-            since_ms = before >> _SINCE if before and not moved else now_ms
+            # One that begins to wait has sent its request, or has nobody to send it to.
+            since_ms = moved_ms or before >> _SINCE or control.in_flight.sent_ms or now_ms
             self.waiting[address] = since_ms << _SINCE | standing
             self.depth += standing >> 1
             self.in_flight += standing & 1

@@ -70,37 +70,60 @@ def test_depth_and_flight_follow_what_each_instance_says_of_itself() -> None:
     tally.count("order/1", arrived, joined(1), 1_000)
     tally.count("order/2", arrived, joined(1), 2_000)
     tally.count("order/1", arrived, joined(2), 3_000)
+    tally.look(3_500)
     assert (tally.joined, tally.depth, tally.in_flight) == (3, 3, 2)
     tally.count("order/1", completed(), Transition(standing(1), note="applied"), 4_000)
+    tally.look(4_500)
     assert (tally.depth, tally.in_flight) == (2, 1)
-    tally.see("order/1", standing(0), 5_000, moved=True)
-    tally.see("order/2", standing(0), 5_000, moved=True)
+    for address in ("order/1", "order/2"):
+        tally.count(address, completed(), Transition(standing(0), note="applied"), 5_000)
+    tally.look(5_500)
     assert (tally.depth, tally.in_flight, tally.waiting) == (0, 0, {})
+
+
+def test_what_is_looked_at_is_how_it_stands_then() -> None:
+    """Gate's records go on changing: what it did last before the look counts."""
+    tally = AgentTally()
+    made = joined(3)
+    tally.count("order/1", EventArrived(Event()), made, 1_000)
+    assert made.control is not None
+    made.control.mailbox_head += 1
+    tally.look(1_500)
+    assert tally.depth == 2
+    tally.look(9_000)
+    assert (tally.depth, tally.oldest_ms(9_000)) == (2, 7_500), "nothing happened to it since"
 
 
 def test_a_restored_gate_that_sees_an_instance_twice_counts_it_once() -> None:
     tally = AgentTally()
-    tally.see("order/1", standing(5), 1_000, moved=False)
-    tally.see("order/1", standing(5), 9_000, moved=False)
+    for now_ms in (1_000, 9_000):
+        tally.see("order/1", standing(5))
+        tally.look(now_ms)
     assert tally.depth == 5
     assert tally.oldest_ms(10_000) == 9_000
 
 
 def test_only_taking_events_is_progress() -> None:
     tally = AgentTally()
-    tally.count("order/1", EventArrived(Event()), joined(2), 1_000)
-    tally.count("order/2", EventArrived(Event()), joined(1), 2_000)
+    for address, events, now_ms in (("order/1", 2, 1_000), ("order/2", 1, 2_000)):
+        tally.count(address, EventArrived(Event()), joined(events), now_ms)
+        tally.look(now_ms)
     # A failed attempt leaves the event where it was.
     tally.count("order/1", failed(), Transition(standing(2), note="applied"), 5_000)
+    tally.look(5_000)
     assert tally.oldest_ms(11_000) == 10_000
     tally.count("order/1", completed(), Transition(standing(1), note="applied"), 6_000)
+    tally.look(7_000)
+    assert tally.waiting["order/1"] >> tally_module._SINCE == 6_000, "since it took the event"
     assert tally.oldest_ms(11_000) == 9_000, "now the other one has waited for longest"
 
 
 def test_a_parked_instance_waits_for_a_person_and_not_for_its_turn() -> None:
     tally = AgentTally()
-    tally.see("order/1", standing(3), 1_000, moved=False)
-    tally.see("order/1", standing(3, parked=True), 2_000, moved=False)
+    tally.see("order/1", standing(3))
+    tally.look(1_000)
+    tally.see("order/1", standing(3, parked=True))
+    tally.look(2_000)
     assert (tally.depth, tally.oldest_ms(9_000)) == (0, 0)
 
 
