@@ -53,6 +53,8 @@ class JournalReader:
         )
         self._places = [TopicPartition(topic, number) for number in range(partitions)]
         self._ticks_per_second = partitions
+        self.batches = 0
+        """Records since the mark that had outcomes."""
         self._next = self.ends()
 
     def ends(self) -> list[int]:
@@ -64,7 +66,7 @@ class JournalReader:
 
     def mark(self) -> None:
         """Start from here: what was decided before does not count."""
-        self._next = self.ends()
+        self._next, self.batches = self.ends(), 0
 
     def await_quiet(self, deadline_seconds: float, quiet_seconds: float = QUIET_SECONDS) -> bool:
         """Wait until little more than ticks is written; False if that took too long."""
@@ -94,7 +96,9 @@ class JournalReader:
                         raise RuntimeError(message.error().str())
                     at = message.offset() + 1
                     if message.offset() < end:
-                        found += _decided(message)
+                        made = _decided(message)
+                        found += made
+                        self.batches += bool(made)
         self._consumer.unassign()
         self._next = ends
         found.sort(key=lambda decided: decided.appended_ms)

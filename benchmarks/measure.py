@@ -83,6 +83,7 @@ def backlog(stand: Stand, job: RunningJob, count: int, keys: int) -> Result:
         "events_per_second": sum(len(d.sent_ms) for d in decided) / took,
         **_complete(decided, sent),
         "quarters_events_per_second": quarters(decided, sent.first_ms),
+        "outcomes_per_record": len(decided) / max(job.journal.batches, 1),
         # CPU from before the load until the journal was quiet; the rest of the machine likewise.
         **_cpu(before, after, (time.time() * 1000 - begin) / 1000, len(decided)),
         "load": _of_load(sent),
