@@ -114,6 +114,16 @@ class Job:
         self.saved.append(self.stack.flink.rest.stop_with_savepoint(self.id, folder, SECONDS))
         return self.saved[-1]
 
+    def checkpoint(self) -> str:
+        """Take a checkpoint now, let the job run on, and return where it is."""
+        rest = self.stack.flink.rest
+        before = rest.checkpoints(self.id)["counts"]["completed"]
+        rest.request("POST", f"/jobs/{self.id}/checkpoints", {"checkpointType": "CONFIGURED"})
+        await_found(
+            lambda: rest.checkpoints(self.id)["counts"]["completed"] > before, "a checkpoint"
+        )
+        return str(rest.checkpoints(self.id)["latest"]["completed"]["external_path"])
+
     def cancel(self) -> None:
         """Stop as an operator in a hurry does."""
         self.stack.flink.rest.cancel(self.id, SECONDS)
