@@ -15,6 +15,8 @@ from headgate.v1.turn_pb2 import JournalRecord
 
 POLL_SECONDS = 0.25
 TIMEOUT_SECONDS = 10.0
+# A broker that has not told its controller of itself for three seconds leads nothing for a moment.
+LEADER_SECONDS = 30.0
 # Ticks go on for ever, one per second and partition: growing by them is quiet.
 QUIET_SECONDS = 3.0
 # A workflow's status, as its instance's state has it.
@@ -59,10 +61,19 @@ class JournalReader:
 
     def ends(self) -> list[int]:
         """Return the end offset of each partition."""
-        return [
-            self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_SECONDS)[1]
-            for place in self._places
-        ]
+        return [self._end(place) for place in self._places]
+
+    def _end(self, place: Any) -> int:
+        from confluent_kafka import KafkaException
+
+        deadline = time.monotonic() + LEADER_SECONDS
+        while True:
+            try:
+                return int(self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_SECONDS)[1])
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(POLL_SECONDS)
 
     def mark(self) -> None:
         """Start from here: what was decided before does not count."""
