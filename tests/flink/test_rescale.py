@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,8 +25,10 @@ PARTITIONS = 4
 KEYS = [f"key-{number}" for number in range(16)]
 EACH = 20
 LATER_SECONDS = 5
-DEEP = "a-project-with-a-name-that-says-what-it-is-for"
-"""Not longer than people's own: RocksDB names some of its files by the whole path of its data."""
+FOLDER = "an-ordinary-project-of-ours-"
+"""Of a stack: as long as people's own. RocksDB may name files by the whole path of its data, and
+pytest's folders are so long that it does not.
+"""
 
 
 @dataclass
@@ -70,7 +74,14 @@ def has_workers(stack: LocalStack, count: int) -> bool:
     return len(stack.python_worker_pids()) == count
 
 
-def test_a_job_goes_on_at_another_parallelism_and_back(tmp_path: Path) -> None:
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder with a path of 41 characters."""
+    with tempfile.TemporaryDirectory(prefix=FOLDER, dir="/tmp") as folder:  # noqa: S108
+        yield Path(folder)
+
+
+def test_a_job_goes_on_at_another_parallelism_and_back(home: Path) -> None:
     """Each stop comes amid turns: events unread, calls in flight, retries that wait.
 
     While there are two subtasks an agent is attached: instances of both take turns. The first
@@ -79,7 +90,7 @@ def test_a_job_goes_on_at_another_parallelism_and_back(tmp_path: Path) -> None:
     with (
         Serving(recorder()) as serving,
         Serving(recorder("late")) as late,
-        LocalStack(tmp_path / DEEP, task_managers=2) as stack,
+        LocalStack(home, task_managers=2) as stack,
     ):
         job = Job(stack, serving.endpoint, partitions=PARTITIONS)
         saved = None

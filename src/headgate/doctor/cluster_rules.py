@@ -151,17 +151,6 @@ def settings(facts: Facts) -> Iterator[Finding]:
             "giving up.",
             "Set restart-strategy.type: exponential-delay, as flink-conf/config.yaml does.",
         )
-    if not found.get("state.backend.rocksdb.log.dir"):
-        yield Finding(
-            Severity.WARNING,
-            "rocksdb-log-names",
-            "state.backend.rocksdb.log.dir is not set",
-            "RocksDB then names its log by the whole path of its data. A restore from a checkpoint "
-            "to another parallelism makes longer paths; where such a name has over 255 characters "
-            "the job restarts for ever.",
-            "Set state.backend.rocksdb.log.dir: /dev/null, as flink-conf/config.yaml does: the log "
-            "is then beside the data.",
-        )
     if not facts.flink.version.startswith(TRIED):
         yield Finding(
             Severity.WARNING,

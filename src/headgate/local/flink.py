@@ -23,6 +23,13 @@ from headgate.local.rest import FlinkRest
 from headgate.local.supervisor import Supervisor
 
 START_SECONDS = 90.0
+WORKING = "tmp-by-such-a-long-name-that-rocksdb-keeps-its-logs-beside-its-data"
+"""Where TaskManagers work. Each RocksDB logs into Flink's log folder, in a file named by the whole
+path of its data, unless Flink finds that path too long: more than 251 characters, of which some 190
+come below the folder of the stack. What Flink does not see is that a restore from a checkpoint to
+another parallelism opens databases one folder deeper: names got too long, and the job restarted for
+ever. With this one, no stack's path is in between.
+"""
 JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
 JVM_PARAMETERS = "org.apache.flink.runtime.util.bash.BashJavaUtils"
@@ -69,7 +76,7 @@ class Flink:
         own = {
             "rest.port": str(self.port),
             "jobmanager.rpc.port": str(rpc_port),
-            "io.tmp.dirs": str(home / "tmp"),
+            "io.tmp.dirs": str(home / WORKING),
             "execution.checkpointing.dir": self.checkpoints.as_uri(),
             "execution.checkpointing.savepoint-dir": self.savepoints.as_uri(),
             "metrics.reporter.prom.factory.class": reporter.FACTORY,
@@ -104,7 +111,7 @@ class Flink:
 
     def launch(self) -> None:
         """Start all processes without waiting for them."""
-        (self._configuration.parent / "tmp").mkdir(parents=True, exist_ok=True)
+        (self._configuration.parent / WORKING).mkdir(parents=True, exist_ok=True)
         self.launch_job_manager()
         for index in range(self._count):
             name = f"taskmanager-{index}"

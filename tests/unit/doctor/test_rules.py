@@ -64,7 +64,6 @@ name = "orders"
 SETTINGS = {
     "taskmanager.load-balance.mode": "SLOTS",
     "restart-strategy.type": "exponential-delay",
-    "state.backend.rocksdb.log.dir": "/dev/null",
     "execution.checkpointing.incremental": "true",
     "execution.checkpointing.dir": "s3://flink/checkpoints",
 }
@@ -429,13 +428,6 @@ CASES: list[tuple[str, Change, str, Severity, str]] = [
         "restart-strategy",
         ERROR,
         "fixed-delay",
-    ),
-    (
-        "long names",
-        flink_setting("state.backend.rocksdb.log.dir", ""),
-        "rocksdb-log-names",
-        WARNING,
-        "log.dir is not set",
     ),
     ("another Flink", flink(version="1.20.1"), "flink-version", WARNING, "1.20.1"),
     (
