@@ -77,7 +77,7 @@ def has_workers(stack: LocalStack, count: int) -> bool:
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A folder with a path of 41 characters."""
-    with tempfile.TemporaryDirectory(prefix=FOLDER, dir="/tmp") as folder:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix=FOLDER, dir="/tmp") as folder:
         yield Path(folder)
 
 
