@@ -94,7 +94,7 @@ def test_the_stack_fits_a_laptop(stack: LocalStack, job: str) -> None:
 
 
 def test_a_killed_task_manager_is_replaced_and_the_job_goes_on(stack: LocalStack, job: str) -> None:
-    await_true(lambda: newest_checkpoint(stack.home))
+    await_true(lambda: newest_checkpoint(stack.home, "in"))
     workers = stack.python_worker_pids()
     killed = stack.kill_task_manager(0)
     publish(stack, "a")

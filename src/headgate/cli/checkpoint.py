@@ -40,13 +40,13 @@ def config_of(broker: Broker) -> Config:
     return broker.config.model_copy(update={"kafka": kafka})
 
 
-def find_checkpoint(path: str | None) -> Checkpoint:
+def find_checkpoint(path: str | None, config: Config) -> Checkpoint:
     """Read the checkpoint; raises NoCheckpointError and CheckpointUnreadableError."""
     home = Path(os.environ.get("HEADGATE_HOME", ".headgate")).resolve()
     if path is None:
         from headgate.local.submit import newest_checkpoint
 
-        path = newest_checkpoint(home)
+        path = newest_checkpoint(home, config.topic_names.journal)
     if path is None:
         message = (
             f"which checkpoint? There is none below {home}. Give --checkpoint PATH: the one that "

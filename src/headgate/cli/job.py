@@ -58,7 +58,7 @@ def release(
     from headgate.repair.release import release as run
 
     assert_gone(settings)
-    done = run(settings, None if for_good else find_checkpoint(checkpoint))
+    done = run(settings, None if for_good else find_checkpoint(checkpoint, settings))
     if output is Output.JSON:
         as_json({"committed": list(done.committed), "aborted": list(done.aborted)})
     else:

@@ -59,7 +59,7 @@ def repair(
       headgate repair --checkpoint s3://flink/checkpoints/4f2a/chk-1200
     """
     settings = config_of(find_broker(config, bootstrap))
-    covered = find_checkpoint(checkpoint)
+    covered = find_checkpoint(checkpoint, settings)
     from headgate.repair.run import repair as run
 
     since_ms = 0 if since is None else time.time_ns() // 1_000_000 - _ms(since)

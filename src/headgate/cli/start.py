@@ -32,7 +32,7 @@ def start_job(
     script = entry_script()
     arguments = ["--config", str(path.resolve()), *flags]
     # Data of an earlier run is kept, so the job goes on from where it was.
-    checkpoint = newest_checkpoint(stack.home)
+    checkpoint = newest_checkpoint(stack.home, config.topic_names.journal)
     try:
         job = submit(stack.flink, script, arguments, restore_from=checkpoint)
     except JobFailedError as error:
@@ -66,7 +66,7 @@ def end_transactions(stack: LocalStack, config: Config, *, say: Callable[[str], 
         # Asked first: to read a checkpoint starts a JVM, and an idle job leaves nothing.
         if not open_transactions(config.kafka.bootstrap, config.job.name):
             return
-        path = newest_checkpoint(stack.home)
+        path = newest_checkpoint(stack.home, config.topic_names.journal)
         if path is None:
             release(config, None)
             return

@@ -33,6 +33,13 @@ class OlderSavepointError(HeadgateError):
     """
 
 
+class ForeignCheckpointError(HeadgateError):
+    """What is to be restored is of another job: it reads another journal.
+
+    Operator action: name a checkpoint of this job.
+    """
+
+
 class LongOutageError(HeadgateError):
     """Outputs that the checkpoint covers are missing: their transactions were aborted.
 
@@ -49,7 +56,7 @@ def check_restore(
     path: the checkpoint or savepoint; None if the job starts without one.
 
     Raises:
-        OlderSavepointError, LongOutageError: see there.
+        ForeignCheckpointError, OlderSavepointError, LongOutageError: see there.
         CheckpointUnreadableError: it cannot be checked. Both flags together skip the checks.
     """
     if reemit and after_long_outage:
@@ -61,10 +68,21 @@ def check_restore(
             _refuse_newer(config, "no checkpoint", dict.fromkeys(range(partitions), 0))
         return
     checkpoint = read_checkpoint(path)
+    _refuse_foreign(checkpoint, names.journal)
     if not reemit:
         _refuse_newer(config, path, checkpoint.next_offsets(names.journal, partitions))
     if not after_long_outage:
         _refuse_gaps(config, checkpoint)
+
+
+def _refuse_foreign(checkpoint: Checkpoint, journal: str) -> None:
+    topics = sorted({topic for topic, _ in checkpoint.positions})
+    if topics and journal not in topics:
+        message = (
+            f"{checkpoint.path} is of another job: it has read {', '.join(topics[:NAMED])}, "
+            f"and not {journal}. Restore a checkpoint of this job, or see to kafka.prefix."
+        )
+        raise ForeignCheckpointError(message)
 
 
 def _refuse_newer(config: Config, what: str, positions: dict[int, int]) -> None:

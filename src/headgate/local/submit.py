@@ -87,18 +87,23 @@ def run(
     return found[1]
 
 
-def newest_checkpoint(home: Path) -> str | None:
-    """Return the newest complete checkpoint or savepoint below a stack's folder, if any.
+def newest_checkpoint(home: Path, journal: str) -> str | None:
+    """Return the newest complete checkpoint or savepoint below a stack's folder, if any, of the job
+    that reads a journal: others, as that of a warm standby, may run on the stack as well.
 
-    A checkpoint is complete once it has its `_metadata`, which Flink writes last.
+    A checkpoint is complete once it has its `_metadata`, which Flink writes last. How far sources
+    have read stands in there: a topic's name, with its length before it as Java writes it.
     """
+    name = journal.encode()
+    mark = len(name).to_bytes(2, "big") + name
     found = [
         *home.glob("flink/checkpoints/*/chk-*/_metadata"),
         *home.glob("flink/savepoints/*/_metadata"),
     ]
-    if not found:
-        return None
-    return max(found, key=lambda metadata: metadata.stat().st_mtime_ns).parent.as_uri()
+    for metadata in sorted(found, key=lambda each: each.stat().st_mtime_ns, reverse=True):
+        if mark in metadata.read_bytes():
+            return metadata.parent.as_uri()
+    return None
 
 
 def _cause(output: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from headgate.config import Config
+from headgate.config import Config, load
 from headgate.errors import HeadgateError
 from headgate.kafka.errors import UnknownTopicError
 from headgate.kafka.publish import count_partitions
+from headgate.sealing.errors import SealError
+from headgate.sealing.places import check_keys
 from headgate.upgrade.record import Current
 from headgate.upgrade.site import Cluster
 from headgate.upgrade.version import Version
@@ -81,6 +83,7 @@ def look(
         )
         raise NotUpgradableError(message)
     _check_topics(config)
+    _check_sealing(config, old)
     if 0 < new.state < old.state:
         message = (
             f"the job writes state of schema version {old.state}, and Headgate {new.headgate} "
@@ -122,6 +125,25 @@ def _check_topics(config: Config) -> None:
         message = (
             f"kafka.partitions is {kafka.partitions}, and {journal} has {found}: it is fixed for "
             "life (docs/scaling.md)"
+        )
+        raise NotUpgradableError(message)
+
+
+def _check_sealing(config: Config, old: Version) -> None:
+    try:
+        check_keys(config)
+    except SealError as error:
+        raise NotUpgradableError(str(error)) from error
+    try:
+        was_sealed = load(old.config).encryption is not None
+    except HeadgateError:
+        # Keys that this version does not know: what the old one did with them it does again.
+        return
+    if was_sealed and config.encryption is None:
+        message = (
+            "[encryption] is gone from the configuration, and the job's state and topics are "
+            "sealed: without their keys the new job would stand still. Put it back "
+            "(docs/encryption.md)."
         )
         raise NotUpgradableError(message)
 

@@ -29,7 +29,7 @@ def end(monkeypatch: pytest.MonkeyPatch, still_open: Any, newest: str | None) ->
     """End a stack whose newest checkpoint is this one; return what was said."""
     said: list[str] = []
     monkeypatch.setattr(transactions, "open_transactions", still_open)
-    monkeypatch.setattr(start, "newest_checkpoint", lambda _: newest)
+    monkeypatch.setattr(start, "newest_checkpoint", lambda *_: newest)
     stack: Any = SimpleNamespace(home=None)
     start.end_transactions(stack, Config(), say=said.append)
     return said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from headgate.cli import app
 from headgate.cli.upgrade_place import NoFlinkError
 from headgate.config import Config
+from headgate.config.encryption import EncryptionConfig
 from headgate.errors import ConfigError
 from headgate.kafka.errors import UnknownTopicError
 from headgate.upgrade import preflight
@@ -59,7 +61,8 @@ def looked(place: Place, old: Version | None, new: Version, **given: Any) -> Fou
     """Look, with what is known of the job that runs."""
     current = Current("job-1", old) if old else None
     cluster: Any = place
-    return look(cluster, Config(), new, current, given.pop("previous", None), **given)
+    config = given.pop("config", Config())
+    return look(cluster, config, new, current, given.pop("previous", None), **given)
 
 
 def test_what_is_fine_passes_and_the_same_code_keeps_its_task_managers(
@@ -164,3 +167,19 @@ def test_flink_must_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     done = CliRunner().invoke(app.app, ["upgrade", "--flink", "http://127.0.0.1:9"])
     assert isinstance(done.exception, ConfigError)
     assert "FLINK_HOME" in str(done.exception)
+
+
+def test_keys_that_are_not_there_cost_no_outage(place: Place, old: Version, tmp_path: Path) -> None:
+    sealed = Config(encryption=EncryptionConfig(keys=f"file:{tmp_path}/keys"))
+    with pytest.raises(NotUpgradableError, match=r"keys: cannot be read"):
+        looked(place, old, old, config=sealed)
+    (tmp_path / "keys").write_text(f"a:{base64.b64encode(bytes(32)).decode()}\n")
+    assert looked(place, old, old, config=sealed).job == "job-1"
+
+
+def test_encryption_is_not_taken_from_a_job_whose_state_is_sealed(
+    place: Place, old: Version
+) -> None:
+    Path(old.config).write_text('[encryption]\nkeys = "file:/run/keys"\n', encoding="utf-8")
+    with pytest.raises(NotUpgradableError, match=r"\[encryption\] is gone"):
+        looked(place, old, old)
