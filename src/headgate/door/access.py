@@ -155,7 +155,7 @@ def _caller(where: str, name: str, said: Any) -> Caller:
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
         message = (
             f"tokens file {where}.token_sha256: must be 64 hexadecimal digits in lower case: "
-            'printf %s "$TOKEN" | sha256sum'
+            "printf %s \"$TOKEN\" | sha256sum | cut -d' ' -f1"
         )
         raise ConfigError(message)
     for key in ("tenants", "agents"):
