@@ -143,7 +143,9 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All of it. away: Kafka and Flink, where they were named and do not answer."""
+    """All of it. away: Kafka and Flink, where they were named and do not answer. keys: what is
+    wrong with the keys of encryption here, empty if nothing.
+    """
 
     config: Config
     kafka: Kafka | None = None
@@ -153,4 +155,5 @@ class Facts:
     endpoints: tuple[Endpoint, ...] = ()
     services: tuple[Service, ...] = ()
     away: tuple[Service, ...] = ()
+    keys: str = ""
     unchecked: tuple[Unchecked, ...] = ()

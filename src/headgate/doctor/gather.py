@@ -38,7 +38,7 @@ class _Gathering:
 
 def gather(config: Config, rest: FlinkRest | None) -> Facts:
     """Look at everything that can be reached. rest: None where nobody says where Flink is."""
-    found = _Gathering(Facts(config))
+    found = _Gathering(Facts(config, keys=_keys(config)))
     contents = _registry(found)
     _broker(found, contents)
     _flink(found, rest)
@@ -48,6 +48,17 @@ def gather(config: Config, rest: FlinkRest | None) -> Facts:
         found.facts = replace(found.facts, endpoints=endpoints)
     services = tuple(look_at_services(config))
     return replace(found.facts, services=services, unchecked=tuple(found.unchecked))
+
+
+def _keys(config: Config) -> str:
+    from headgate.sealing.errors import SealError
+    from headgate.sealing.places import check_keys
+
+    try:
+        check_keys(config)
+    except SealError as error:
+        return str(error)
+    return ""
 
 
 def _registry(found: _Gathering) -> Contents | None:

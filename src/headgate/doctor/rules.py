@@ -29,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     replica_rules.in_sync,
     replica_rules.one_replica,
     security_rules.kafka_readable,
+    security_rules.keys_away,
     topic_rules.topic_unread,
     topic_rules.events_wide,
     topic_rules.events_compacted,

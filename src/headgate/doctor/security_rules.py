@@ -21,3 +21,17 @@ def kafka_readable(facts: Facts) -> Iterator[Finding]:
         "Give Kafka a listener with TLS, and set kafka.security_protocol to SASL_SSL or SSL "
         "(docs/security.md); on a network of Kafka's own this may be left as it is.",
     )
+
+
+def keys_away(facts: Facts) -> Iterator[Finding]:
+    """What is sealed can be opened, also by a process that starts after this one."""
+    if facts.keys:
+        yield Finding(
+            Severity.ERROR,
+            "keys-away",
+            facts.keys,
+            "Processes that run may still have the keys in memory. The next one that starts, after "
+            "a failover too, stands still until they are back.",
+            "Put the list of keys back where encryption.keys names it, for the job's processes and "
+            "for this command (docs/encryption.md).",
+        )

@@ -429,6 +429,13 @@ CASES: list[tuple[str, Change, str, Severity, str]] = [
         ERROR,
         "fixed-delay",
     ),
+    (
+        "no keys",
+        lambda f: replace(f, keys="encryption.keys file:/run/keys: cannot be read"),
+        "keys-away",
+        ERROR,
+        "/run/keys",
+    ),
     ("another Flink", flink(version="1.20.1"), "flink-version", WARNING, "1.20.1"),
     (
         "a disk",
