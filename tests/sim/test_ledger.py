@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -88,6 +89,11 @@ class Watched(World):
 
     watches: bool = True
 
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        # By base: the outcomes that were known when its call was first let go.
+        self.granted: dict[bytes, set[bytes]] = {}
+
     def _paid(self, invoke: object, key: object, call: object) -> None:
         super()._paid(invoke, key, call)  # type: ignore[arg-type]
         if self.watches:
@@ -126,12 +132,21 @@ def account_name(rule: Budget, outcome: Outcome) -> tuple[str, ...]:
     return parts[: {Budget.TENANT: 2, Budget.AGENT: 3, Budget.INSTANCE: 4}[rule.per]]
 
 
-def look(world: World, paid: PaidCall) -> None:
+def look(world: Watched, paid: PaidCall) -> None:
     """What the ledger could know is within each limit, this call included, where calls cost no more
     than they are taken for.
+
+    A call that a crash took away is made again by what was held for it: what a worker of an earlier
+    life has journaled meanwhile does not take that back.
     """
     now_us = world.clock.now_ms * 1_000
     found = outcomes(world)
+    known = {
+        outcome.outcome_id
+        for partition, place, outcome, _, life in found
+        if life == paid.life or place < world.start_ticks[partition]
+    }
+    known &= world.granted.setdefault(paid.request.base, known)
     decided = {outcome.base for _, _, outcome, _, _ in found}
     # What an operator cancelled was in flight, and nothing is held for it any more.
     cancelled = {o.base for _, _, o, _, _ in found if o.HasField("controlled")}
@@ -141,9 +156,8 @@ def look(world: World, paid: PaidCall) -> None:
         window = window_of(rule.window, now_us)
         spent = 0
         mine = asked(paid.request)
-        for partition, place, outcome, at_us, life in found:
-            is_known = life == paid.life or place < world.start_ticks[partition]
-            is_known = is_known and outcome.base not in cancelled
+        for _, _, outcome, at_us, _ in found:
+            is_known = outcome.outcome_id in known and outcome.base not in cancelled
             if not is_known or not counts(rule, outcome) or window_of(rule.window, at_us) != window:
                 continue
             if account_name(rule, outcome) == account_name(rule, mine):
