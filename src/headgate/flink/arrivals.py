@@ -16,7 +16,6 @@ from pyflink.datastream.functions import ProcessFunction
 from headgate.bootstrap import Bootstrap
 from headgate.core.decode import Decoded, Record, TopicRule
 from headgate.core.identity import address_of, partition_of
-from headgate.flink.hush import hush
 from headgate.flink.router import Router
 from headgate.flink.rows import LightRow
 from headgate.kafka.shared_table import SharedTable
@@ -48,7 +47,6 @@ class Arrivals(ProcessFunction):
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Follow the registry."""
-        hush()
         self._registry = SharedTable(self._settings.bootstrap, self._settings.registry)
         self._router = Router(self._registry.table)
 

@@ -47,7 +47,6 @@ from headgate.flink.brokers_clock import BrokersClock
 from headgate.flink.busy import count_busy
 from headgate.flink.exposed import Exposed
 from headgate.flink.gate_metrics import GateMetrics
-from headgate.flink.hush import hush
 from headgate.flink.outputs import Journaled, Output, Outputs, Sided, Topics
 from headgate.flink.refusal import letter_for_refused
 from headgate.flink.sealed_entries import SealedEntries
@@ -108,7 +107,6 @@ class Gate(KeyedCoProcessFunction):
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Open state and follow the registry."""
-        hush()
         self._seals = Seals.of(self._settings.encryption)
         self._entries = SealedEntries(StoredEntries(runtime_context, "items"), self._seals.sealer)
         self._due = StoredEntries(runtime_context, "due")

@@ -26,7 +26,6 @@ from headgate.core.prices import NO_TERMS
 from headgate.core.till import Room, Rules, Till
 from headgate.flink.budget_figures import BudgetFigures
 from headgate.flink.exposed import Exposed
-from headgate.flink.hush import hush
 from headgate.flink.rows import LightRow
 from headgate.flink.storage import StoredEntries
 from headgate.kafka.shared_table import SharedTable
@@ -65,7 +64,6 @@ class LedgerHost(KeyedProcessFunction):
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Open state and follow the registry."""
-        hush()
         self._entries = StoredEntries(runtime_context, "ledger")
         self._settled = StoredEntries(runtime_context, "settled")
         self._unsaid = StoredEntries(runtime_context, "unsaid")

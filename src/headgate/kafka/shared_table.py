@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass
 
 from headgate.bootstrap import Bootstrap
+from headgate.kafka.hush import hush
 from headgate.kafka.table import RegistryTable
 
 
@@ -34,6 +35,7 @@ class SharedTable:
 
     def __init__(self, bootstrap: Bootstrap, topic: str) -> None:
         """Join those who follow this topic; returns at once, whether or not there is a broker."""
+        hush()
         self._place = bootstrap, topic
         self._is_open = True
         with _lock:

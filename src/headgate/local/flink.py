@@ -25,10 +25,10 @@ from headgate.local.supervisor import Supervisor
 START_SECONDS = 90.0
 WORKING = "tmp-by-such-a-long-name-that-rocksdb-keeps-its-logs-beside-its-data"
 """Where TaskManagers work. Each RocksDB logs into Flink's log folder, in a file named by the whole
-path of its data, unless Flink finds that path too long: more than 251 characters, of which some 190
-come below the folder of the stack. What Flink does not see is that a restore from a checkpoint to
-another parallelism opens databases one folder deeper: names got too long, and the job restarted for
-ever. With this one, no stack's path is in between.
+path of its data, unless Flink finds that path too long: more than 251 characters, of which 196 were
+below the folder of a stack when this was called "tmp". What Flink does not see is that a restore
+from a checkpoint to another parallelism opens databases one folder deeper: names got too long, and
+the job restarted for ever. With this one, no stack's path is in between.
 """
 JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
