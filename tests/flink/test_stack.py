@@ -14,8 +14,9 @@ import psutil
 import pytest
 
 from headgate.local import state_file
+from headgate.local.saved import newest_checkpoint
 from headgate.local.stack import LocalStack
-from headgate.local.submit import newest_checkpoint, submit
+from headgate.local.submit import submit
 from tests.flink.exposure import assert_on_loopback
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]

@@ -44,7 +44,7 @@ def find_checkpoint(path: str | None, config: Config) -> Checkpoint:
     """Read the checkpoint; raises NoCheckpointError and CheckpointUnreadableError."""
     home = Path(os.environ.get("HEADGATE_HOME", ".headgate")).resolve()
     if path is None:
-        from headgate.local.submit import newest_checkpoint
+        from headgate.local.saved import newest_checkpoint
 
         path = newest_checkpoint(home, config.topic_names.journal)
     if path is None:

@@ -9,8 +9,9 @@ from headgate.config import Config
 from headgate.errors import HeadgateError
 from headgate.local.jars import settings_folder
 from headgate.local.rest import JobFailedError
+from headgate.local.saved import newest_checkpoint
 from headgate.local.stack import LocalStack
-from headgate.local.submit import newest_checkpoint, submit
+from headgate.local.submit import submit
 
 # How the entry script names its refusal; headgate.flink.restore raises it.
 LONG_OUTAGE = "LongOutageError"

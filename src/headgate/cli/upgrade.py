@@ -152,7 +152,7 @@ def upgrade(
                 record = turned_back(record, "it was asked for with --back")
         record = run(record, cluster, folder.keep, say)
         _note(folder, record)
-    tell_record(record, output)
+    tell_record(record, output, back=back)
     code = {Phase.DONE: 0, Phase.STUCK: STUCK}.get(record.phase, UNDONE)
     if code:
         raise typer.Exit(code)

@@ -33,7 +33,14 @@ def tell_plan(found: Found, output: Output) -> None:
     if output is Output.JSON:
         as_json(told)
         return
+    if found.state != "RUNNING":
+        answers.print(
+            f"[yellow]job {found.job} is {found.state}[/]: only a job that runs can be stopped "
+            "with a savepoint; `headgate doctor` says why it does not.",
+            highlight=False,
+        )
     steps = [
+        *([f"have {found.missing} more registered TaskManagers"] if found.missing else []),
         f"stop job {found.job} with a savepoint",
         *(["replace the TaskManagers"] if found.fresh else []),
         f"start {found.new.script} with {found.new.config} from it",
@@ -47,16 +54,27 @@ def tell_plan(found: Found, output: Output) -> None:
     )
     for number, step in enumerate(steps, 1):
         answers.print(f"  {number}. {plain(step)}", highlight=False)
+    answers.print(plain(_told_changes(found)), highlight=False)
 
 
-def tell_record(record: Record, output: Output) -> None:
-    """Say where an upgrade stands, or how it ended."""
+def _told_changes(found: Found) -> str:
+    code = "the same code" if found.old.code == found.new.code else "other code"
+    if found.changes is None:
+        return f"{code}; the old configuration has keys that this version does not know"
+    if not found.changes:
+        return f"{code}, the same configuration"
+    return "\n".join([f"{code}, and in the configuration:", *(f"  {c}" for c in found.changes)])
+
+
+def tell_record(record: Record, output: Output, *, back: bool = False) -> None:
+    """Say where an upgrade stands, or how it ended; back: to the version before was asked for."""
     if output is Output.JSON:
         as_json({**asdict(replace(record, marks=())), "job": record.job})
         return
     match record.phase.value:
         case "done":
-            text = f"[bold green]upgraded[/]: job {record.job}, from {plain(record.savepoint)}"
+            did = "went back to the version before" if back else "upgraded"
+            text = f"[bold green]{did}[/]: job {record.job}, from {plain(record.savepoint)}"
         case "unchanged":
             text = f"[bold yellow]unchanged[/], job {record.job} goes on: {plain(record.why)}"
         case "went back":

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from headgate.config import Config
 from headgate.doctor.facts import Clock, Flink, Job, RestorePoint, TaskManager
 from headgate.local.rest import ENDED, FlinkRest
+from headgate.local.saved import has_read
 
 RECENT_MS = 10 * 60 * 1_000
 CAUSE_CHARACTERS = 200
@@ -50,8 +51,10 @@ def ahead_of(told: float, before: float, after: float) -> float:
     return min(0.0, told - before)
 
 
-def restore_points(rest: FlinkRest, flink: Flink) -> tuple[RestorePoint, ...]:
-    """Return the newest checkpoint, and the savepoints that Flink or this machine's disk know."""
+def restore_points(rest: FlinkRest, flink: Flink, journal: str) -> tuple[RestorePoint, ...]:
+    """Return the newest checkpoint, and the savepoints that Flink or this machine's disk know, of
+    the job that reads a journal.
+    """
     found: dict[str, RestorePoint] = {}
     now = time.time()
     if flink.job is not None:
@@ -63,23 +66,27 @@ def restore_points(rest: FlinkRest, flink: Flink) -> tuple[RestorePoint, ...]:
                 path = str(point.get("external_path"))
                 is_savepoint = bool(point.get("is_savepoint"))
                 found[_plain(path)] = RestorePoint(path, now - when / 1_000, is_savepoint)
-    for point in on_disk(flink.settings, now):
+    for point in on_disk(flink.settings, journal, now):
         # A newer checkpoint takes the place of those before it.
         if point.is_savepoint or not any(not each.is_savepoint for each in found.values()):
             found.setdefault(_plain(point.path), point)
     return tuple(found.values())
 
 
-def on_disk(settings: Mapping[str, str], now: float) -> Iterator[RestorePoint]:
-    """Yield savepoints, and the newest checkpoint, below folders that this machine can read."""
+def on_disk(settings: Mapping[str, str], journal: str, now: float) -> Iterator[RestorePoint]:
+    """Yield savepoints, and the newest checkpoint, of the job that reads a journal, below folders
+    that this machine can read.
+    """
     savepoints = folder_here(settings.get("execution.checkpointing.savepoint-dir", ""))
     checkpoints = folder_here(settings.get("execution.checkpointing.dir", ""))
     if savepoints is not None:
         for metadata in savepoints.glob("*/_metadata"):
-            yield _point(metadata, now, is_savepoint=True)
+            if has_read(metadata, journal):
+                yield _point(metadata, now, is_savepoint=True)
     if checkpoints is not None:
         # Complete once it has its metadata, which Flink writes last.
-        points = (_point(each, now, False) for each in checkpoints.glob("*/chk-*/_metadata"))
+        complete = checkpoints.glob("*/chk-*/_metadata")
+        points = (_point(each, now, False) for each in complete if has_read(each, journal))
         newest = min(points, key=lambda point: point.age_seconds, default=None)
         if newest is not None:
             yield newest

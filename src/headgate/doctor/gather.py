@@ -112,7 +112,7 @@ def _flink(found: _Gathering, rest: FlinkRest | None) -> None:
         return
     try:
         flink = look_at_flink(rest, found.facts.config)
-        points = restore_points(rest, flink)
+        points = restore_points(rest, flink, found.facts.config.topic_names.journal)
     except FlinkUnreachableError as error:
         found.without(what, error)
         found.away("flink", "", error)

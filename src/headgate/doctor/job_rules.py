@@ -91,7 +91,7 @@ def same_job(facts: Facts) -> Iterator[Finding]:
                 f"{key} is {here} in headgate.toml, the job runs with {there}",
                 "It was started with another file, or not anew since this one changed: what you "
                 "read here is not what runs.",
-                "Stop it with a savepoint and start it from there with this file; or correct the "
+                "`headgate upgrade` starts it anew from a savepoint with this file; or correct the "
                 "file.",
             )
 

@@ -1,4 +1,4 @@
-"""Submission of a Python job through `flink run`, and the checkpoint it goes on from."""
+"""Submission of a Python job through `flink run`."""
 
 import re
 import subprocess
@@ -11,7 +11,12 @@ from headgate.local.flink import LIGHT, Flink
 from headgate.local.rest import JobFailedError
 
 CLIENT = "org.apache.flink.client.cli.CliFrontend"
-SUBMIT_SECONDS = 120.0
+SUBMIT_SECONDS = 900.0
+"""How long a submission may take. The script compares, before a restore, what the job has put out
+with the journal of an hour and more (`headgate.flink.restore`): minutes at thousands of turns a
+second. On a JobManager that does not answer Flink's client gives up by itself, long before.
+"""
+
 _JOB_ID = re.compile(r"Job has been submitted with JobID ([0-9a-f]{32})")
 
 
@@ -85,25 +90,6 @@ def run(
         message = f"{script.name} was not submitted:\n{_cause(done.stdout + done.stderr)}"
         raise JobFailedError(message)
     return found[1]
-
-
-def newest_checkpoint(home: Path, journal: str) -> str | None:
-    """Return the newest complete checkpoint or savepoint below a stack's folder, if any, of the job
-    that reads a journal: others, as that of a warm standby, may run on the stack as well.
-
-    A checkpoint is complete once it has its `_metadata`, which Flink writes last. How far sources
-    have read stands in there: a topic's name, with its length before it as Java writes it.
-    """
-    name = journal.encode()
-    mark = len(name).to_bytes(2, "big") + name
-    found = [
-        *home.glob("flink/checkpoints/*/chk-*/_metadata"),
-        *home.glob("flink/savepoints/*/_metadata"),
-    ]
-    for metadata in sorted(found, key=lambda each: each.stat().st_mtime_ns, reverse=True):
-        if mark in metadata.read_bytes():
-            return metadata.parent.as_uri()
-    return None
 
 
 def _cause(output: str) -> str:

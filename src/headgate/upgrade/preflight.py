@@ -11,6 +11,7 @@ from headgate.kafka.errors import UnknownTopicError
 from headgate.kafka.publish import count_partitions
 from headgate.sealing.errors import SealError
 from headgate.sealing.places import check_keys
+from headgate.upgrade.differences import differences
 from headgate.upgrade.record import Current
 from headgate.upgrade.site import Cluster
 from headgate.upgrade.version import Version
@@ -29,12 +30,19 @@ class NotUpgradableError(HeadgateError):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is to be replaced, by what, and whether TaskManagers must be new."""
+    """What is to be replaced, by what, and whether TaskManagers must be new.
+
+    state: the job's, in Flink's words. missing: TaskManagers that must be started. changes: what
+    differs in the configuration, a line each; None where the old one can no longer be read.
+    """
 
     job: str
     old: Version
     new: Version
     fresh: bool
+    state: str = "RUNNING"
+    missing: int = 0
+    changes: tuple[str, ...] | None = ()
 
 
 def look(
@@ -108,7 +116,23 @@ def look(
             "all of them, or --keep-task-managers if only the configuration is new."
         )
         raise NotUpgradableError(message)
-    return Found(job, old, new, fresh)
+    return Found(
+        job,
+        old,
+        new,
+        fresh,
+        cluster.state(job),
+        cluster.missing(config.job.parallelism),
+        _changes(old, config),
+    )
+
+
+def _changes(old: Version, new: Config) -> tuple[str, ...] | None:
+    try:
+        return tuple(differences(load(old.config), new))
+    except HeadgateError:
+        # Of a version with other keys: this one cannot say what they meant.
+        return None
 
 
 def _check_topics(config: Config) -> None:

@@ -141,6 +141,14 @@ class Cluster:
                 raise StepFailedError(message)
             time.sleep(POLL_SECONDS)
 
+    def missing(self, count: int) -> int:
+        """Return how many TaskManagers fewer are registered than parts."""
+        return max(0, count - self.rest.registered_task_managers())
+
+    def state(self, job: str) -> str:
+        """Return a job's state in Flink's words."""
+        return jobs.state_of(self.rest, job) or "unknown to Flink"
+
     def running(self, name: str) -> list[str]:
         """Return the ids of the jobs of a name that have not ended."""
         return [

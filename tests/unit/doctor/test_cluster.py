@@ -14,6 +14,7 @@ from headgate.doctor.cluster import look_at_flink, on_disk, restore_points
 from headgate.doctor.facts import Flink
 from headgate.local.rest import FlinkRest
 
+JOURNAL = Config().topic_names.journal
 NOW_MS = 1_800_000_000_000
 TRACE = (
     "org.apache.flink.runtime.JobException: Recovery is suppressed\n\tat a.B.c(B.java:1)\n"
@@ -128,15 +129,24 @@ def test_failures_are_those_of_the_last_minutes_by_their_last_cause(rest: Answer
     assert job.failures == ("java.net.Timeout: broker 1 away", "org.x.Lost: gone")
 
 
+def metadata(folder: Path, journal: str) -> Path:
+    """Make a checkpoint as far as it is looked at: whose it is, it says itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = folder / "_metadata"
+    written.write_bytes(len(journal).to_bytes(2, "big") + journal.encode())
+    return written
+
+
 def test_what_can_be_restored_is_the_newest_checkpoint_and_all_savepoints(
     rest: Answers, tmp_path: Path
 ) -> None:
     for name in ("sp/a", "sp/b", "sp/unfinished"):
         (tmp_path / name).mkdir(parents=True)
     for name in ("sp/a", "sp/b"):
-        (tmp_path / name / "_metadata").touch()
+        metadata(tmp_path / name, JOURNAL)
+    metadata(tmp_path / "sp/another job's", "other.journal")
     os.utime(tmp_path / "sp/a/_metadata", (1, 1))
-    found = restore_points(cast(FlinkRest, rest), look(rest))
+    found = restore_points(cast(FlinkRest, rest), look(rest), JOURNAL)
     assert {Path(each.path).name for each in found if each.is_savepoint} == {"a", "b"}
     assert [each.path for each in found if not each.is_savepoint] == [f"file:{tmp_path}/cp/j/chk-9"]
     assert max(each.age_seconds for each in found if each.is_savepoint) > 1e9
@@ -144,15 +154,13 @@ def test_what_can_be_restored_is_the_newest_checkpoint_and_all_savepoints(
 
 def test_of_checkpoints_on_disk_the_newest_complete_one_counts(tmp_path: Path) -> None:
     for number, at in ((1, 100), (2, 200)):
-        folder = tmp_path / "job" / f"chk-{number}"
-        folder.mkdir(parents=True)
-        (folder / "_metadata").touch()
-        os.utime(folder / "_metadata", (at, at))
+        os.utime(metadata(tmp_path / "job" / f"chk-{number}", JOURNAL), (at, at))
+    os.utime(metadata(tmp_path / "standby" / "chk-9", "standby.journal"), (220, 220))
     (tmp_path / "job" / "chk-3").mkdir()
     settings = {"execution.checkpointing.dir": tmp_path.as_uri()}
-    [found] = on_disk(settings, now=250.0)
+    [found] = on_disk(settings, JOURNAL, now=250.0)
     assert (Path(found.path).name, found.age_seconds, found.is_savepoint) == ("chk-2", 50.0, False)
-    assert list(on_disk({"execution.checkpointing.dir": "s3://flink/cp"}, now=250.0)) == []
+    assert list(on_disk({"execution.checkpointing.dir": "s3://flink/cp"}, JOURNAL, now=250.0)) == []
 
 
 def test_the_worst_partition_speaks_for_a_topic() -> None:

@@ -10,7 +10,7 @@ import pytest
 from headgate.config import Config
 from headgate.flink import restore
 from headgate.flink.restore import ForeignCheckpointError, check_restore
-from headgate.local.submit import newest_checkpoint
+from headgate.local.saved import newest_checkpoint
 from headgate.repair.checkpoint import Checkpoint
 
 JOURNAL = Config().topic_names.journal

@@ -12,14 +12,16 @@ import pytest
 from typer.testing import CliRunner
 
 from headgate.cli import app
+from headgate.cli.look import Output
 from headgate.cli.upgrade_place import NoFlinkError
+from headgate.cli.upgrade_views import tell_plan, tell_record
 from headgate.config import Config
 from headgate.config.encryption import EncryptionConfig
 from headgate.errors import ConfigError
 from headgate.kafka.errors import UnknownTopicError
 from headgate.upgrade import preflight
 from headgate.upgrade.preflight import Found, NotUpgradableError, look
-from headgate.upgrade.record import Current
+from headgate.upgrade.record import Current, Phase, plan
 from headgate.upgrade.version import Version, VersionUnusableError, here, known
 
 FOLDER = "file:///savepoints"
@@ -35,6 +37,16 @@ class Place:
         self.savepoints: str | None = None
         self.home: Path | None = Path("home")
         self.restart = ""
+        self.job_state = "RUNNING"
+        self.task_managers = 1
+
+    def state(self, _: str) -> str:
+        """Return the job's state."""
+        return self.job_state
+
+    def missing(self, count: int) -> int:
+        """Return how many TaskManagers are missing."""
+        return max(0, count - self.task_managers)
 
     def running(self, _: str) -> list[str]:
         """Return the jobs of the name."""
@@ -74,6 +86,39 @@ def test_what_is_fine_passes_and_the_same_code_keeps_its_task_managers(
     assert not looked(place, old, newer, keep_task_managers=True).fresh
     # Nobody knows what runs: new ones, to be sure.
     assert looked(place, None, old, previous=replace(old, code="")).fresh
+
+
+def test_the_plan_names_what_changes_what_must_be_started_and_a_job_that_does_not_run(
+    place: Place, old: Version, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.job_state = "RESTARTING"
+    settings = Config.model_validate(
+        {"job": {"parallelism": 2}, "redis": {"url": "redis://u:secret@localhost/0"}}
+    )
+    found = looked(place, old, replace(old, code="b"), config=settings)
+    assert (found.state, found.missing) == ("RESTARTING", 1)
+    assert found.changes == (
+        "job.parallelism: 1, then 2",
+        'redis.url: "redis://127.0.0.1:6379/0", then (not shown)',
+    )
+    tell_plan(found, Output.TABLE)
+    told = " ".join(capsys.readouterr().out.split())
+    for part in ("is RESTARTING", "have 1 more registered", "other code", "parallelism: 1, then 2"):
+        assert part in told
+    assert "secret" not in told
+    # Of another release, with keys that nobody knows any more.
+    Path(old.config).write_text("[gone]\nkey = 1\n", encoding="utf-8")
+    assert looked(place, old, old).changes is None
+
+
+def test_what_was_asked_for_is_what_is_said_in_the_end(
+    old: Version, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = replace(plan("job-1", old, old, fresh=False, reemit=False), phase=Phase.DONE)
+    tell_record(done, Output.TABLE)
+    assert capsys.readouterr().out.startswith("upgraded: job ")
+    tell_record(done, Output.TABLE, back=True)
+    assert capsys.readouterr().out.startswith("went back to the version before: job ")
 
 
 @pytest.mark.parametrize(("jobs", "said"), [([], "no job named headgate"), (["1", "2"], "2 jobs")])
