@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from headgate.config import Config
 from headgate.doctor.facts import Clock, Flink, Job, RestorePoint, TaskManager
+from headgate.local.cause import last_cause
 from headgate.local.rest import ENDED, FlinkRest
 from headgate.local.saved import has_read
 
@@ -150,10 +151,7 @@ def _failures(rest: FlinkRest, job: str, now_ms: int) -> Iterator[str]:
     for entry in rest.get(f"/jobs/{job}/exceptions")["exceptionHistory"]["entries"]:
         if now_ms - entry["timestamp"] < RECENT_MS:
             trace = str(entry.get("stacktrace") or entry.get("exceptionName"))
-            # The last cause is the one that says something.
-            causes = [line for line in trace.splitlines() if line.startswith("Caused by: ")]
-            first = (causes or trace.splitlines() or [""])[-1 if causes else 0]
-            yield first.removeprefix("Caused by: ")[:CAUSE_CHARACTERS]
+            yield last_cause(trace)[:CAUSE_CHARACTERS]
 
 
 def _gates(rest: FlinkRest, job: str, vertex: str) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from headgate.local import flink_home
+from headgate.local.cause import cause_of_failed
 from headgate.local.flink import LIGHT, Flink
 from headgate.local.rest import JobFailedError
 
@@ -87,14 +88,6 @@ def run(
     )
     found = _JOB_ID.search(done.stdout)
     if found is None:
-        message = f"{script.name} was not submitted:\n{_cause(done.stdout + done.stderr)}"
+        message = f"{script.name} was not submitted: {cause_of_failed(done.stdout + done.stderr)}"
         raise JobFailedError(message)
     return found[1]
-
-
-def _cause(output: str) -> str:
-    """Return the part of the client's output that tells the cause: the last Python traceback."""
-    start = output.rfind("Traceback (most recent call last)")
-    text = output[start:] if start >= 0 else output
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("at org.apache.")]
-    return "\n".join(lines[:40])

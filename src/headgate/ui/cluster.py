@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from headgate.local.cause import last_cause
 from headgate.local.rest import FlinkRest
 from headgate.ui.facts import FlinkFact, Vertex
 
@@ -53,7 +54,7 @@ def read_flink(rest: FlinkRest, job_name: str, before: FlinkFact | None, now_ms:
         silent_since_ms=silent,
         restarts=int(float(metrics.get("numRestarts", "0") or 0)),
         restarted_ms=failures[0]["timestamp"] if failures else 0,
-        restart_cause=_cause(failures[0]["stacktrace"]) if failures else "",
+        restart_cause=last_cause(failures[0]["stacktrace"]) if failures else "",
         checkpoint_ms=completed.get("latest_ack_timestamp", 0),
         checkpoint_took_ms=completed.get("end_to_end_duration", 0),
         checkpoint_bytes=completed.get("state_size", 0),
@@ -143,10 +144,3 @@ def _number(value: object) -> float | None:
         return None
     # NaN: a task that is starting.
     return number if number == number else None  # noqa: PLR0124
-
-
-def _cause(trace: str) -> str:
-    """The innermost cause: what stands above is Flink's own way of failing."""
-    lines = [line.strip() for line in trace.splitlines() if line.strip()]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return (causes or lines or [""])[-1 if causes else 0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from headgate.local.cause import last_cause
 from headgate.local.rest import ENDED, POLL_SECONDS, FlinkRest, FlinkUnreachableError
 from headgate.upgrade.steps import StepFailedError
 
@@ -56,7 +57,7 @@ def stop(rest: FlinkRest, job: str, request: str, folder: str | None) -> str:
                 return str(operation["location"])
             cause = operation["failure-cause"]["stack-trace"]
             _await_back(rest, job)
-            message = f"the savepoint failed, and job {job} goes on: {first_cause(cause)}"
+            message = f"the savepoint failed, and job {job} goes on: {last_cause(cause)}"
             raise StepFailedError(message)
         time.sleep(POLL_SECONDS)
     message = (
@@ -90,17 +91,6 @@ def leave(
 def completed(rest: FlinkRest, job: str) -> int:
     """Return how many checkpoints a job has completed in this life."""
     return int(rest.checkpoints(job)["counts"]["completed"])
-
-
-def first_cause(trace: str) -> str:
-    """Return the line of a Java stack trace that says something: the last cause.
-
-    >>> first_cause("java.lang.Exception: a\\n\\tat b\\nCaused by: c.D: e\\n\\tat f")
-    'c.D: e'
-    """
-    lines = trace.strip().splitlines() or [""]
-    causes = [line for line in lines if line.startswith("Caused by: ")]
-    return (causes[-1] if causes else lines[0]).removeprefix("Caused by: ")[:500]
 
 
 def _asked(rest: FlinkRest, job: str, request: str) -> Any:

@@ -14,8 +14,9 @@ from headgate.flink.refusal import REASON
 from headgate.kafka.inspect import count_busy
 from headgate.kafka.letters import letter_in
 from headgate.kafka.span import Spans
+from headgate.local.cause import last_cause
 from headgate.local.rest import ENDED, POLL_SECONDS, FlinkRest
-from headgate.upgrade.job import completed, first_cause, state_of
+from headgate.upgrade.job import completed, state_of
 from headgate.upgrade.steps import Marks, StepFailedError
 from headgate.v1.turn_pb2 import JournalRecord
 
@@ -80,7 +81,7 @@ def _await_checkpoint(rest: FlinkRest, job: str, deadline: float) -> None:
                 else f"it is {rest.state(job)}, not all of its tasks run"
             )
             causes = rest.exceptions(job)
-            why = f"; it failed with {first_cause(causes[0])}" if causes else ""
+            why = f"; it failed with {last_cause(causes[0])}" if causes else ""
             _fail(f"job {job} is not through its start in time: {told}{why}")
         time.sleep(POLL_SECONDS)
 
@@ -88,7 +89,7 @@ def _await_checkpoint(rest: FlinkRest, job: str, deadline: float) -> None:
 def _assert_alive(rest: FlinkRest, job: str, *, is_restart_fine: bool = True) -> None:
     state = state_of(rest, job)
     causes = rest.exceptions(job) if state is not None else []
-    why = f": {first_cause(causes[0])}" if causes else ""
+    why = f": {last_cause(causes[0])}" if causes else ""
     if state is None or state in ENDED:
         _fail(f"job {job} has ended ({state or 'Flink does not know it'}){why}")
     if len(causes) >= FAILURES:
