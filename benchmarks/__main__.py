@@ -39,7 +39,7 @@ TOOLS = (
     "features",
     "million",
 )
-LIVES = ("upgrades", "standby")
+LIVES = ("upgrades", "rescales", "standby")
 
 
 def scenario(name: str) -> Scenario:

@@ -1,4 +1,4 @@
-"""Upgrades and rescales under load: the longest gap between two outcomes, and what it cost."""
+"""Upgrades under load: the longest gap between two outcomes, and what it cost."""
 
 import contextlib
 import itertools
@@ -21,7 +21,6 @@ from benchmarks.measure import Result
 from benchmarks.options import Options
 from benchmarks.stand import ECHO, SCRIPT, JobPlan, Stand, to_toml
 from headgate.config import Config
-from headgate.local.rest import POLL_SECONDS
 from headgate.local.submit import submit
 from headgate.testing.steady import Steady
 from headgate.upgrade.record import Current, Folder
@@ -33,13 +32,7 @@ KEYS = 500
 CALL_MS = 20.0
 # Before and after each change, so that its gap has two sides.
 BESIDE_SECONDS = 5.0
-RESCALE_SECONDS = 120.0
 FOLLOW_SECONDS = 0.2
-ADAPTIVE = {
-    "jobmanager.scheduler": "adaptive",
-    # By default it waits half a minute after a start before it rescales: turns go on meanwhile.
-    "jobmanager.adaptive-scheduler.executing.cooldown-after-rescaling": "1 s",
-}
 
 
 @dataclass
@@ -79,29 +72,11 @@ class Site:
         self.configure(parallelism)
         self.upgrade(*words)
 
-    def rescale(self, parallelism: int) -> None:
-        """Ask the adaptive scheduler for another parallelism, and wait until all tasks run so."""
-        rest, path = self.stand.stack.flink.rest, f"/jobs/{self.job}"
-        bounds = {"parallelism": {"lowerBound": 1, "upperBound": parallelism}}
-        wanted = dict.fromkeys(rest.get(f"{path}/resource-requirements"), bounds)
-        rest.request("PUT", f"{path}/resource-requirements", wanted)
-        deadline = time.monotonic() + RESCALE_SECONDS
-        while not (rest.is_running(self.job) and self._parallelism() == parallelism):
-            if time.monotonic() > deadline:
-                message = f"the job did not get parallelism {parallelism}"
-                raise RuntimeError(message)
-            time.sleep(POLL_SECONDS)
-
-    def _parallelism(self) -> int:
-        vertices = self.stand.stack.flink.rest.get(f"/jobs/{self.job}")["vertices"]
-        return int(max(each["parallelism"] for each in vertices))
-
 
 def run(options: Options) -> list[Result]:
     """Change a job under load, again and again; compare all events with what came of them."""
-    results: list[Result] = []
     newer = options.home / "newer"
-    with _site(options, "upgrades", {}) as site:
+    with on_site(options, "upgrades", {}) as site:
         # As whoever starts a stack does: from here on it is known what runs.
         folder = Folder(site.stand.stack.home)
         folder.keep_current(Current(site.job, folder.copied(known(here(site.file, SCRIPT)))))
@@ -112,22 +87,13 @@ def run(options: Options) -> list[Result]:
             ("and its roll-back", lambda: site.upgrade("--back")),
         ]
         _copy_headgate(newer)
-        results += _changed(site, changes, options)
-    with _site(options, "adaptive", ADAPTIVE) as site:
-        results += _changed(
-            site,
-            [
-                ("adaptive scheduler, 1 to 2", lambda: site.rescale(2)),
-                ("adaptive scheduler, 2 to 1", lambda: site.rescale(1)),
-            ],
-            options,
-        )
-    return results
+        return measured(site, changes, options)
 
 
-def _changed(
+def measured(
     site: Site, changes: list[tuple[str, Callable[[], None]]], options: Options
 ) -> list[Result]:
+    """Make the changes, as often as repeats say; a row for each, with the gaps that it made."""
     gaps: dict[str, list[float]] = {what: [] for what, _ in changes}
     spans: list[tuple[str, float, float]] = []
     with site.load as load:
@@ -165,7 +131,8 @@ def _changed(
 
 
 @contextlib.contextmanager
-def _site(options: Options, label: str, settings: dict[str, str]) -> Iterator[Site]:
+def on_site(options: Options, label: str, settings: dict[str, str]) -> Iterator[Site]:
+    """Have a stack with a job under load; with Flink settings of one's own, two TaskManagers."""
     count = 2 if settings else 1
     with Stand(options.home, count, options.say, settings) as stand:
         stack = stand.stack
