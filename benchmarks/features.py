@@ -1,10 +1,10 @@
 """What metrics, tracing and the ledger cost together: this code without their lines, and with them.
 
-Each takes a steady load and drains a backlog, in turn, with a job, a cluster and an agent of its
+Side by side, as `benchmarks.against` does it: each has a job, a cluster and an agent of its
 own. The ledger has no budget: what those cost who have one, `ledger` measures.
 """
 
-from benchmarks.against import Tree, in_turn
+from benchmarks.against import Tree, compare
 from benchmarks.bare import make
 from benchmarks.measure import Result
 from benchmarks.options import Options
@@ -12,6 +12,6 @@ from benchmarks.stand import ROOT
 
 
 def run(options: Options) -> list[Result]:
-    """Load it without, then with, and so on."""
+    """Load it without and with."""
     bare = make(ROOT, options.home / "bare")
-    return in_turn(options, Tree("without", bare), Tree("with", ROOT))
+    return compare(options, Tree("without", bare), Tree("with", ROOT))

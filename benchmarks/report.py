@@ -88,6 +88,19 @@ def _used_by(process: str) -> Any:
     return lambda result: step(result) if turn(result) is None else turn(result)
 
 
+def _ratio(name: str) -> Any:
+    """Of pairs with the quartiles; where there is one only, that."""
+
+    def read(result: Result) -> Any:
+        found = result.get(name)
+        if not isinstance(found, dict):
+            return found
+        low, high = found["quartiles"]
+        return f"{found['median']:.3f} ({low:.3f} to {high:.3f}, {found['pairs']} pairs)"
+
+    return read
+
+
 COLUMNS: list[tuple[str, Any]] = [
     ("what", _at("what")),
     ("profile", _at("profile")),
@@ -132,7 +145,8 @@ COLUMNS: list[tuple[str, Any]] = [
     ("us/turn", _at("us_per_turn")),
     ("CPU us, RocksDB", _at("rocksdb_cpu_us")),
     ("CPU us, heap", _at("hashmap_cpu_us")),
-    ("ratio", _at("ratio")),
+    ("ratio", _ratio("ratio")),
+    ("of CPU", _ratio("cpu_ratio")),
     ("restarts", _at("restarts")),
     ("last/first quarter", _at("last_to_first_quarter")),
     ("in flight", _at("in_flight")),
