@@ -1,10 +1,10 @@
-"""This checkout and another one of Headgate, side by side: what all that came between them costs.
+"""This checkout and another one of Headgate, beside each other: what all between them costs.
 
 `--against DIR` names the other one. Each has a stack, a job and an agent of its own, with its own
-code and this one's installed packages; both are warmed up, then load goes to one and to the other
-in turn. What a machine gives changes by a tenth and more from one minute to the next, far more
-than what is looked for: so loads are short, each pair is compared by itself, and the one that
-comes first alternates.
+code and this one's installed packages. Both are warmed up, then both drain a backlog at the same
+time. What a machine gives changes by a fifth from one ten seconds to the next, far more than what
+is looked for: in turn they could not be told apart. Beside each other both have the same moments
+of the same cores, process by process, and window by window are compared.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,11 @@ from benchmarks.measure import Result
 from benchmarks.options import Options
 from benchmarks.stand import ROOT
 
-# Below saturation, but not far: what a turn costs when all of it goes on at once.
-RATE = 2_000
-STEADY_SECONDS = 10
-# Of those there are fewer: the rate is given, and CPU-ms per turn vary less than throughput.
-BACKLOGS_PER_STEADY = 3
+TURNS, CPU = PATHS = ("turns_per_second",), ("cpu_ms_per_turn",)
+# Until both have begun, in seconds; then windows of so many until a backlog has ended.
+BEGIN_SECONDS, WINDOW_SECONDS = 4.0, 5.0
+# Fewer turns a second than these are not expected of one of two.
+SLOWEST = 500
 
 
 @dataclass(frozen=True)
@@ -45,29 +46,35 @@ def run(options: Options) -> list[Result]:
 
 
 def compare(options: Options, before: Tree, after: Tree) -> list[Result]:
-    """Load both as often as repeats say; rows of the medians of each, and of the pairs' ratios."""
-    pairs: dict[str, list[tuple[Result, Result]]] = {"a backlog": [], f"{RATE}/s": []}
-    with contextlib.ExitStack() as sides:
+    """Have both drain backlogs, as often as repeats say; the medians of each, and of the ratios of
+    windows.
+    """
+    pairs: list[tuple[Result, Result]] = []
+    lengths = [WINDOW_SECONDS] * int(options.backlog / SLOWEST / WINDOW_SECONDS)
+    with contextlib.ExitStack() as stack:
         # One after the other: who warms up beside another is warmed up by half.
-        one, two = [sides.enter_context(_side(options, tree)) for tree in (before, after)]
+        sides = [stack.enter_context(_side(options, tree)) for tree in (before, after)]
         for number in range(options.repeats):
-            options.say(f"pair {number + 1} of {options.repeats}")
-            loads: list[tuple[str, Result]] = [("a backlog", {"count": options.backlog})]
-            if number % BACKLOGS_PER_STEADY == 0:
-                loads.append((f"{RATE}/s", {"rate": RATE, "seconds": STEADY_SECONDS}))
-            for what, load in loads:
-                if number % 2:
-                    second, first = two.ask(load), one.ask(load)
-                else:
-                    first, second = one.ask(load), two.ask(load)
-                pairs[what].append((first, second))
-                options.say(f"{what}: " + ", ".join(_told(each) for each in (first, second)))
-    rows: list[Result] = []
-    for what, found in pairs.items():
-        for place, tree in enumerate((before, after)):
-            rows.append(_medians(f"{tree.what}, {what}", [pair[place] for pair in found]))
-        rows.append(_ratios(f"{after.what} / {before.what}, {what}", found))
-    return rows
+            load = {
+                "count": options.backlog,
+                "begin": time.time() + BEGIN_SECONDS,
+                "lengths": lengths,
+            }
+            for side in sides:
+                side.ask(load)
+            one, two = [side.answer() for side in sides]
+            # The first to have drained its own leaves the machine to the other.
+            found = list(zip(one["windows"], two["windows"], strict=False))[:-1]
+            pairs += found
+            options.say(
+                f"{number + 1} of {options.repeats}: {len(found)} windows, "
+                + ", ".join(f"{median(_ratios(found, *path)):.3f} of {path[0]}" for path in PATHS)
+            )
+    rows = [
+        _medians(tree.what, [pair[place] for pair in pairs])
+        for place, tree in enumerate((before, after))
+    ]
+    return [*rows, _compared(f"{after.what} / {before.what}", pairs)]
 
 
 class _Side:
@@ -76,11 +83,10 @@ class _Side:
     def __init__(self, loads: IO[str], answers: IO[str]) -> None:
         self._loads, self._answers = loads, answers
 
-    def ask(self, load: Result) -> Result:
-        """Have it take a load; return what it measured."""
+    def ask(self, load: Result) -> None:
+        """Have it take a load."""
         self._loads.write(json.dumps(load) + "\n")
         self._loads.flush()
-        return self.answer()
 
     def answer(self) -> Result:
         """Return its next line."""
@@ -121,37 +127,38 @@ def _side(options: Options, tree: Tree) -> Iterator[_Side]:
         process.communicate()
 
 
-def _medians(what: str, rows: Sequence[Result]) -> Result:
+def _medians(what: str, windows: Sequence[Result]) -> Result:
+    processes = windows[0]["cpu_ms_per_turn_by_process"]
     return {
         "what": what,
-        "turns_per_second": median([row["turns_per_second"] for row in rows]),
-        "cpu_ms_per_turn": median([row["cpu_ms_per_turn"] for row in rows]),
+        "turns_per_second": median([each["turns_per_second"] for each in windows]),
+        "cpu_ms_per_turn": median([each["cpu_ms_per_turn"] for each in windows]),
         "cpu_ms_per_turn_by_process": {
-            name: median([row["cpu_ms_per_turn_by_process"][name] for row in rows])
-            for name in rows[0]["cpu_ms_per_turn_by_process"]
+            name: median([each["cpu_ms_per_turn_by_process"][name] for each in windows])
+            for name in processes
         },
-        "load_average": median([row["load_average"] for row in rows]),
-        "all_turns_per_second": [row["turns_per_second"] for row in rows],
-        "all_cpu_ms_per_turn": [row["cpu_ms_per_turn"] for row in rows],
+        "windows": [(each["turns_per_second"], each["cpu_ms_per_turn"]) for each in windows],
     }
 
 
-def _ratios(what: str, pairs: Sequence[tuple[Result, Result]]) -> Result:
-    def of(*path: str) -> list[float]:
-        return [_at(after, path) / _at(before, path) for before, after in pairs]
-
+def _compared(what: str, pairs: Sequence[tuple[Result, Result]]) -> Result:
+    processes = pairs[0][0]["cpu_ms_per_turn_by_process"]
     return {
         "what": what,
-        "ratio": _of_pairs(of("turns_per_second")),
-        "cpu_ratio": _of_pairs(of("cpu_ms_per_turn")),
+        "ratio": _spread(_ratios(pairs, *TURNS)),
+        "cpu_ratio": _spread(_ratios(pairs, *CPU)),
         "cpu_ratio_by_process": {
-            name: _of_pairs(of("cpu_ms_per_turn_by_process", name))
-            for name in pairs[0][0]["cpu_ms_per_turn_by_process"]
+            name: _spread(_ratios(pairs, "cpu_ms_per_turn_by_process", name)) for name in processes
         },
+        "load_average": os.getloadavg()[0],
     }
 
 
-def _of_pairs(ratios: Sequence[float]) -> Result:
+def _ratios(pairs: Sequence[tuple[Result, Result]], *path: str) -> list[float]:
+    return [_at(after, path) / _at(before, path) for before, after in pairs]
+
+
+def _spread(ratios: Sequence[float]) -> Result:
     ordered = sorted(ratios)
     return {
         "median": median(ordered),
@@ -160,11 +167,7 @@ def _of_pairs(ratios: Sequence[float]) -> Result:
     }
 
 
-def _at(row: Any, path: Sequence[str]) -> float:
+def _at(window: Any, path: Sequence[str]) -> float:
     for name in path:
-        row = row[name]
-    return float(row)
-
-
-def _told(row: Result) -> str:
-    return f"{row['turns_per_second']:,.0f} turns/s, {row['cpu_ms_per_turn']:.3f} CPU-ms"
+        window = window[name]
+    return float(window)

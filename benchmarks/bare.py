@@ -92,7 +92,7 @@ _LEDGER = (
         '        .name("ledger")\n'
         '        .uid("ledger")\n'
         "    )\n"
-        "    grants = _by_shard(granted).process(Grants(), output_type=BYTES)"
+        "    grants = _to_shard(granted).process(Grants(), output_type=BYTES)"
         '.name("grants").uid("grants")\n'
         "    return _side_output(gate, REQUESTED).union(grants)\n",
         "    return _side_output(gate, REQUESTED)\n",

@@ -1,8 +1,8 @@
-"""A job that takes loads when it is told to: one side of a comparison, with a tree's own code.
+"""A job that drains backlogs when it is told to: one side of a comparison, with a tree's own code.
 
 Started by `benchmarks.against` as a process in that tree. A line on standard input is a load, as
-JSON: `{"count": 20000}` a backlog to drain, `{"rate": 2000, "seconds": 10}` a steady one. For each
-a line with its result is printed; before the first, one that the job is warm. It ends with its
+JSON: `count` events at once, and in which windows to measure, `begin` and `lengths`. For each a
+line with its result is printed; before the first, one that the job is warm. It ends with its
 input.
 """
 
@@ -13,8 +13,8 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.ladder import KEYS, plan
-from benchmarks.measure import Result, backlog, open_loop, warm_up
-from benchmarks.stand import RunningJob, Stand
+from benchmarks.measure import Result, warm_up, windows
+from benchmarks.stand import Stand
 
 WARM_RATE = 1_000
 
@@ -32,13 +32,11 @@ def main() -> None:
         warm_up(stand, job, WARM_RATE, given.warm_up, KEYS)
         _print({"warm": True})
         for line in sys.stdin:
-            _print(_loaded(stand, job, json.loads(line)))
-
-
-def _loaded(stand: Stand, job: RunningJob, load: Result) -> Result:
-    if "count" in load:
-        return backlog(stand, job, load["count"], KEYS)
-    return open_loop(stand, job, load["rate"], load["seconds"], KEYS)
+            load = json.loads(line)
+            found = windows(
+                stand, job, load["count"], KEYS, begin=load["begin"], lengths=load["lengths"]
+            )
+            _print(found)
 
 
 def _print(line: Result) -> None:

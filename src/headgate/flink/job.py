@@ -141,7 +141,7 @@ def _requests(gate: DataStream, ledger: LedgerSettings) -> DataStream:
         .name("ledger")
         .uid("ledger")
     )
-    grants = _by_shard(granted).process(Grants(), output_type=BYTES).name("grants").uid("grants")
+    grants = _to_shard(granted).process(Grants(), output_type=BYTES).name("grants").uid("grants")
     return _side_output(gate, REQUESTED).union(grants)
 
 
@@ -181,3 +181,13 @@ def _by_shard(stream: DataStream) -> KeyedStream:
     selector = get_gateway().jvm.KeyByKeySelector()
     j_keyed = stream._j_data_stream.keyBy(selector, KEY_TYPE.get_java_type_info())
     return KeyedStream(j_keyed, None, stream)
+
+
+def _to_shard(stream: DataStream) -> DataStream:
+    """Send rows (key, row) to where their shard is, for an operator that keeps nothing: a keyed one
+    has a database of its own, and a part in every checkpoint.
+    """
+    j_keyed = _by_shard(stream)._j_data_stream
+    j_streams = get_gateway().jvm.org.apache.flink.streaming.api.datastream
+    plain = j_streams.DataStream(j_keyed.getExecutionEnvironment(), j_keyed.getTransformation())
+    return DataStream(plain)
