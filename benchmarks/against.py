@@ -1,10 +1,14 @@
-"""This checkout and another one of Headgate, beside each other: what all between them costs.
+"""This checkout and another one of Headgate: what all that lies between them costs.
 
 `--against DIR` names the other one. Each has a stack, a job and an agent of its own, with its own
-code and this one's installed packages. Both are warmed up, then both drain a backlog at the same
-time. What a machine gives changes by a fifth from one ten seconds to the next, far more than what
-is looked for: in turn they could not be told apart. Beside each other both have the same moments
-of the same cores, process by process, and window by window are compared.
+code and this one's installed packages; both are warmed up and stay. Then, as often as repeats say:
+
+- Both take a steady load at the same time, and are compared window by window. What a machine gives
+  changes by a fifth from one ten seconds to the next, far more than what is looked for; beside each
+  other both have the same moments of the same cores. Where turns cost CPU and nothing else, what a
+  turn costs more is what saturated cores give less.
+- Each drains a backlog, first one, then the other, the other way round the next time. That is the
+  throughput itself, and as uneven as the machine: only many pairs say something.
 """
 
 import contextlib
@@ -16,6 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import IO, Any
 
 from benchmarks.figures import median
@@ -23,11 +28,15 @@ from benchmarks.measure import Result
 from benchmarks.options import Options
 from benchmarks.stand import ROOT
 
-TURNS, CPU = PATHS = ("turns_per_second",), ("cpu_ms_per_turn",)
-# Until both have begun, in seconds; then windows of so many until a backlog has ended.
-BEGIN_SECONDS, WINDOW_SECONDS = 4.0, 5.0
-# Fewer turns a second than these are not expected of one of two.
-SLOWEST = 500
+Pair = tuple[Result, Result]
+Place = tuple[str, ...]
+BY_PROCESS = "cpu_ms_per_turn_by_process"
+TURNS: Place = ("turns_per_second",)
+CPU: Place = ("cpu_ms_per_turn",)
+# Of each of the two, together below saturation: what piles up is another load for either.
+RATE = 700
+# Until both generators run, in seconds; then so many windows.
+BEGIN_SECONDS, WINDOW_SECONDS, WINDOWS = 4.0, 5.0, 12
 
 
 @dataclass(frozen=True)
@@ -46,35 +55,28 @@ def run(options: Options) -> list[Result]:
 
 
 def compare(options: Options, before: Tree, after: Tree) -> list[Result]:
-    """Have both drain backlogs, as often as repeats say; the medians of each, and of the ratios of
-    windows.
-    """
-    pairs: list[tuple[Result, Result]] = []
-    lengths = [WINDOW_SECONDS] * int(options.backlog / SLOWEST / WINDOW_SECONDS)
+    """Load both; return rows of the medians of each, and of the ratios of pairs."""
+    steady: list[Pair] = []
+    drained: list[Pair] = []
     with contextlib.ExitStack() as stack:
         # One after the other: who warms up beside another is warmed up by half.
-        sides = [stack.enter_context(_side(options, tree)) for tree in (before, after)]
+        one, two = [stack.enter_context(_side(options, tree)) for tree in (before, after)]
         for number in range(options.repeats):
-            load = {
-                "count": options.backlog,
-                "begin": time.time() + BEGIN_SECONDS,
-                "lengths": lengths,
-            }
-            for side in sides:
-                side.ask(load)
-            one, two = [side.answer() for side in sides]
-            # The first to have drained its own leaves the machine to the other.
-            found = list(zip(one["windows"], two["windows"], strict=False))[:-1]
-            pairs += found
+            found = _beside(one, two)
+            steady += found
             options.say(
-                f"{number + 1} of {options.repeats}: {len(found)} windows, "
-                + ", ".join(f"{median(_ratios(found, *path)):.3f} of {path[0]}" for path in PATHS)
+                f"{number + 1} of {options.repeats}: side by side {_of_pairs(found, CPU)} of CPU"
             )
-    rows = [
-        _medians(tree.what, [pair[place] for pair in pairs])
-        for place, tree in enumerate((before, after))
-    ]
-    return [*rows, _compared(f"{after.what} / {before.what}", pairs)]
+            drained.append(_in_turn(one, two, options.backlog, is_reversed=bool(number % 2)))
+            options.say(
+                f"a backlog of {options.backlog}: {_of_pairs(drained[-1:], TURNS)} of turns/s"
+            )
+    rows: list[Result] = []
+    for what, pairs in ((f"{RATE}/s each", steady), ("a backlog", drained)):
+        for place, tree in enumerate((before, after)):
+            rows.append(_medians(f"{tree.what}, {what}", [pair[place] for pair in pairs]))
+        rows.append(_compared(f"{after.what} / {before.what}, {what}", pairs))
+    return rows
 
 
 class _Side:
@@ -96,6 +98,27 @@ class _Side:
             raise RuntimeError(message)
         found: Result = json.loads(line)
         return found
+
+
+def _beside(one: _Side, two: _Side) -> list[Pair]:
+    load = {
+        "rate": RATE,
+        "begin": time.time() + BEGIN_SECONDS,
+        "lengths": [WINDOW_SECONDS] * WINDOWS,
+    }
+    for side in (one, two):
+        side.ask(load)
+    found = [side.answer()["windows"] for side in (one, two)]
+    return list(zip(*found, strict=True))
+
+
+def _in_turn(one: _Side, two: _Side, count: int, *, is_reversed: bool) -> Pair:
+    rows = []
+    for side in (two, one) if is_reversed else (one, two):
+        side.ask({"count": count})
+        rows.append(side.answer())
+    first, second = reversed(rows) if is_reversed else rows
+    return first, second
 
 
 @contextlib.contextmanager
@@ -127,47 +150,50 @@ def _side(options: Options, tree: Tree) -> Iterator[_Side]:
         process.communicate()
 
 
-def _medians(what: str, windows: Sequence[Result]) -> Result:
-    processes = windows[0]["cpu_ms_per_turn_by_process"]
+def _medians(what: str, rows: Sequence[Result]) -> Result:
     return {
         "what": what,
-        "turns_per_second": median([each["turns_per_second"] for each in windows]),
-        "cpu_ms_per_turn": median([each["cpu_ms_per_turn"] for each in windows]),
-        "cpu_ms_per_turn_by_process": {
-            name: median([each["cpu_ms_per_turn_by_process"][name] for each in windows])
-            for name in processes
+        "turns_per_second": median([_at(row, TURNS) for row in rows]),
+        "cpu_ms_per_turn": median([_at(row, CPU) for row in rows]),
+        BY_PROCESS: {
+            name: median([row[BY_PROCESS][name] for row in rows]) for name in rows[0][BY_PROCESS]
         },
-        "windows": [(each["turns_per_second"], each["cpu_ms_per_turn"]) for each in windows],
+        "all": [(_at(row, TURNS), _at(row, CPU)) for row in rows],
     }
 
 
-def _compared(what: str, pairs: Sequence[tuple[Result, Result]]) -> Result:
-    processes = pairs[0][0]["cpu_ms_per_turn_by_process"]
+def _compared(what: str, pairs: Sequence[Pair]) -> Result:
     return {
         "what": what,
-        "ratio": _spread(_ratios(pairs, *TURNS)),
-        "cpu_ratio": _spread(_ratios(pairs, *CPU)),
+        "ratio": _spread(_ratios(pairs, TURNS)),
+        "cpu_ratio": _spread(_ratios(pairs, CPU)),
         "cpu_ratio_by_process": {
-            name: _spread(_ratios(pairs, "cpu_ms_per_turn_by_process", name)) for name in processes
+            name: _spread(_ratios(pairs, (BY_PROCESS, name))) for name in pairs[0][0][BY_PROCESS]
         },
         "load_average": os.getloadavg()[0],
     }
 
 
-def _ratios(pairs: Sequence[tuple[Result, Result]], *path: str) -> list[float]:
+def _ratios(pairs: Sequence[Pair], path: Place) -> list[float]:
     return [_at(after, path) / _at(before, path) for before, after in pairs]
+
+
+def _of_pairs(pairs: Sequence[Pair], path: Place) -> str:
+    return f"{median(_ratios(pairs, path)):.3f}"
 
 
 def _spread(ratios: Sequence[float]) -> Result:
     ordered = sorted(ratios)
+    mean = fmean(ordered)
     return {
+        "mean": mean,
+        "error": stdev(ordered, mean) / len(ordered) ** 0.5 if len(ordered) > 1 else float("nan"),
         "median": median(ordered),
-        "quartiles": [ordered[len(ordered) // 4], ordered[-1 - len(ordered) // 4]],
         "pairs": len(ordered),
     }
 
 
-def _at(window: Any, path: Sequence[str]) -> float:
+def _at(row: Any, path: Place) -> float:
     for name in path:
-        window = window[name]
-    return float(window)
+        row = row[name]
+    return float(row)

@@ -92,33 +92,31 @@ def backlog(stand: Stand, job: RunningJob, count: int, keys: int) -> Result:
 
 
 def windows(
-    stand: Stand, job: RunningJob, count: int, keys: int, *, begin: float, lengths: Sequence[float]
+    stand: Stand, job: RunningJob, rate: float, keys: int, *, begin: float, lengths: Sequence[float]
 ) -> Result:
-    """Send all events at once; measure turns and CPU in windows that begin at a time.
+    """Offer events at a rate; measure turns and CPU in windows that begin at a given time.
 
     begin: seconds since the epoch; lengths: of the windows, seconds, one after the other. For who
-    compares two systems in the same moments. Windows after the last turn are not among the result.
+    compares two systems in the same moments.
     """
+    count = int(rate * (begin - time.time() + sum(lengths)))
     job.journal.mark()
-    load = Load(_offer(job, count, 0, keys))
+    load = Load(_offer(job, count, rate, keys))
     try:
-        edges = [begin, *(begin + passed for passed in itertools.accumulate(lengths))]
         samples = []
-        for edge in edges:
+        for edge in itertools.accumulate(lengths, initial=begin):
             time.sleep(max(0.0, edge - time.time()))
             samples.append((time.time() * 1000, cpu.sample(stand.processes)))
         sent = load.result()
     finally:
         load.stop()
-    decided = job.journal.collect(count, DRAIN_SECONDS + count / 200)
-    last = decided[-1].appended_ms if decided else 0
+    decided = job.journal.collect(count, DRAIN_SECONDS)
     found = []
     for (begin_ms, before), (end_ms, after) in itertools.pairwise(samples):
-        if end_ms < last:
-            turns = sum(begin_ms <= each.appended_ms < end_ms for each in decided)
-            seconds = (end_ms - begin_ms) / 1000
-            spent = _cpu(before, after, seconds, turns)
-            found.append({"turns_per_second": turns / seconds, **spent})
+        turns = sum(begin_ms <= each.appended_ms < end_ms for each in decided)
+        seconds = (end_ms - begin_ms) / 1000
+        spent = _cpu(before, after, seconds, turns)
+        found.append({"turns_per_second": turns / seconds, **spent})
     return {"windows": found, **_complete(decided, sent), "load_average": os.getloadavg()[0]}
 
 

@@ -1,9 +1,9 @@
-"""A job that drains backlogs when it is told to: one side of a comparison, with a tree's own code.
+"""A job that takes loads when it is told to: one side of a comparison, with a tree's own code.
 
 Started by `benchmarks.against` as a process in that tree. A line on standard input is a load, as
-JSON: `count` events at once, and in which windows to measure, `begin` and `lengths`. For each a
-line with its result is printed; before the first, one that the job is warm. It ends with its
-input.
+JSON: `{"count": 20000}` a backlog to drain, `{"rate": 700, "begin": 1800000000, "lengths": [5]}` a
+steady one with windows to measure in. For each a line with its result is printed; before the first,
+one that the job is warm. It ends with its input.
 """
 
 import argparse

@@ -89,14 +89,13 @@ def _used_by(process: str) -> Any:
 
 
 def _ratio(name: str) -> Any:
-    """Of pairs with the quartiles; where there is one only, that."""
+    """Of pairs their mean with its standard error; where there is one only, that."""
 
     def read(result: Result) -> Any:
         found = result.get(name)
         if not isinstance(found, dict):
             return found
-        low, high = found["quartiles"]
-        return f"{found['median']:.3f} ({low:.3f} to {high:.3f}, {found['pairs']} pairs)"
+        return f"{found['mean']:.3f} ± {found['error']:.3f} ({found['pairs']} pairs)"
 
     return read
 
