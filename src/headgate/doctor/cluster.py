@@ -137,7 +137,7 @@ def _job(rest: FlinkRest, name: str) -> Job | None:
         ),
         slowest_seconds=_p90(checkpoints),
         failures=tuple(_failures(rest, job, told["now"])),
-        gates=_gates(rest, job, gate["id"]) if gate else (),
+        gates=_gates(rest, job, gate["id"]) if gate else {},
     )
 
 
@@ -154,9 +154,8 @@ def _failures(rest: FlinkRest, job: str, now_ms: int) -> Iterator[str]:
             yield last_cause(trace)[:CAUSE_CHARACTERS]
 
 
-def _gates(rest: FlinkRest, job: str, vertex: str) -> tuple[int, ...]:
+def _gates(rest: FlinkRest, job: str, vertex: str) -> Mapping[str, int]:
     tasks = rest.get(f"/jobs/{job}/vertices/{vertex}")["subtasks"]
     # One that has no place yet is nowhere, not beside others.
     running = [task for task in tasks if task["status"] == "RUNNING"]
-    places = Counter(task.get("taskmanager-id") or task.get("endpoint") for task in running)
-    return tuple(sorted(places.values(), reverse=True))
+    return Counter(task.get("taskmanager-id") or task.get("endpoint") for task in running)

@@ -27,7 +27,7 @@ def interpreter_shared(facts: Facts) -> Iterator[Finding]:
     if facts.flink is None or facts.flink.job is None:
         return
     job, managers = facts.flink.job, len(facts.flink.task_managers)
-    most = max(job.gates, default=0)
+    most = max(job.gates.values(), default=0)
     if most > 1 or job.parallelism > managers:
         shown = (
             f"{most} of Gate's subtasks run on one" if most > 1 else "some run none of their own"
@@ -51,14 +51,15 @@ def no_standby(facts: Facts) -> Iterator[Finding]:
     if len(managers) == 1 and facts.kafka.is_local:
         return
     for lost in managers:
-        used = lost.slots - lost.free
+        # Slots of other jobs, a standby's say, are nothing that this one waits for.
+        used = facts.flink.job.gates.get(lost.name, 0)
         free = sum(each.free for each in managers if each is not lost)
         if used > free:
             yield Finding(
                 Severity.WARNING,
                 "no-standby",
-                f"if TaskManager {lost.name} is lost, its {used} slots in use find {free} free "
-                "elsewhere",
+                f"if TaskManager {lost.name} is lost, the job's {used} slots there find {free} "
+                "free elsewhere",
                 "The job stands still until a new TaskManager has started: about 10 s, against 4 s "
                 "on one that is warm (docs/benchmarks.md, outages), or longer where machines are "
                 "scarce.",

@@ -77,8 +77,8 @@ class TaskManager:
 class Job:
     """The job as Flink runs it. Seconds; attempts: how the newest checkpoints ended, newest first.
 
-    failures: causes of the last ten minutes, newest first. gates: subtasks of Gate on each
-    TaskManager.
+    failures: causes of the last ten minutes, newest first. gates: by TaskManager, how many subtasks
+    of Gate run there: as many slots has this job of its own.
     """
 
     id: str
@@ -91,7 +91,7 @@ class Job:
     attempts: tuple[str, ...] = ()
     slowest_seconds: float = 0.0
     failures: tuple[str, ...] = ()
-    gates: tuple[int, ...] = ()
+    gates: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def test_the_job_that_runs_is_looked_at(rest: Answers) -> None:
     found = look(rest)
     job = found.job
     assert job is not None
-    assert (job.id, job.state, job.parallelism, job.gates) == ("new", "RUNNING", 2, (2,))
+    assert (job.id, job.state, job.parallelism, job.gates) == ("new", "RUNNING", 2, {"tm": 2})
     # What is under way has not failed.
     assert job.attempts == ("COMPLETED", "FAILED")
     assert (job.interval_seconds, job.slowest_seconds, job.keeps_checkpoints) == (1.0, 0.36, True)

@@ -81,6 +81,11 @@ def topic_of(name: str, partitions: int, settings: dict[str, str]) -> Topic:
     return Topic(name, partitions, 3, 3, 0, {"min.insync.replicas": "2"} | settings)
 
 
+def on(*gates: int) -> dict[str, int]:
+    """So many of Gate's subtasks on each TaskManager."""
+    return {f"tm-{number}": count for number, count in enumerate(gates)}
+
+
 def healthy() -> Facts:
     """Three brokers elsewhere, two TaskManagers, one to spare, everything well."""
     config = config_of()
@@ -98,7 +103,7 @@ def healthy() -> Facts:
         keeps_checkpoints=True,
         attempts=("COMPLETED",) * 10,
         slowest_seconds=0.04,
-        gates=(1, 1),
+        gates=on(1, 1),
     )
     managers = tuple(TaskManager(f"tm-{n}", slots=2, free=1) for n in range(2))
     return Facts(
@@ -377,7 +382,13 @@ CASES: list[tuple[str, Change, str, Severity, str]] = [
     ),
     ("a clock ahead", clock(1.2), "clock-skew", WARNING, "1.2 s ahead of"),
     ("a clock far behind", clock(-61.0), "clock-skew", ERROR, "61.0 s behind"),
-    ("two gates on one", job(gates=(2,)), "interpreter-shared", WARNING, "2 of Gate's"),
+    (
+        "two gates on one",
+        lambda f: job(gates=on(2))(flink(task_managers=managers((2, 0), (2, 2)))(f)),
+        "interpreter-shared",
+        WARNING,
+        "2 of Gate's",
+    ),
     (
         "no place to go",
         flink(task_managers=managers((1, 0), (1, 0))),
@@ -401,7 +412,7 @@ CASES: list[tuple[str, Change, str, Severity, str]] = [
     ),
     (
         "uneven",
-        lambda f: job(parallelism=3, gates=(1, 1, 1))(
+        lambda f: job(parallelism=3, gates=on(1, 1, 1))(
             flink(task_managers=managers((2, 1), (2, 1), (2, 1)))(
                 replace(f, config=loads(TOML.format(rest="").replace("ism = 2", "ism = 3")))
             )
@@ -412,7 +423,7 @@ CASES: list[tuple[str, Change, str, Severity, str]] = [
     ),
     (
         "no room to grow",
-        lambda f: job(parallelism=8, gates=(1,) * 8)(
+        lambda f: job(parallelism=8, gates=on(*(1,) * 8))(
             flink(task_managers=managers(*[(2, 1)] * 8))(
                 replace(f, config=loads(TOML.format(rest="").replace("ism = 2", "ism = 8")))
             )
@@ -524,10 +535,16 @@ def test_parts_that_are_missing_cost_their_own_rules_only() -> None:
     assert diagnose(Facts(config_of())) == []
 
 
+def test_slots_of_another_job_need_no_place_elsewhere() -> None:
+    # The other job's TaskManager is full: it is a standby, which may be lost.
+    crowded = flink(task_managers=managers((2, 1), (2, 1), (2, 0)))(healthy())
+    assert diagnose(crowded) == []
+
+
 def test_a_laptop_needs_no_spare_parts() -> None:
     facts = kafka(is_local=True, brokers=1)(healthy())
     facts = flink(task_managers=managers((1, 0)))(facts)
-    facts = job(parallelism=1, gates=(1,))(facts)
+    facts = job(parallelism=1, gates=on(1))(facts)
     facts = replace(facts, config=loads("[kafka]\npartitions = 8\n"))
     single: dict[str, Any] = {"replicas": 1, "in_sync": 1, "min__insync__replicas": "1"}
     for name in list(facts.kafka.topics) if facts.kafka else []:
