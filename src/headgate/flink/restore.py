@@ -7,12 +7,14 @@ in docs/adr/0012-guards-before-a-restore.md.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from headgate.config import Config
 from headgate.errors import HeadgateError
 from headgate.flink.checkpoints import read_checkpoint
 from headgate.kafka.span import OpenTransactionsError, Spans
-from headgate.repair.checkpoint import Checkpoint
+from headgate.repair.checkpoint import Checkpoint, Prepared
+from headgate.repair.gaps import Survey
 from headgate.repair.newer import find_newer
 from headgate.repair.run import NotSettledError, survey_settled
 from headgate.repair.settled import fates
@@ -22,6 +24,9 @@ log = logging.getLogger(__name__)
 # A checkpoint's last interval is not longer than its transactions live; what it read from the
 # journal may have waited there while the job was away, or behind.
 LOOK_BACK_MS = 3_600_000
+# A busy partition's newest turn is not older than this, and tells of all before it: to read an hour
+# of a job with 500 turns/s takes ten minutes, in which nothing runs.
+GLANCE_MS = 60_000
 NAMED = 3
 
 
@@ -103,12 +108,8 @@ def _refuse_gaps(config: Config, checkpoint: Checkpoint) -> None:
     found = fates(config.kafka.bootstrap, checkpoint.prepared)
     if not found.ended:
         return
-    since_ms = _before(config, checkpoint)
     try:
-        seen = survey_settled(config, checkpoint, since_ms=since_ms, history_since_ms=since_ms)
-        if seen.uncertain:
-            # Instances that were quiet before: where they stood is told further back.
-            seen = survey_settled(config, checkpoint, since_ms=since_ms)
+        seen = _seen(config, checkpoint, found.ended)
     except (NotSettledError, OpenTransactionsError) as error:
         message = (
             f"{len(found.ended)} of the {len(checkpoint.prepared)} transactions that "
@@ -130,13 +131,39 @@ def _refuse_gaps(config: Config, checkpoint: Checkpoint) -> None:
     raise LongOutageError(message)
 
 
-def _before(config: Config, checkpoint: Checkpoint) -> int:
-    """Return a time before the oldest outcome of the checkpoint's last interval."""
+def _seen(config: Config, checkpoint: Checkpoint, ended: Sequence[Prepared]) -> Survey:
+    """Look for gaps, no further back than it takes.
+
+    What one subtask puts out is in its transactions in the order of the journal. Where the newest
+    turn of a partition is there, the last of them was committed, and with it all that the partition
+    has in it: of a subtask that has one transaction in the checkpoint nothing else can be missing.
+    """
+    newest_ms = _newest(config, checkpoint)
+    whole: set[int] = set()
+    if len({each.transactional_id.rpartition("-")[0] for each in ended}) == len(ended):
+        glance_ms = max(0, newest_ms - GLANCE_MS)
+        whole = survey_settled(
+            config, checkpoint, since_ms=glance_ms, history_since_ms=glance_ms
+        ).whole
+    timeout_ms = int(config.job.transaction_timeout.total_seconds() * 1_000)
+    since_ms = max(0, newest_ms - LOOK_BACK_MS - timeout_ms)
+    seen = survey_settled(
+        config, checkpoint, since_ms=since_ms, history_since_ms=since_ms, besides=whole
+    )
+    if seen.uncertain:
+        # Instances that were quiet before: where they stood is told further back.
+        seen = survey_settled(config, checkpoint, since_ms=since_ms, besides=whole)
+    return seen
+
+
+def _newest(config: Config, checkpoint: Checkpoint) -> int:
+    """Return when the last record that a checkpoint has read of the journal was written; of the
+    partition where that is longest ago.
+    """
     topic, partitions = config.topic_names.journal, config.kafka.partitions
-    look_back = LOOK_BACK_MS + int(config.job.transaction_timeout.total_seconds() * 1_000)
     times: list[int] = []
     with Spans(config.kafka.bootstrap, is_read_committed=False) as journal:
         for partition, position in checkpoint.next_offsets(topic, partitions).items():
             last = journal.records(topic, partition, position - 1, position)
             times += [record.timestamp for record in last]
-    return max(0, min(times, default=0) - look_back)
+    return min(times, default=0)

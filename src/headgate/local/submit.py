@@ -13,9 +13,9 @@ from headgate.local.rest import JobFailedError
 
 CLIENT = "org.apache.flink.client.cli.CliFrontend"
 SUBMIT_SECONDS = 900.0
-"""How long a submission may take. The script compares, before a restore, what the job has put out
-with the journal of an hour and more (`headgate.flink.restore`): minutes at thousands of turns a
-second. On a JobManager that does not answer Flink's client gives up by itself, long before.
+"""How long a submission may take. Before a restore the script may have to compare what the job has
+put out with the journal of an hour and more (`headgate.flink.restore`): minutes, at thousands of
+turns a second. On a JobManager that does not answer Flink's client gives up by itself, long before.
 """
 
 _JOB_ID = re.compile(r"Job has been submitted with JobID ([0-9a-f]{32})")

@@ -40,12 +40,14 @@ class Gap:
 @dataclass(slots=True)
 class Survey:
     """What was looked at and what was found. `uncertain`: turns of instances whose place in their
-    chain is no longer told by any topic.
+    chain is no longer told by any topic. `whole`: partitions without a gap whose newest turn was
+    looked at, and is there with all that it made.
     """
 
     turns: int = 0
     gaps: list[Gap] = field(default_factory=list)
     uncertain: list[str] = field(default_factory=list)
+    whole: set[int] = field(default_factory=set)
 
 
 def survey(
@@ -80,7 +82,8 @@ def survey(
                 for record in chain([first], records)
                 for each in outcomes_in(record, config.kafka.partitions)
             )
-            Follower(names, present, found).follow(read)
+            if Follower(names, present, found).follow(read):
+                found.whole.add(partition)
     return found
 
 
@@ -95,20 +98,29 @@ class Follower:
         # The last word on whether an instance is parked: missing, or None if it is there.
         self._parkings: dict[str, Gap | None] = {}
 
-    def follow(self, outcomes: Iterable[tuple[str, OutcomeRead]]) -> None:
-        """Take outcomes in the journal's order."""
+    def follow(self, outcomes: Iterable[tuple[str, OutcomeRead]]) -> bool:
+        """Take outcomes in the journal's order; return whether nothing is missing of them, and the
+        newest is known to be there.
+        """
+        had, doubted = len(self._found.gaps), len(self._found.uncertain)
+        is_newest_there = False
         for address, read in outcomes:
             stood = self._before(address, read)
             if stood is None:
+                # One that lost says nothing; of one that may have applied nobody knows.
+                is_newest_there &= len(self._found.uncertain) == doubted
+                doubted = len(self._found.uncertain)
                 continue
             self._found.turns += 1
             after = self._present.turns.get(read.outcome.outcome_id)
-            if after is not None and self._is_whole(f"{address}/{after.turn}", read):
+            is_newest_there = after is not None and self._is_whole(f"{address}/{after.turn}", read)
+            if after is not None and is_newest_there:
                 self._stands[address] = after
             else:
                 self._stands[address] = self._fill(address, stood, read)
             self._note_parking(address, self._stands[address], read)
         self._found.gaps += filter(None, self._parkings.values())
+        return is_newest_there and len(self._found.gaps) == had
 
     def _note_parking(self, address: str, stands: Standing, read: OutcomeRead) -> None:
         """Note what a turn says of parking: only the last word may be written behind the others.

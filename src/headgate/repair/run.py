@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from headgate.config import Config
 from headgate.errors import HeadgateError
 from headgate.kafka.span import await_settled
@@ -37,9 +39,16 @@ def repair(
 
 
 def survey_settled(
-    config: Config, checkpoint: Checkpoint, *, since_ms: int = 0, history_since_ms: int = 0
+    config: Config,
+    checkpoint: Checkpoint,
+    *,
+    since_ms: int = 0,
+    history_since_ms: int = 0,
+    besides: Container[int] = (),
 ) -> Survey:
     """Look for gaps before a checkpoint's journal position, once nothing can change any more.
+
+    besides: partitions of the journal that need no look.
 
     Raises:
         NotSettledError, OpenTransactionsError: it still can.
@@ -59,5 +68,6 @@ def survey_settled(
         [names.outbox, names.history, names.dead_letters, names.parked],
         partitions,
     )
-    positions = checkpoint.next_offsets(names.journal, partitions)
+    found = checkpoint.next_offsets(names.journal, partitions)
+    positions = {number: offset for number, offset in found.items() if number not in besides}
     return survey(config, positions, since_ms=since_ms, history_since_ms=history_since_ms)

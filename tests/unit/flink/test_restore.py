@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,8 @@ from headgate.config import Config
 from headgate.flink import restore
 from headgate.flink.restore import ForeignCheckpointError, check_restore
 from headgate.local.saved import newest_checkpoint
-from headgate.repair.checkpoint import Checkpoint
+from headgate.repair.checkpoint import Checkpoint, Prepared
+from headgate.repair.gaps import Survey
 
 JOURNAL = Config().topic_names.journal
 
@@ -45,3 +47,60 @@ def test_the_newest_is_the_newest_of_the_same_job(tmp_path: Path) -> None:
     saved = make(tmp_path / "flink" / "savepoints" / "savepoint-1", JOURNAL, 1)
     assert newest_checkpoint(tmp_path, JOURNAL) == saved.as_uri()
     assert newest_checkpoint(tmp_path, "other.journal") is None
+
+
+class Looks:
+    """What was looked at, in place of `survey_settled`: from when, and besides which partitions."""
+
+    def __init__(self, *whole: int, uncertain: tuple[str, ...] = ()) -> None:
+        self.made: list[tuple[int, int, set[int]]] = []
+        self._whole, self._uncertain = set(whole), list(uncertain)
+
+    def __call__(
+        self,
+        config: Config,
+        checkpoint: Checkpoint,
+        *,
+        since_ms: int,
+        history_since_ms: int = 0,
+        besides: frozenset[int] = frozenset(),
+    ) -> Survey:
+        """Note a look."""
+        self.made.append((since_ms, history_since_ms, set(besides)))
+        return Survey(whole=set(self._whole), uncertain=list(self._uncertain))
+
+
+NEWEST = 10_000_000
+GLANCE = NEWEST - 60_000
+FAR = NEWEST - 3_600_000 - int(Config().job.transaction_timeout.total_seconds() * 1_000)
+CHECKPOINT = Checkpoint("file:///chk-1", 1, {}, ())
+
+
+def looked(monkeypatch: pytest.MonkeyPatch, looks: Looks, *ids: str) -> list[Any]:
+    """Look for gaps of transactions that have ended; return how far back, and besides what."""
+    monkeypatch.setattr(restore, "survey_settled", looks)
+    monkeypatch.setattr(restore, "_newest", lambda *_: NEWEST)
+    restore._seen(Config(), CHECKPOINT, [Prepared(each, 1, 1) for each in ids])
+    return looks.made
+
+
+def test_an_hour_is_looked_at_only_where_a_glance_does_not_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Two subtasks, one transaction each; the newest turn of partitions 0 and 2 is there.
+    made = looked(monkeypatch, Looks(0, 2), "headgate-records-0-17", "headgate-records-1-17")
+    assert made == [(GLANCE, GLANCE, set()), (FAR, FAR, {0, 2})]
+
+
+def test_of_two_transactions_of_a_subtask_the_older_one_may_be_lost_behind_the_newest_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = looked(monkeypatch, Looks(0, 2), "headgate-records-0-16", "headgate-records-0-17")
+    assert made == [(FAR, FAR, set())]
+
+
+def test_where_an_instance_stood_is_looked_for_in_all_of_the_history(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = looked(monkeypatch, Looks(0, uncertain=("echo/a/7",)), "headgate-records-0-17")
+    assert made[1:] == [(FAR, FAR, {0}), (FAR, 0, {0})]

@@ -12,7 +12,7 @@ from headgate.core.replay import Standing
 from headgate.repair.gaps import Follower, Survey
 from headgate.repair.present import Present
 from headgate.v1.turn_pb2 import Controlled, ParkedInstance
-from tests.unit.core.build import ADDRESS, Host, decision_of
+from tests.unit.core.build import ADDRESS, NOW_MS, Host, decision_of
 from tests.unit.repair.turns import HISTORY, LETTERS, OUTBOX, Life, live
 
 PARKED = "headgate.parked"
@@ -37,7 +37,9 @@ def gaps_of(
 ) -> tuple[dict[tuple[str, str], bytes], Survey]:
     """Follow outcomes; return the gaps' values by topic and id."""
     found = Survey()
-    Follower(Config().topic_names, present, found).follow((ADDRESS, read) for read in reads)
+    follower = Follower(Config().topic_names, present, found)
+    if follower.follow((ADDRESS, read) for read in reads):
+        found.whole.add(0)
     assert len({(gap.topic, gap.id) for gap in found.gaps}) == len(found.gaps)
     return {(gap.topic, gap.id): gap.value for gap in found.gaps}, found
 
@@ -48,6 +50,7 @@ def test_a_whole_life_has_no_gap() -> None:
     assert gaps == {}
     # The loser and the repeat are no turns.
     assert found.turns == len(life.reads) - 2
+    assert found.whole == {0}
 
 
 @pytest.mark.parametrize("lost", [*([each] for each in KEPT), KEPT, KEPT[:3], KEPT[-4:]])
@@ -59,6 +62,7 @@ def test_what_was_lost_is_made_again_byte_for_byte(lost: list[tuple[str, str]]) 
     parked = {(PARKED, reset): b""} if (HISTORY, reset) in lost else {}
     assert gaps == {**{each: life.records[each] for each in lost}, **parked}
     assert found.uncertain == []
+    assert found.whole == set()
 
 
 def test_of_parking_only_the_last_word_is_made_again() -> None:
@@ -90,3 +94,17 @@ def test_a_turn_that_nothing_leads_to_is_uncertain_and_left_alone() -> None:
     gaps, found = gaps_of(Present(), life.reads[3:])
     assert gaps == {}
     assert found.uncertain[0] == f"{ADDRESS}/2"
+    assert found.whole == set()
+
+
+def test_a_turn_of_which_nobody_knows_leaves_its_partition_in_doubt() -> None:
+    life = live()
+    known = present_of(life, [])
+    stranger = OutcomeRead(life.reads[3].outcome, life.reads[3].raw, NOW_MS, 0, 9)
+    found = Survey()
+    reads = [*((ADDRESS, read) for read in life.reads), ("echo/stranger", stranger)]
+    known.turns.pop(stranger.outcome.outcome_id)
+    del reads[3]
+    assert not Follower(Config().topic_names, known, found).follow(reads)
+    assert found.uncertain == ["echo/stranger/2"]
+    assert found.gaps == []
