@@ -32,9 +32,6 @@ BODY, PROBE = '{"n":%d}', '{"probe":%d}'
 QUIET_RATE, QUIET_SECONDS = 100.0, 15.0
 JOB_SECONDS = 600.0
 USERS_BYTES = len(json.dumps(text_of("")))
-# Without it the script compares the last hour's turns with what was put out, all million of them:
-# after a cancel nobody knows whether the last transactions were committed.
-UNCOMPARED = "--after-long-outage"
 
 
 def run(options: Options) -> list[Result]:
@@ -85,9 +82,7 @@ class _Million:
         self._say(f"starting: {what}")
         flink, kafka = self._stack.flink, self._config.kafka
         began, began_ms = time.monotonic(), time.time() * 1000
-        job = submit(
-            flink, SCRIPT, ["--config", str(self._file), UNCOMPARED], restore_from=restored
-        )
+        job = submit(flink, SCRIPT, ["--config", str(self._file)], restore_from=restored)
         submitted = time.monotonic()
         flink.rest.await_running(job, JOB_SECONDS)
         running = time.monotonic()

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 LOOK_BACK_MS = 3_600_000
 # A busy partition's newest turn is not older than this, and tells of all before it: to read an hour
 # of a job with 500 turns/s takes ten minutes, in which nothing runs.
-GLANCE_MS = 60_000
+GLANCE_MS = 10_000
 NAMED = 3
 
 

@@ -71,7 +71,7 @@ class Looks:
 
 
 NEWEST = 10_000_000
-GLANCE = NEWEST - 60_000
+GLANCE = NEWEST - 10_000
 FAR = NEWEST - 3_600_000 - int(Config().job.transaction_timeout.total_seconds() * 1_000)
 CHECKPOINT = Checkpoint("file:///chk-1", 1, {}, ())
 
