@@ -32,10 +32,10 @@ def _history(endpoint: str) -> Service:
 
     try:
         with HistoryClient(endpoint) as client:
-            client.position()
+            waits = client.position().problem
     except HeadgateError as error:
         return Service("history", endpoint, str(error))
-    return Service("history", endpoint, "")
+    return Service("history", endpoint, "", waits=waits)
 
 
 def _redis(config: Config) -> Service:

@@ -133,12 +133,15 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A part that is asked. problem: why it is of no use; empty if it is. settings: of Redis."""
+    """A part that is asked. problem: why it is of no use; empty if it is. settings: of Redis.
+    waits: why it answers, and does not go on; empty if it does.
+    """
 
     name: str
     address: str
     problem: str
     settings: Mapping[str, str] = field(default_factory=dict)
+    waits: str = ""
 
 
 @dataclass(frozen=True, slots=True)

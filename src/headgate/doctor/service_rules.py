@@ -72,6 +72,15 @@ def services(facts: Facts) -> Iterator[Finding]:
                 "history's retention reaches.",
                 f"Start it, or correct [{each.name}] in headgate.toml.",
             )
+        if each.waits:
+            yield Finding(
+                Severity.ERROR,
+                "history-stands",
+                f"{each.name} at {each.address} does not go on: {each.waits}",
+                "What it answers grows older. Once the topic's retention has passed over what it "
+                "has not read, the store must be made anew.",
+                "Do what the message says; it then goes on by itself, or when it is started again.",
+            )
         policy = each.settings.get("maxmemory-policy", "noeviction")
         if policy != "noeviction":
             yield Finding(

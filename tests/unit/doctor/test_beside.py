@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from headgate.config import loads
 from headgate.doctor.beside import look_at_agents, look_at_services
 from headgate.doctor.facts import Facts
@@ -12,6 +14,7 @@ from headgate.doctor.rules import diagnose
 from headgate.redis.connect import open_redis
 from headgate.sdk import Agent
 from headgate.testing.serving import Serving
+from headgate.v1.history_pb2 import HistoryPosition
 from headgate.v1.turn_pb2 import AgentSpec
 from tests.redis_server import redis_server
 
@@ -54,3 +57,29 @@ def test_services_are_asked_where_the_file_has_a_section_of_theirs() -> None:
     found = diagnose(Facts(config, services=tuple(look_at_services(config))))
     assert [each.rule for each in found] == ["history-away", "redis-away"]
     assert "secret" not in "".join(each.what + each.cure for each in found)
+
+
+class Standing:
+    """A double: a history service whose store waits, which takes a Kafka to bring about."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+
+    def __enter__(self) -> Standing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def position(self) -> HistoryPosition:
+        return HistoryPosition(problem="no key named k2")
+
+
+def test_a_history_that_answers_and_does_not_go_on_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("headgate.history.client.HistoryClient", Standing)
+    config = loads(f'[history]\nendpoint = "{NOBODY}"\n')
+    [found] = diagnose(Facts(config, services=tuple(look_at_services(config))))
+    assert found.rule == "history-stands"
+    assert "no key named k2" in found.what

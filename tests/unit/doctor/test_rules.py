@@ -210,6 +210,13 @@ GONE = Endpoint("order", "b:1", "not reachable")
 
 # A name to read in the test's report, the fault, the rule that tells it, what it mentions.
 CASES: list[tuple[str, Change, str, Severity, str]] = [
+    (
+        "history stands",
+        services(name="history", waits="no key named k2"),
+        "history-stands",
+        ERROR,
+        "k2",
+    ),
     ("kafka away", lambda f: replace(f, away=(AWAY,)), "kafka-away", ERROR, "b:9092"),
     ("restarting", job(state="RESTARTING", failures=("boom",)), "job-state", ERROR, "boom"),
     ("restarts", job(failures=("boom",) * 3), "job-restarts", WARNING, "3 times"),
