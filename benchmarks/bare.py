@@ -57,9 +57,9 @@ _LEDGER = (
         "                    self._billing.greet(*self._subtask)\n",
     ),
     Cut(
-        "flink/gate.py",
-        "            self._billing.know(shown.budgets, self._now_ms * 1_000)\n"
-        "            self._outputs.agree(shown.terms)\n",
+        "flink/horizon.py",
+        "        self._billing.know(shown.budgets, self._now_ms * 1_000)\n"
+        "        self._outputs.agree(shown.terms)\n",
     ),
     Cut(
         "flink/gate.py",

@@ -10,8 +10,9 @@ import pytest
 from headgate.core.batch import pack_records
 from headgate.core.codec import CONTROL_VERSION
 from headgate.core.identity import genesis_base, next_base
-from headgate.flink import gate as module
 from headgate.flink import shard
+from headgate.flink.alarms import ALARM_STEP_MS
+from headgate.flink.horizon import SILENCE_SECONDS
 from headgate.flink.rows import REQUESTED
 from headgate.v1.turn_pb2 import (
     DeadLetter,
@@ -104,7 +105,7 @@ def test_a_rest_that_is_forgotten_holds_up_no_retry(
     raw = JournalRecord(outcome=failed).SerializeToString()
     row = (KEYS[shard_of("order/1")], raw, shard_of("order/1"), 17, clock.ns // 10**6)
     gate.process_element2(row, key)
-    assert key.timers[-1] - clock.ns // 10**6 <= 100 + module.ALARM_STEP_MS
+    assert key.timers[-1] - clock.ns // 10**6 <= 100 + ALARM_STEP_MS
 
 
 def test_what_waits_in_a_newer_versions_state_keeps_its_name(
@@ -125,13 +126,13 @@ def test_a_dead_lifes_ticks_are_no_sign_of_life(clock: Time) -> None:
     gate = ready_gate(Stored(), Stored())
     key = Context(KEYS[shard_of("order/1")])
     arrive(gate, "order/1", context=key)
-    clock.advance(module.SILENCE_SECONDS + 1)
+    clock.advance(SILENCE_SECONDS + 1)
     tell(gate, nonce=b"a zombie")
     assert len(requests_of(fire(gate, key))) == 1
-    clock.advance(module.SILENCE_SECONDS + 1)
+    clock.advance(SILENCE_SECONDS + 1)
     tell(gate, nonce=gate._readiness.nonce)
     fire(gate, key)
-    clock.advance(module.SILENCE_SECONDS + 1)
+    clock.advance(SILENCE_SECONDS + 1)
     tell(gate, nonce=gate._readiness.nonce)
     assert fire(gate, key) == [], "it is told, and rests"
 

@@ -37,16 +37,16 @@ from headgate.core.model import (
     Surroundings,
     TimerFired,
 )
-from headgate.core.patience import Patience
 from headgate.core.pressure import Pressure
 from headgate.core.readiness import Readiness
-from headgate.core.report import report
 from headgate.core.tenancy import tenant_of
 from headgate.core.trace import ALWAYS
+from headgate.flink.alarms import Alarms
 from headgate.flink.brokers_clock import BrokersClock
-from headgate.flink.busy import count_busy
 from headgate.flink.exposed import Exposed
 from headgate.flink.gate_metrics import GateMetrics
+from headgate.flink.horizon import Horizon
+from headgate.flink.inspection import inspect
 from headgate.flink.outputs import Journaled, Output, Outputs, Sided, Topics
 from headgate.flink.refusal import letter_for_refused
 from headgate.flink.sealed_entries import SealedEntries
@@ -61,23 +61,12 @@ from headgate.v1.cost_pb2 import Tenancy
 from headgate.v1.turn_pb2 import (
     AgentSpec,
     GateInput,
-    InstanceReport,
     JournalRecord,
     StoredControl,
 )
 
-SILENCE_SECONDS = 5.0
-"""After this long without a tick Invoke, or the journal between, may be gone: requests are sent
-again, and a dispatcher that cannot journal any more gets the chance to say so.
-"""
-
 UNREADABLE_MS = 3_600_000
 """How soon an instance whose state is of a newer version is looked at again: in vain, in this life.
-"""
-
-ALARM_STEP_MS = 50
-"""Wake-ups are gathered so far apart: instances that started within the same moment are woken by
-one timer. A re-send is due after a second and more, a retry's wait is jittered by more than this.
 """
 
 _NO_TENANCY = Tenancy()
@@ -138,20 +127,21 @@ class Gate(KeyedCoProcessFunction):
             seals=self._seals,
         )
         self._subtask = subtask, parallelism
-        self._ticked_at = time.monotonic()
+        self._horizon = Horizon(
+            time.monotonic(),
+            self._readiness,
+            self._billing,
+            self._outputs,
+            self._settings.sampled_below,
+        )
         self._clock = BrokersClock()
-        self._patience = Patience()
         self._pressure = Pressure()
         self._numbers = {key: number for number, key in enumerate(keys)}
         self._shards: dict[int, Shard] = {}
-        self._alarms: dict[int, int] = {}
-        # How far intake had read the registry when it sent what came here.
-        self._routed_position = 0
-        # Of the record at work: its time, which of its batch is read, and what steps see around
-        # them, by agent type.
+        self._alarms = Alarms()
+        # Of the record at work: its time, and which of its batch is read.
         self._now_ms = 0
         self._part = 0
-        self._arounds: dict[str, Surroundings] = {}
 
     def close(self) -> None:
         """Stop following the registry."""
@@ -162,7 +152,7 @@ class Gate(KeyedCoProcessFunction):
     def process_element1(self, value: bytes, ctx: Any) -> list[Output | Sided]:
         """Take an event, a message or a control, or what intake could not read."""
         given = GateInput.FromString(bytes(value))
-        self._routed_position = max(self._routed_position, given.registry_position)
+        self._horizon.routed(given.registry_position)
         shard = self._enter(given.shard)
         match given.WhichOneof("kind"):
             case "event":
@@ -172,7 +162,8 @@ class Gate(KeyedCoProcessFunction):
             case "control":
                 self._step(shard, given.address, ControlArrived(given.control))
             case "inspect":
-                self._outputs.answer(given.inspect.request_id, self._told(shard, given))
+                told = inspect(shard, given, self._now_ms)
+                self._outputs.answer(given.inspect.request_id, told)
             case _:
                 self._outputs.set_aside(given.refused.record_key, given.refused)
         return self._finish(shard, ctx)
@@ -204,7 +195,7 @@ class Gate(KeyedCoProcessFunction):
         key = ctx.get_current_key()
         number = self._numbers[key if isinstance(key, str) else key[0]]
         shard = self._enter(number)
-        self._alarms.pop(number, None)
+        self._alarms.rang(number)
         self._now_ms = max(timestamp + self._clock.ahead_ms, self._now_ms)
         for address in shard.take_due(self._now_ms):
             self._wake(shard, address)
@@ -221,7 +212,7 @@ class Gate(KeyedCoProcessFunction):
             case "tick":
                 if not self._readiness.is_ready or record.tick.nonce == self._readiness.nonce:
                     # A dead life's worker may tick on for a while: no sign of this one's.
-                    self._ticked_at = time.monotonic()
+                    self._horizon.ticked(time.monotonic())
                 self._metrics.heard.take(record.tick, self._now_ms)
                 was_ready = self._readiness.is_ready
                 _, _, partition, _, appended_ms = journaled
@@ -230,7 +221,7 @@ class Gate(KeyedCoProcessFunction):
                 self._outputs.see(record.tick)
                 if self._readiness.is_ready and not was_ready:
                     self._billing.greet(*self._subtask)
-                self._arounds.clear()
+                self._horizon.look_anew()
                 self._outputs.close(partition, len(self._settings.shard_keys), appended_ms)
             case "outcome":
                 _, _, partition, offset, appended_ms = journaled
@@ -253,14 +244,14 @@ class Gate(KeyedCoProcessFunction):
         is_own = tick.nonce == self._readiness.nonce
         if is_own and self._clock.hear(tick.written_us, appended_ms, time.monotonic()):
             # Set by the clock as it was: each shard sets a new one with its next tick.
-            self._alarms.clear()
+            self._alarms.forget()
 
     def _settle(self, address: str, read: OutcomeRead) -> None:
         """Tell the ledger of an outcome, whether or not it applies: it was paid."""
         billing, table = self._billing, self._table
         if not (billing.is_on or table.shown.budgets.rules) and table.is_complete:
             return
-        spec = self._around(address).spec
+        spec = self._around(address.partition("/")[0]).spec
         tenant = read.outcome.tenant
         if not tenant:
             # An operator's control ends the turn in flight: what is held for it is freed.
@@ -284,7 +275,7 @@ class Gate(KeyedCoProcessFunction):
         self._metrics.see(address, control)
         if not control.wake_ms:
             return
-        around = self._around(address)
+        around = self._around(address.partition("/")[0])
         if control.wake_ms <= self._now_ms or may_be_paid_now(control, around):
             rest_ms = rests_until(control, around)
             if not rest_ms:
@@ -313,7 +304,7 @@ class Gate(KeyedCoProcessFunction):
         resumed = shard.paused - paused
         shard.paused = paused
         # What this record has seen so far may be older.
-        self._arounds.clear()
+        self._horizon.look_anew()
         for address in shard.waiting_of(resumed):
             self._step(shard, address, TimerFired())
 
@@ -323,11 +314,11 @@ class Gate(KeyedCoProcessFunction):
         try:
             control = shard.control_of(address)
             if type(given) is OutcomeRead and control is not None and control.HasField("in_flight"):
-                self._patience.learn(self._now_ms - control.in_flight.sent_ms)
+                self._horizon.patience.learn(self._now_ms - control.in_flight.sent_ms)
             was_parked = control is not None and control.parked
             snapshot = Snapshot(address, control, shard.items_of(address))
             agent_type = address.partition("/")[0]
-            around = self._arounds.get(agent_type) or self._around(address)
+            around = self._around(agent_type)
             made = step(snapshot, given, around)
         except StateVersionError as error:
             self._refuse(shard, address, given, error)
@@ -366,44 +357,8 @@ class Gate(KeyedCoProcessFunction):
             letter.id = part_id(letter.id, self._part)
             self._outputs.carry_out(address, shard.number, DeadLettered(letter))
 
-    def _told(self, shard: Shard, given: GateInput) -> InstanceReport:
-        agent_type = given.inspect.agent_type
-        if agent_type:
-            return count_busy(shard, agent_type, self._now_ms)
-        return self._look(shard, given.address)
-
-    def _look(self, shard: Shard, address: str) -> InstanceReport:
-        try:
-            snapshot = Snapshot(address, shard.control_of(address), shard.items_of(address))
-            return report(snapshot, self._now_ms)
-        except StateVersionError as error:
-            return InstanceReport(address=address, now_ms=self._now_ms, problem=str(error))
-
-    def _around(self, address: str) -> Surroundings:
-        """What dispatching sees: the same for all instances of a type that one record is about."""
-        agent_type = address.partition("/")[0]
-        around = self._arounds.get(agent_type)
-        if around is None:
-            shown = self._table.shown
-            self._billing.know(shown.budgets, self._now_ms * 1_000)
-            self._outputs.agree(shown.terms)
-            around = self._arounds[agent_type] = Surroundings(
-                now_ms=self._now_ms,
-                spec=shown.specs.get(agent_type),
-                # Another process's intake may know an agent that this table has not come to yet.
-                registry_complete=self._table.is_complete
-                and shown.position >= self._routed_position,
-                promise=self._promise(),
-                patience_ms=self._patience.milliseconds,
-                sampled_below=self._settings.sampled_below,
-                budgets_changed_us=self._billing.changed_us,
-            )
-        return around
-
-    def _promise(self) -> bytes:
-        """What Invoke promises; nothing once it has been silent for some ticks."""
-        silent = time.monotonic() - self._ticked_at
-        return b"" if silent > SILENCE_SECONDS else self._readiness.promise
+    def _around(self, agent_type: str) -> Surroundings:
+        return self._horizon.of(agent_type, self._table)
 
     # ------------------------------------------------------------------------- around a record
 
@@ -411,7 +366,7 @@ class Gate(KeyedCoProcessFunction):
         """Begin a record; return its shard, whose key must be Flink's current one."""
         self._now_ms = time.time_ns() // 1_000_000 + self._clock.ahead_ms
         self._part = 0
-        self._arounds.clear()
+        self._horizon.begin(self._now_ms, time.monotonic())
         shard = self._shards.get(number)
         if shard is None:
             key = self._settings.shard_keys[number]
@@ -425,13 +380,7 @@ class Gate(KeyedCoProcessFunction):
         self._metrics.finish(shard.number, self._table.shown, self._now_ms)
         wanted = shard.next_wake_ms()
         if wanted:
-            # In the future: Flink fires what is past before it goes on to anything else.
-            wanted = max(wanted, self._now_ms + 1)
-            alarm = self._alarms.get(shard.number, 0)
-            if not alarm or wanted < alarm - ALARM_STEP_MS:
-                alarm = -(-wanted // ALARM_STEP_MS) * ALARM_STEP_MS
-                self._alarms[shard.number] = alarm
-                # Flink's clock is this machine's.
-                timer = alarm - self._clock.ahead_ms
-                ctx.timer_service().register_processing_time_timer(timer)
+            self._alarms.see_to(
+                shard.number, wanted, ctx, now_ms=self._now_ms, ahead_ms=self._clock.ahead_ms
+            )
         return self._outputs.give()

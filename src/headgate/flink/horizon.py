@@ -1,0 +1,73 @@
+"""What dispatching sees around an instance: made once per record and agent type."""
+
+from __future__ import annotations
+
+from headgate.core.billing import Billing
+from headgate.core.model import Surroundings
+from headgate.core.patience import Patience
+from headgate.core.readiness import Readiness
+from headgate.flink.outputs import Outputs
+from headgate.kafka.table import RegistryTable
+
+SILENCE_SECONDS = 5.0
+"""After this long without a tick Invoke, or the journal between, may be gone: requests are sent
+again, and a dispatcher that cannot journal any more gets the chance to say so.
+"""
+
+
+class Horizon:
+    """Of one life of a Gate. Moments are seconds of a clock that only goes on."""
+
+    def __init__(
+        self, moment: float, readiness: Readiness, billing: Billing, outputs: Outputs, sampled: int
+    ) -> None:
+        """``sampled`` is `Surroundings.sampled_below`."""
+        self.patience = Patience()
+        self._readiness = readiness
+        self._billing = billing
+        self._outputs = outputs
+        self._sampled = sampled
+        self._ticked_at = moment
+        # How far intake had read the registry when it sent what came here.
+        self._routed_position = 0
+        self._now_ms = 0
+        self._moment = moment
+        self._seen: dict[str, Surroundings] = {}
+
+    def begin(self, now_ms: int, moment: float) -> None:
+        """Begin a record."""
+        self._now_ms, self._moment = now_ms, moment
+        self._seen.clear()
+
+    def look_anew(self) -> None:
+        """Forget what was seen so far: something has changed amid a record."""
+        self._seen.clear()
+
+    def routed(self, position: int) -> None:
+        """Learn how far whoever routed an input had read the registry."""
+        self._routed_position = max(self._routed_position, position)
+
+    def ticked(self, moment: float) -> None:
+        """Note that Invoke was alive."""
+        self._ticked_at = moment
+
+    def of(self, agent_type: str, table: RegistryTable) -> Surroundings:
+        """Return what is seen around all instances of a type that the record is about."""
+        return self._seen.get(agent_type) or self._look(agent_type, table)
+
+    def _look(self, agent_type: str, table: RegistryTable) -> Surroundings:
+        shown = table.shown
+        self._billing.know(shown.budgets, self._now_ms * 1_000)
+        self._outputs.agree(shown.terms)
+        is_silent = self._moment - self._ticked_at > SILENCE_SECONDS
+        around = self._seen[agent_type] = Surroundings(
+            now_ms=self._now_ms,
+            spec=shown.specs.get(agent_type),
+            # Another process's intake may know an agent that this table has not come to yet.
+            registry_complete=table.is_complete and shown.position >= self._routed_position,
+            promise=b"" if is_silent else self._readiness.promise,
+            patience_ms=self.patience.milliseconds,
+            sampled_below=self._sampled,
+            budgets_changed_us=self._billing.changed_us,
+        )
+        return around
