@@ -10,11 +10,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks import report
 from benchmarks.ladder import KEYS, plan
-from benchmarks.measure import Result, warm_up, windows
-from benchmarks.stand import Stand
+from benchmarks.measure import Result, backlog, warm_up, windows
+from benchmarks.stand import RunningJob, Stand
 
 WARM_RATE = 1_000
 
@@ -32,11 +33,13 @@ def main() -> None:
         warm_up(stand, job, WARM_RATE, given.warm_up, KEYS)
         _print({"warm": True})
         for line in sys.stdin:
-            load = json.loads(line)
-            found = windows(
-                stand, job, load["count"], KEYS, begin=load["begin"], lengths=load["lengths"]
-            )
-            _print(found)
+            _print(_loaded(stand, job, **json.loads(line)))
+
+
+def _loaded(stand: Stand, job: RunningJob, count: int = 0, **steady: Any) -> Result:
+    if count:
+        return backlog(stand, job, count, KEYS)
+    return windows(stand, job, keys=KEYS, **steady)
 
 
 def _print(line: Result) -> None:
