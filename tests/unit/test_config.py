@@ -190,6 +190,8 @@ WRONG = [
     ('[job]\nname = "j"\ntransaction_timeout = "1s"', 3, "job.transaction_timeout", "longer than"),
     ('[job]\ntransaction_timeout = "30d"', 2, "job.transaction_timeout", "2147483647ms, not 30d"),
     ("[job]\nparallelism = 5", 2, "job.parallelism", "more than kafka.partitions (4)"),
+    ('[job]\nname = "a\\nb"', 2, "job.name", "that can be printed"),
+    ('[job]\nname = ""', 2, "job.name", "1 to 200 characters"),
     ("[limits]\nmax_record = 1000", 2, "limits.max_record", "a string with a unit"),
     ('[limits]\nmax_record = "0B"', 2, "limits.max_record", "more than nothing"),
     ('[limits]\nendpoint_queue = "1KB"', 2, "limits.endpoint_queue", "less than limits.max_record"),

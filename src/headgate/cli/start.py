@@ -30,17 +30,21 @@ def start_job(
     A laptop sleeps for longer than a transaction lives: what was lost so is repaired here, since
     nobody else can while nothing runs.
     """
+    from headgate.upgrade.record import Folder
+
     script = entry_script()
     arguments = ["--config", str(path.resolve()), *flags]
     # Data of an earlier run is kept, so the job goes on from where it was.
     checkpoint = newest_checkpoint(stack.home, config.topic_names.journal)
-    try:
-        job = submit(stack.flink, script, arguments, restore_from=checkpoint)
-    except JobFailedError as error:
-        if LONG_OUTAGE not in str(error) or checkpoint is None:
-            raise
-        _repair(config, checkpoint, say)
-        job = submit(stack.flink, script, arguments, restore_from=checkpoint)
+    # An upgrade that is still at work would start its own beside it.
+    with Folder(stack.home).locked():
+        try:
+            job = submit(stack.flink, script, arguments, restore_from=checkpoint)
+        except JobFailedError as error:
+            if LONG_OUTAGE not in str(error) or checkpoint is None:
+                raise
+            _repair(config, checkpoint, say)
+            job = submit(stack.flink, script, arguments, restore_from=checkpoint)
     stack.flink.rest.await_running(job)
     _note(stack.home, job, path)
     return job

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -133,7 +134,7 @@ def upgrade(
     with folder.locked() as lock:
         client = cluster.client._replace(keeps=(lock,))
         cluster = replace(cluster, client=client)
-        record = folder.record()
+        record = _open_record(cluster, folder, say)
         if record is not None and record.phase is Phase.STUCK and back and not dry_run:
             record = retried(record, reemit=reemit)
         if record is None or record.phase in ENDS:
@@ -156,6 +157,25 @@ def upgrade(
     code = {Phase.DONE: 0, Phase.STUCK: STUCK}.get(record.phase, UNDONE)
     if code:
         raise typer.Exit(code)
+
+
+def _open_record(cluster: Cluster, folder: Folder, say: Callable[[str], None]) -> Record | None:
+    """Return what is known of the last upgrade; nothing if its job is not what runs any more."""
+    from headgate.config import load
+    from headgate.upgrade.record import ENDS
+    from headgate.upgrade.steps import is_overtaken
+
+    record = folder.record()
+    if record is None or record.phase in ENDS:
+        return record
+    running = cluster.running(load(record.old.config).job.name)
+    if not is_overtaken(record, running):
+        return record
+    say(
+        f"an upgrade was cut short while it was {record.phase}, and job {running[0]} was started "
+        "since by somebody else: it is over"
+    )
+    return None
 
 
 def _begin(cluster: Cluster, folder: Folder, found: Found, reemit: bool) -> Record:

@@ -48,6 +48,10 @@ def parse(text: str, source: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(_explain_syntax(str(error), text, source)) from error
+    except (ValueError, RecursionError) as error:
+        # A number of too many digits, tables nested without end.
+        message = f"{source}: not valid TOML: {error}"
+        raise ConfigError(message) from error
 
 
 def loads(text: str, source: str = "headgate.toml") -> Config:

@@ -61,10 +61,21 @@ class TopicNames(NamedTuple):
     spending: str
 
 
+# It begins transactional ids and groups of Kafka, and stands in lists and logs.
+_NAME_CHARS = 200
+
+
+def _check_name(text: str) -> str:
+    if text and text.isprintable() and len(text) <= _NAME_CHARS:
+        return text
+    message = f"must have 1 to {_NAME_CHARS} characters that can be printed"
+    raise ValueError(message)
+
+
 class JobConfig(Section):
     """The Flink job."""
 
-    name: Annotated[str, Field(min_length=1)] = "headgate"
+    name: Annotated[str, AfterValidator(_check_name)] = "headgate"
     parallelism: Count = 1
     checkpoint_interval: Annotated[Duration, between(_MIN_INTERVAL, _INT32_MS)] = timedelta(
         seconds=1

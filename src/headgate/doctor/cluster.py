@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from headgate.config import Config
 from headgate.doctor.facts import Clock, Flink, Job, RestorePoint, TaskManager
 from headgate.local.cause import last_cause
 from headgate.local.rest import ENDED, FlinkRest
-from headgate.local.saved import has_read
+from headgate.local.saved import folder_here, has_read
 
 RECENT_MS = 10 * 60 * 1_000
 CAUSE_CHARACTERS = 200
@@ -97,13 +97,6 @@ def _point(metadata: Path, now: float, is_savepoint: bool) -> RestorePoint:
     return RestorePoint(
         metadata.parent.as_uri(), max(0.0, now - metadata.stat().st_mtime), is_savepoint
     )
-
-
-def folder_here(url: str) -> Path | None:
-    """Return the folder that a file: URL names, None where this machine has none."""
-    parts = urlsplit(url)
-    folder = Path(unquote(parts.path)) if parts.scheme == "file" else None
-    return folder if folder is not None and folder.is_dir() else None
 
 
 def _plain(url: str) -> str:

@@ -103,8 +103,9 @@ def _broker(found: _Gathering, contents: Contents | None) -> None:
 
 
 def _flink(found: _Gathering, rest: FlinkRest | None) -> None:
-    from headgate.doctor.cluster import folder_here, look_at_flink, restore_points
+    from headgate.doctor.cluster import look_at_flink, restore_points
     from headgate.local.rest import FlinkUnreachableError
+    from headgate.local.saved import folder_here
 
     what = "slots, checkpoints, restarts, the age of savepoints"
     if rest is None:

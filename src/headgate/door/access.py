@@ -132,7 +132,8 @@ def read_callers(path: Path) -> tuple[Caller, ...]:
     try:
         text = path.read_text(encoding="utf-8")
         document = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
+        # Not TOML, not UTF-8, nested without end, a number of a hundred thousand digits.
         why = getattr(error, "strerror", None) or "it is not valid TOML"
         message = f"tokens file {path}: {why}"
         raise ConfigError(message) from None

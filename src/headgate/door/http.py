@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from headgate.core.decode import time_us_of
+from headgate.core.decode import MAX_ATTRIBUTE_CHARS, MAX_KEY_CHARS, time_us_of
 from headgate.core.identity import address_of
 from headgate.core.render import is_json
 from headgate.door.errors import (
@@ -129,8 +129,12 @@ class _Door:
     async def signal(self, request: Request) -> Response:
         address = await self._admitted(request)
         data, media_type = await self._data(request)
+        name = request.query_params.get("name", "")
+        if len(name) > MAX_ATTRIBUTE_CHARS:
+            message = f"the signal's name has {len(name)} characters, of {MAX_ATTRIBUTE_CHARS}"
+            raise BadRequestError(message)
         given = Signal(
-            name=request.query_params.get("name", ""),
+            name=name,
             signal_id=request.headers.get("idempotency-key") or str(uuid.uuid4()),
             data=data,
             datacontenttype=media_type,
@@ -166,7 +170,12 @@ class _Door:
 
     async def _admitted(self, request: Request) -> str:
         """Return the address that a caller asks about, if it may. Each route begins with it."""
-        address = address_of(request.path_params["type"], request.path_params["key"])
+        key = request.path_params["key"]
+        # The route's pattern has dropped a line break at the end: that is another key.
+        if len(key) > MAX_KEY_CHARS or request.scope["path"].endswith("\n"):
+            message = f"a key has at most {MAX_KEY_CHARS} characters, and no line break at its end"
+            raise BadRequestError(message)
+        address = address_of(request.path_params["type"], key)
         return await self._waiting.admit(request.headers.get("authorization", ""), address)
 
     async def _told(self, address: str, seconds: float) -> Response:

@@ -48,7 +48,11 @@ class Replies:
         self._awaited: dict[Key, list[Future[Reply]]] = {}
         # What was asked of a door that is gone may have its reply here: whoever repeats it at this
         # one gets it.
-        self._following = Following(bootstrap, [topic], self._take, start="start")
+        # One that is sealed with a key that nobody has here must not hold up those behind it: it is
+        # skipped as what cannot be read is, and whoever waits for it polls.
+        self._following = Following(
+            bootstrap, [topic], self._take, start="start", shows_sealed=True
+        )
         self._following.await_ready(CONNECT_SECONDS)
 
     def close(self) -> None:

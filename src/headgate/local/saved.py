@@ -1,6 +1,7 @@
 """Checkpoints and savepoints on this machine's disk, and whose they are."""
 
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 
 def newest_checkpoint(home: Path, journal: str) -> str | None:
@@ -31,3 +32,24 @@ def has_read(metadata: Path, topic: str) -> bool:
     except FileNotFoundError:
         # Flink has a newer one, and took this away.
         return False
+
+
+def kept(job: str, savepoints: Path | None, checkpoints: Path | None) -> str:
+    """Return the newest savepoint of a job of Flink's, else its newest checkpoint; "" if there is
+    none in folders that this machine can read.
+
+    A savepoint's name has the first six digits of its job's id, a checkpoint's folder all of them.
+    """
+    found = list(savepoints.glob(f"savepoint-{job[:6]}-*/_metadata")) if savepoints else []
+    if not found and checkpoints:
+        found = list(checkpoints.glob(f"{job}/chk-*/_metadata"))
+    if not found:
+        return ""
+    return max(found, key=lambda each: each.stat().st_mtime_ns).parent.as_uri()
+
+
+def folder_here(url: str) -> Path | None:
+    """Return the folder that a file: URL names, None where this machine has none."""
+    parts = urlsplit(url)
+    folder = Path(unquote(parts.path)) if parts.scheme == "file" else None
+    return folder if folder is not None and folder.is_dir() else None

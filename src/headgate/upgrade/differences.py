@@ -14,7 +14,8 @@ NOTHING = "nothing"
 def differences(old: Config, new: Config) -> list[str]:
     """Return a line for each key that differs, as `job.parallelism: 1, then 2`.
 
-    A value with an @ may be a URL with a password in it: only that it differs is said.
+    A URL may have a password in it, before an @ or behind a question mark: only that it differs is
+    said then.
     """
     before, after = (dict(_leaves("", each.model_dump(mode="json"))) for each in (old, new))
     keys = [*before, *(key for key in after if key not in before)]
@@ -42,4 +43,4 @@ def _shown(leaves: dict[str, Any], key: str) -> str:
     if value is None:
         return NOTHING
     text = json.dumps(value)
-    return "(not shown)" if "@" in text else text
+    return "(not shown)" if "@" in text or "?" in text else text

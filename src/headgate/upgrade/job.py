@@ -5,15 +5,24 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from headgate.errors import HeadgateError
 from headgate.local.cause import last_cause
 from headgate.local.rest import ENDED, POLL_SECONDS, FlinkRest, FlinkUnreachableError
-from headgate.upgrade.steps import StepFailedError
+from headgate.upgrade.steps import GoneError, StepFailedError
 
 NOT_FOUND = 404
 # Flink forgets the outcome of a request after five minutes; the job's own statistics stay longer.
 SAVEPOINT_SECONDS = 300.0
 # A savepoint that failed restarts the job from its newest checkpoint.
 BACK_SECONDS = 120.0
+
+
+class SavepointPendingError(HeadgateError):
+    """A job was asked to stop with a savepoint, and is not through with it.
+
+    Operator action: see *Checkpoints* on Flink's page, then run the command again: it goes on
+    waiting. With --back it goes back once the savepoint is there.
+    """
 
 
 def state_of(rest: FlinkRest, job: str) -> str | None:
@@ -32,7 +41,9 @@ def stop(rest: FlinkRest, job: str, request: str, folder: str | None) -> str:
     request: an id of 32 hexadecimal digits; the same one again asks for no second savepoint.
 
     Raises:
-        StepFailedError: the job goes on, or it had ended otherwise.
+        StepFailedError: the job goes on.
+        GoneError: it had ended otherwise.
+        SavepointPendingError: neither, yet.
     """
     asked = _asked(rest, job, request)
     if asked is None:
@@ -42,7 +53,7 @@ def stop(rest: FlinkRest, job: str, request: str, folder: str | None) -> str:
         if state is None or state in ENDED:
             told = "unknown to Flink" if state is None else state
             message = f"job {job} is {told}: there is nothing to stop with a savepoint"
-            raise StepFailedError(message)
+            raise GoneError(message)
         body: dict[str, Any] = {"drain": False, "triggerId": request}
         if folder:
             body["targetDirectory"] = folder
@@ -61,10 +72,17 @@ def stop(rest: FlinkRest, job: str, request: str, folder: str | None) -> str:
             raise StepFailedError(message)
         time.sleep(POLL_SECONDS)
     message = (
-        f"the savepoint of job {job} was not complete after {SAVEPOINT_SECONDS:.0f} s; see "
-        "*Checkpoints* on Flink's page"
+        f"the savepoint of job {job} was not complete after {SAVEPOINT_SECONDS:.0f} s, and the job "
+        "stops when it is: see *Checkpoints* on Flink's page, then run this again"
     )
-    raise StepFailedError(message)
+    raise SavepointPendingError(message)
+
+
+def is_stopping(rest: FlinkRest, job: str, request: str) -> bool:
+    """Tell whether a job was asked to stop by this request, or does not run any more."""
+    if _asked(rest, job, request) is not None:
+        return True
+    return state_of(rest, job) in {None, *ENDED}
 
 
 def leave(
@@ -106,15 +124,15 @@ def _from_statistics(rest: FlinkRest, job: str) -> str:
     found = rest.checkpoints(job)["latest"]["savepoint"]
     if not found or not found.get("external_path"):
         message = f"job {job} has finished, and Flink names no savepoint of it"
-        raise StepFailedError(message)
+        raise GoneError(message)
     return str(found["external_path"])
 
 
 def _await_end(rest: FlinkRest, job: str, deadline: float) -> None:
     while state_of(rest, job) not in {None, *ENDED}:
         if time.monotonic() > deadline:
-            message = f"job {job} has its savepoint and does not end"
-            raise StepFailedError(message)
+            message = f"job {job} has its savepoint and does not end: see Flink's page"
+            raise SavepointPendingError(message)
         time.sleep(POLL_SECONDS)
 
 

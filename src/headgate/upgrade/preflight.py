@@ -91,7 +91,7 @@ def look(
         )
         raise NotUpgradableError(message)
     _check_topics(config)
-    _check_sealing(config, old)
+    _check_sealing(config, old, one_way=one_way)
     if 0 < new.state < old.state:
         message = (
             f"the job writes state of schema version {old.state}, and Headgate {new.headgate} "
@@ -153,7 +153,7 @@ def _check_topics(config: Config) -> None:
         raise NotUpgradableError(message)
 
 
-def _check_sealing(config: Config, old: Version) -> None:
+def _check_sealing(config: Config, old: Version, *, one_way: bool) -> None:
     try:
         check_keys(config)
     except SealError as error:
@@ -168,6 +168,12 @@ def _check_sealing(config: Config, old: Version) -> None:
             "[encryption] is gone from the configuration, and the job's state and topics are "
             "sealed: without their keys the new job would stand still. Put it back "
             "(docs/encryption.md)."
+        )
+        raise NotUpgradableError(message)
+    if config.encryption is not None and not was_sealed and not one_way:
+        message = (
+            "[encryption] is new: what the new version seals the old one cannot read, so there "
+            "would be no way back. Give --one-way; if it does not work then, mend it and upgrade again."
         )
         raise NotUpgradableError(message)
 

@@ -133,10 +133,11 @@ class Folder:
         found = self._read("record.json")
         if found is None:
             return None
-        found["phase"] = Phase(found["phase"])
-        found["old"], found["new"] = Version(**found["old"]), Version(**found["new"])
-        found["marks"] = tuple((str(t), int(p), int(o)) for t, p, o in found["marks"])
-        return Record(**found)
+        with self._understanding("record.json"):
+            found["phase"] = Phase(found["phase"])
+            found["old"], found["new"] = Version(**found["old"]), Version(**found["new"])
+            found["marks"] = tuple((str(t), int(p), int(o)) for t, p, o in found["marks"])
+            return Record(**found)
 
     def keep(self, record: Record) -> None:
         """Write down where an upgrade stands."""
@@ -147,10 +148,11 @@ class Folder:
         found = self._read("current.json")
         if found is None:
             return None
-        before = found["before"]
-        return Current(
-            found["job"], Version(**found["version"]), Version(**before) if before else None
-        )
+        with self._understanding("current.json"):
+            before = found["before"]
+            return Current(
+                found["job"], Version(**found["version"]), Version(**before) if before else None
+            )
 
     def keep_current(self, current: Current) -> None:
         """Write down what runs."""
@@ -163,19 +165,40 @@ class Folder:
         copy = self._folder / f"{hashlib.sha256(text).hexdigest()[:16]}.toml"
         self._put(copy, text)
         copies = sorted(self._folder.glob("*.toml"), key=lambda each: each.stat().st_mtime_ns)
+        # However old: the way back of tomorrow, and of an upgrade that was cut short.
+        needed = self._needed()
         for stale in copies[:-KEPT_COPIES]:
-            stale.unlink()
+            if str(stale) not in needed:
+                stale.unlink()
         return replace(version, config=str(copy))
+
+    def _needed(self) -> set[str]:
+        record, current = self.record(), self.current()
+        versions = [record.old, record.new] if record else []
+        if current is not None:
+            versions += [each for each in (current.version, current.before) if each]
+        return {each.config for each in versions}
+
+    @contextmanager
+    def _understanding(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (KeyError, TypeError, ValueError) as error:
+            message = (
+                f"{self._folder / name} is of another version of Headgate ({error!r}): use that "
+                "one, or move the file away to begin anew"
+            )
+            raise HeadgateError(message) from error
 
     def _make(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            found: dict[str, Any] = json.loads((self._folder / name).read_text("utf-8"))
+            found: dict[str, Any] = dict(json.loads((self._folder / name).read_text("utf-8")))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             message = f"{self._folder / name} cannot be read ({error}); move it away to begin anew"
             raise HeadgateError(message) from error
         return found

@@ -16,12 +16,13 @@ from headgate.config import Config, load
 from headgate.errors import HeadgateError
 from headgate.local import state_file
 from headgate.local.rest import ENDED, POLL_SECONDS, FlinkRest, JobFailedError
+from headgate.local.saved import folder_here, kept
 from headgate.local.scale import want
 from headgate.local.submit import Client, run
 from headgate.sealing.known import know
 from headgate.upgrade import job as jobs
 from headgate.upgrade import verify
-from headgate.upgrade.steps import Marks, StepFailedError
+from headgate.upgrade.steps import JobBesideError, Marks, StepFailedError
 from headgate.upgrade.version import Version
 
 # Of Flink's own: the id of the job that is submitted. Made up beforehand, a submission that was
@@ -56,6 +57,17 @@ class Cluster:
     patience: verify.Patience
     say: Callable[[str], None]
 
+    def is_stopping(self, job: str, request: str) -> bool:
+        """See `Site`."""
+        return jobs.is_stopping(self.rest, job, request)
+
+    def kept(self, job: str) -> str:
+        """See `Site`. Of folders that this machine can read."""
+        settings = self.rest.settings()
+        savepoints = self.savepoints or settings.get("execution.checkpointing.savepoint-dir", "")
+        checkpoints = settings.get("execution.checkpointing.dir", "")
+        return kept(job, folder_here(savepoints), folder_here(checkpoints))
+
     def stop(self, job: str, request: str) -> str:
         """See `Site`."""
         return jobs.stop(self.rest, job, request, self.savepoints)
@@ -78,6 +90,15 @@ class Cluster:
         """See `Site`."""
         if jobs.state_of(self.rest, job) is not None:
             return
+        name = _configured(version).job.name
+        beside = [each for each in self.running(name) if each != job]
+        if beside:
+            message = (
+                f"job {beside[0]} of the name {name} runs, and was not started by this upgrade: "
+                f"two would write into the same topics. End it, or leave the upgrade to it: run "
+                "this command again, which looks anew at what runs."
+            )
+            raise JobBesideError(message)
         parallelism = _configured(version).job.parallelism
         try:
             if fresh:

@@ -14,7 +14,7 @@ Rules:
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Protocol
 
@@ -33,13 +33,35 @@ class StepFailedError(HeadgateError):
     """
 
 
+class GoneError(StepFailedError):
+    """A job that was to be stopped does not run any more, and Flink names no savepoint of it.
+
+    Operator action: the message says how it ended; the upgrade goes on from what it left on disk.
+    """
+
+
+class JobBesideError(HeadgateError):
+    """Another job of the same name runs: it would write into the same topics.
+
+    Operator action: end all but one, then run the command again.
+    """
+
+
 class Site(Protocol):
     """Where jobs run. Each method may be called again after an earlier call was cut short."""
+
+    def is_stopping(self, job: str, request: str) -> bool:
+        """Tell whether a job has been asked to stop, or does not run any more."""
 
     def stop(self, job: str, request: str) -> str:
         """Stop a job with a savepoint and return where it is.
 
-        Raises StepFailedError if the job goes on.
+        Raises GoneError if it had ended otherwise, StepFailedError if it goes on.
+        """
+
+    def kept(self, job: str) -> str:
+        """Return the newest savepoint of a job that is still there, else its newest checkpoint; ""
+        if nobody knows of one. For jobs that Flink has forgotten.
         """
 
     def marks(self, version: Version) -> Marks:
@@ -48,7 +70,10 @@ class Site(Protocol):
     def start(
         self, job: str, version: Version, restored: str, *, fresh: bool, reemit: bool
     ) -> None:
-        """Start a version as the job of this id; raises StepFailedError if it is refused."""
+        """Start a version as the job of this id.
+
+        Raises StepFailedError if it is refused, JobBesideError while another one runs.
+        """
 
     def verify(self, job: str, version: Version, marks: Marks) -> None:
         """Wait until the job does its work; raises StepFailedError."""
@@ -73,7 +98,18 @@ def turned_back(record: Record, why: str) -> Record:
     """Return a record that goes back from where it is, before its end."""
     if record.phase in {Phase.STARTING, Phase.VERIFYING}:
         return replace(record, phase=Phase.LEAVING, why=why)
+    if record.phase is Phase.STOPPING:
+        # Whether the job has been stopped only Flink can say.
+        return replace(record, why=why)
     return record
+
+
+def is_overtaken(record: Record, running: Collection[str]) -> bool:
+    """Tell whether somebody else has started the job meanwhile: the upgrade is over then.
+
+    running: ids of the jobs of the name.
+    """
+    return not {record.old_job, record.new_job, record.back_job}.issuperset(running)
 
 
 def retried(record: Record, *, reemit: bool) -> Record:
@@ -91,13 +127,26 @@ def retried(record: Record, *, reemit: bool) -> Record:
 
 
 def _stop(record: Record, site: Site, say: Callable[[str], None]) -> Record:
+    is_turned_back = bool(record.why)
+    if is_turned_back and not site.is_stopping(record.old_job, record.stop_id):
+        return replace(record, phase=Phase.UNCHANGED)
     say(f"stopping job {record.old_job} with a savepoint")
     try:
         savepoint = site.stop(record.old_job, record.stop_id)
+    except GoneError as error:
+        savepoint = site.kept(record.old_job)
+        if not savepoint:
+            return replace(record, phase=Phase.STUCK, why=str(error))
+        say(f"{error}; going on from {savepoint}")
     except StepFailedError as error:
         return replace(record, phase=Phase.UNCHANGED, why=str(error))
-    say(f"it stopped; its savepoint is {savepoint}")
+    else:
+        say(f"it stopped; its savepoint is {savepoint}")
     marks = site.marks(record.old)
+    if is_turned_back:
+        return replace(
+            record, phase=Phase.RETURNING, savepoint=savepoint, back_from=savepoint, marks=marks
+        )
     return replace(record, phase=Phase.STARTING, savepoint=savepoint, marks=marks)
 
 
@@ -128,7 +177,9 @@ def _verify(record: Record, site: Site, say: Callable[[str], None]) -> Record:
 def _leave(record: Record, site: Site, say: Callable[[str], None]) -> Record:
     say(f"going back: {record.why}")
     is_readable = not _is_unreadable(record)
-    left = site.leave(record.new_job, record.leave_id, by_savepoint=is_readable) or record.left
+    left = site.leave(record.new_job, record.leave_id, by_savepoint=is_readable)
+    # A JobManager that was started anew knows nothing of it, and its checkpoints are there.
+    left = left or site.kept(record.new_job) or record.left
     return replace(
         record,
         phase=Phase.RETURNING,

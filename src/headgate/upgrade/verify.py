@@ -52,8 +52,14 @@ def verify(rest: FlinkRest, job: str, config: Config, marks: Marks, patience: Pa
     _await_answer(rest, job, config, deadline)
     _await_ticks(config, marks, deadline)
     until = time.monotonic() + patience.watch_seconds
+    before = rest.exceptions(job)
     while True:
-        _assert_alive(rest, job, is_restart_fine=False)
+        _assert_alive(rest, job)
+        now = rest.exceptions(job)
+        # A restart is over before anyone looks again.
+        if now != before or state_of(rest, job) != "RUNNING":
+            why = f": {last_cause(now[0])}" if now else ""
+            _fail(f"job {job} was at work and has failed over{why}")
         _assert_nothing_refused(config, marks)
         if time.monotonic() > until:
             return
@@ -72,8 +78,11 @@ def ends(config: Config) -> Marks:
 
 
 def _await_checkpoint(rest: FlinkRest, job: str, deadline: float) -> None:
-    while not (rest.is_running(job) and completed(rest, job)):
+    while True:
+        # First: of a job that it does not know Flink answers nothing else.
         _assert_alive(rest, job)
+        if rest.is_running(job) and completed(rest, job):
+            return
         if time.monotonic() > deadline:
             told = (
                 "it runs and completes no checkpoint"
@@ -86,7 +95,7 @@ def _await_checkpoint(rest: FlinkRest, job: str, deadline: float) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _assert_alive(rest: FlinkRest, job: str, *, is_restart_fine: bool = True) -> None:
+def _assert_alive(rest: FlinkRest, job: str) -> None:
     state = state_of(rest, job)
     causes = rest.exceptions(job) if state is not None else []
     why = f": {last_cause(causes[0])}" if causes else ""
@@ -94,8 +103,6 @@ def _assert_alive(rest: FlinkRest, job: str, *, is_restart_fine: bool = True) ->
         _fail(f"job {job} has ended ({state or 'Flink does not know it'}){why}")
     if len(causes) >= FAILURES:
         _fail(f"job {job} fails over and over{why}")
-    if not is_restart_fine and state != "RUNNING":
-        _fail(f"job {job} was at work and is {state} again{why}")
 
 
 def _await_ticks(config: Config, marks: Marks, deadline: float) -> None:

@@ -99,6 +99,8 @@ def test_tokens_are_replaced_without_a_restart(
     ("text", "said"),
     [
         ("x", "not valid TOML"),
+        ("a = " + "[" * 50_000, "not valid TOML"),
+        ("a = " + "9" * 100_000, "not valid TOML"),
         ("", "must hold tables"),
         ("[callers]", "must hold tables"),
         ("[caller.a]\nx = 1", "must hold tables"),

@@ -203,6 +203,21 @@ def test_state_is_read_after_ones_own_writes(desk: Desk, http: TestClient) -> No
     assert http.get(f"/agents/order/17?at_least={'9' * 5_000}").status_code == 400
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        f"/agents/keeper/{'k' * 1_025}",
+        "/agents/keeper/%00%0A",
+        "/signals/order/17?name=" + "n" * 2_000,
+    ],
+)
+def test_keys_and_names_without_measure_are_refused(http: TestClient, asked: str) -> None:
+    method = "POST" if asked.startswith("/signals") else "GET"
+    response = http.request(method, asked)
+    assert response.status_code == 400
+    assert "characters" in response.json()["error"]["message"]
+
+
 def test_a_signal_has_a_name(desk: Desk, http: TestClient) -> None:
     found = http.post(
         "/signals/order/17?name=approve", content=b"true", headers={"Idempotency-Key": "s"}

@@ -11,11 +11,15 @@ from headgate.bootstrap import Bootstrap
 from headgate.door import replies as module
 from headgate.door.replies import Replies
 from headgate.v1.turn_pb2 import Reply
+from tests.unit.sealing.keyrings import Ring
 
 
 class Following:
-    def __init__(self, bootstrap: Bootstrap, topics: list[str], take: Any, *, start: str) -> None:
+    def __init__(
+        self, bootstrap: Bootstrap, topics: list[str], take: Any, *, start: str, shows_sealed: bool
+    ) -> None:
         assert start == "start", "a door that starts anew wants what came before"
+        assert shows_sealed, "one that nobody can open must not hold up the others"
 
     def await_ready(self, seconds: float) -> None:
         pass
@@ -87,3 +91,16 @@ def test_what_is_no_reply_is_skipped(replies: Replies) -> None:
     replies._take(record)
     come(replies, "a")
     assert replies.expect("order/17", "a").done()
+
+
+def test_one_that_is_sealed_with_a_key_that_nobody_has_is_skipped(
+    replies: Replies, caplog: pytest.LogCaptureFixture
+) -> None:
+    sealed = (
+        Ring().sealer().seal(Reply(address="order/17", request_id="a").SerializeToString(), b"p")
+    )
+    place = {"topic": "replies", "partition": 0, "offset": 7}
+    replies._take(SimpleNamespace(value=sealed, **place))
+    assert "replies/0@7 is skipped" in caplog.text
+    waiting = replies.expect("order/17", "b")
+    assert come(replies, "b") == waiting.result(0)

@@ -11,7 +11,7 @@ import pytest
 from headgate.config import Config
 from headgate.flink import restore
 from headgate.flink.restore import ForeignCheckpointError, check_restore
-from headgate.local.saved import newest_checkpoint
+from headgate.local.saved import kept, newest_checkpoint
 from headgate.repair.checkpoint import Checkpoint, Prepared
 from headgate.repair.gaps import Survey
 
@@ -47,6 +47,19 @@ def test_the_newest_is_the_newest_of_the_same_job(tmp_path: Path) -> None:
     saved = make(tmp_path / "flink" / "savepoints" / "savepoint-1", JOURNAL, 1)
     assert newest_checkpoint(tmp_path, JOURNAL) == saved.as_uri()
     assert newest_checkpoint(tmp_path, "other.journal") is None
+
+
+def test_what_a_job_has_left_is_found_by_its_id(tmp_path: Path) -> None:
+    job, savepoints, checkpoints = "0123456789abcdef" * 2, tmp_path / "s", tmp_path / "c"
+    assert kept(job, savepoints, checkpoints) == kept(job, None, None) == ""
+    make(checkpoints / job / "chk-1", JOURNAL, 30)
+    newest = make(checkpoints / job / "chk-2", JOURNAL, 20)
+    make(checkpoints / f"f{job[1:]}" / "chk-9", JOURNAL, 1)
+    assert kept(job, savepoints, checkpoints) == newest.as_uri()
+    saved = make(savepoints / f"savepoint-{job[:6]}-aa", JOURNAL, 40)
+    make(savepoints / "savepoint-ffffff-bb", JOURNAL, 1)
+    (savepoints / f"savepoint-{job[:6]}-cc").mkdir()
+    assert kept(job, savepoints, checkpoints) == saved.as_uri()
 
 
 class Looks:

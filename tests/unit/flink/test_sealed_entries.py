@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from headgate.config import loads
 from headgate.core.codec import StateVersionError
-from headgate.flink.sealed_entries import CLEAR_KINDS, SealedEntries
+from headgate.flink.sealed_entries import CLEAR_KINDS, BrokenStateError, SealedEntries
 from headgate.sealing.envelope import is_sealed
 from headgate.sealing.errors import MissingKeyError
+from headgate.sealing.places import Seals, encryption_of
 from tests.flink.test_gate import Stored
 from tests.unit.sealing.keyrings import Ring
 
@@ -55,3 +57,23 @@ def test_without_keys_sealed_state_stops_whoever_reads_it() -> None:
     plain = SealedEntries(stored, None)
     plain.put_all({NAMES[2]: b"clear"})
     assert stored.get(NAMES[2]) == plain.get(NAMES[2]) == b"clear"
+
+
+def test_what_is_clear_is_refused_where_the_configuration_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From headgate.toml to the entry: who can write the disk could put clear bytes there."""
+    monkeypatch.setenv("SHOP_KEYS", Ring().text)
+    text = "[encryption]\nkeys = 'env:SHOP_KEYS'\naccept_clear = {}\n"
+    stored = Stored({NAMES[0]: b"clear"})
+    for accepts in ("true", "false"):
+        sealer = Seals.of(encryption_of(loads(text.format(accepts)))).sealer
+        entries = SealedEntries(stored, sealer)
+        if accepts == "true":
+            assert entries.get(NAMES[0]) == b"clear"
+        else:
+            with pytest.raises(BrokenStateError, match="accept_clear is false"):
+                entries.get(NAMES[0])
+    # What is stored clear in any case is no user's data.
+    stored.put_all({"8/order/17/w1": b"a hash"})
+    assert entries.get("8/order/17/w1") == b"a hash"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,6 +126,17 @@ def test_what_goes_into_the_jobs_graph_names_the_secret_and_does_not_hold_it(pla
     assert SECRET not in repr(there)
     assert SECRET.encode() not in pickle.dumps(there)
     assert there == Bootstrap("h:1", sasl(str(place)))
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
+def test_java_is_told_the_mechanism_and_checks_the_brokers_name(
+    place: Path, mechanism: Any
+) -> None:
+    security = replace(sasl(str(place)), mechanism=mechanism)
+    java = client_properties(security, SHADED)
+    assert java["sasl.mechanism"] == mechanism
+    # Kafka's client checks the name in the certificate unless this is set, and to nothing.
+    assert "ssl.endpoint.identification.algorithm" not in java
 
 
 def test_plaintext_is_an_address_and_nothing_else() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from headgate.upgrade.steps import Marks, StepFailedError
+from headgate.upgrade.steps import GoneError, Marks, StepFailedError
 from headgate.upgrade.version import Version
 
 
@@ -18,7 +18,8 @@ class FakeSite:
 
     broken: configurations that do not work, by what goes wrong: "submit", "verify", "checkpoint"
     (it works for a while), "stop". kill_at: the how many-th thing done is the last one; `late`
-    whether it was done. lost: how the names of what cannot be restored begin.
+    whether it was done. lost: how the names of what cannot be restored begin. disk: what jobs have
+    left there.
     """
 
     broken: dict[str, str] = field(default_factory=dict)
@@ -30,18 +31,32 @@ class FakeSite:
     saved: dict[str, str] = field(default_factory=dict)
     done: int = 0
     lost: str = "nothing"
+    disk: dict[str, str] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Be a cluster whose JobManager was started anew: what is on disk is all there is."""
+        self.jobs.clear()
+        self.saved.clear()
+
+    def is_stopping(self, job: str, request: str) -> bool:
+        """Tell whether it was asked to stop."""
+        return request in self.saved or self.jobs.get(job) != "RUNNING"
+
+    def kept(self, job: str) -> str:
+        """Return what it left on disk."""
+        return self.disk.get(job, "")
 
     def stop(self, job: str, request: str) -> str:
         """Take one savepoint for each request."""
         if request not in self.saved:
             if self.jobs.get(job) != "RUNNING":
                 message = f"{job} does not run"
-                raise StepFailedError(message)
+                raise GoneError(message)
             if self.broken.get(self.versions[job]) == "stop":
                 message = "no savepoint"
                 raise StepFailedError(message)
             with_kills = self._begin()
-            self.saved[request] = f"savepoint of {job}"
+            self.saved[request] = self.disk[job] = f"savepoint of {job}"
             self.jobs[job] = "FINISHED"
             self._end(with_kills)
         return self.saved[request]
@@ -68,6 +83,9 @@ class FakeSite:
     def verify(self, job: str, version: Version, marks: Marks) -> None:
         """Tell whether it works."""
         self._end(self._begin())
+        if job not in self.jobs:
+            message = "Flink does not know it"
+            raise StepFailedError(message)
         assert self.jobs[job] == "RUNNING"
         if self.broken.get(version.config) in {"verify", "checkpoint"}:
             message = "it does not work"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from headgate.config import Config
+from headgate.local.rest import FlinkUnreachableError
+from headgate.local.submit import Client
 from headgate.sealing.known import seals_at
+from headgate.upgrade import site as module
 from headgate.upgrade import verify
 from headgate.upgrade.site import Cluster
+from headgate.upgrade.steps import JobBesideError
 from headgate.upgrade.version import Version
 
 
@@ -39,3 +44,50 @@ def test_topics_are_read_as_the_version_has_them_sealed(
         cluster.marks(version)
         cluster.verify("job", version, ())
     assert seen == [False, False, True, True, False, False]
+
+
+class Rest:
+    """Jobs of Flink's by id, each RUNNING, all of one name."""
+
+    def __init__(self, *jobs: str) -> None:
+        self.there = list(jobs)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        return [{"id": each, "name": "headgate", "state": "RUNNING"} for each in self.there]
+
+    def state(self, job: str) -> str:
+        if job in self.there:
+            return "RUNNING"
+        error = FlinkUnreachableError("no such job")
+        error.status = 404
+        raise error
+
+    def settings(self) -> dict[str, str]:
+        return {}
+
+    def registered_task_managers(self) -> int:
+        return 1
+
+
+def test_a_job_is_started_once_by_its_own_id_and_never_beside_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitted: list[Any] = []
+    monkeypatch.setattr(module, "run", lambda *_, settings, **__: submitted.append(settings))
+    file = tmp_path / "headgate.toml"
+    file.write_text("", encoding="utf-8")
+    version = Version(str(file), "job.py", sys.executable)
+
+    def start(*running: str) -> None:
+        rest, client = Rest(*running), Client((), {})
+        cluster = Cluster(cast(Any, rest), client, (), None, "", None, verify.Patience(), print)
+        cluster.start("new", version, "file:///savepoint", fresh=False, reemit=False)
+
+    start()
+    assert submitted == [{module.JOB_ID: "new"}]
+    # An earlier try was through.
+    start("new")
+    assert len(submitted) == 1
+    with pytest.raises(JobBesideError, match="job theirs of the name headgate runs"):
+        start("theirs")
+    assert len(submitted) == 1

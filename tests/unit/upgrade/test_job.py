@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from headgate.local.rest import FlinkUnreachableError
-from headgate.upgrade.job import leave, stop
-from headgate.upgrade.steps import StepFailedError
+from headgate.upgrade import job
+from headgate.upgrade.job import SavepointPendingError, is_stopping, leave, stop
+from headgate.upgrade.steps import GoneError, StepFailedError
 
 JOB, REQUEST, SAVEPOINT = "job", "a" * 32, "file:/savepoints/savepoint-1"
 
@@ -103,10 +104,22 @@ def test_a_savepoint_that_fails_leaves_the_job() -> None:
 
 @pytest.mark.parametrize("state", [None, "FAILED", "CANCELED"])
 def test_what_has_ended_cannot_be_stopped(state: str | None) -> None:
-    rest = Rest(state)
-    with pytest.raises(StepFailedError, match="nothing to stop"):
+    rest: Any = Rest(state)
+    with pytest.raises(GoneError, match="nothing to stop"):
         stopped(rest)
     assert rest.posts == []
+    assert is_stopping(rest, JOB, REQUEST)
+
+
+def test_a_savepoint_that_takes_long_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job stops when it is there, whoever waits: it must not be taken for one that goes on."""
+    monkeypatch.setattr(job, "SAVEPOINT_SECONDS", 0.0)
+    rest: Any = Rest()
+    assert not is_stopping(rest, JOB, REQUEST)
+    rest.asked[REQUEST] = {"status": {"id": "IN_PROGRESS"}}
+    with pytest.raises(SavepointPendingError, match="was not complete"):
+        stopped(rest)
+    assert is_stopping(rest, JOB, REQUEST)
 
 
 def test_what_is_left_covers_what_became_visible() -> None:

@@ -84,6 +84,8 @@ def test_what_is_fine_passes_and_the_same_code_keeps_its_task_managers(
     newer = replace(old, code="b")
     assert looked(place, old, newer).fresh
     assert not looked(place, old, newer, keep_task_managers=True).fresh
+    # Another Python may have other packages.
+    assert looked(place, old, replace(old, python="other")).fresh
     # Nobody knows what runs: new ones, to be sure.
     assert looked(place, None, old, previous=replace(old, code="")).fresh
 
@@ -93,12 +95,17 @@ def test_the_plan_names_what_changes_what_must_be_started_and_a_job_that_does_no
 ) -> None:
     place.job_state = "RESTARTING"
     settings = Config.model_validate(
-        {"job": {"parallelism": 2}, "redis": {"url": "redis://u:secret@localhost/0"}}
+        {
+            "job": {"parallelism": 2},
+            "history": {"store": "postgresql://db/h?user=u&password=secret"},
+            "redis": {"url": "redis://u:secret@localhost/0"},
+        }
     )
     found = looked(place, old, replace(old, code="b"), config=settings)
     assert (found.state, found.missing) == ("RESTARTING", 1)
     assert found.changes == (
         "job.parallelism: 1, then 2",
+        f'history.store: "{Config().history.store}", then (not shown)',
         'redis.url: "redis://127.0.0.1:6379/0", then (not shown)',
     )
     tell_plan(found, Output.TABLE)
@@ -219,6 +226,10 @@ def test_keys_that_are_not_there_cost_no_outage(place: Place, old: Version, tmp_
     with pytest.raises(NotUpgradableError, match=r"keys: cannot be read"):
         looked(place, old, old, config=sealed)
     (tmp_path / "keys").write_text(f"a:{base64.b64encode(bytes(32)).decode()}\n")
+    with pytest.raises(NotUpgradableError, match=r"no way back. Give --one-way"):
+        looked(place, old, old, config=sealed)
+    assert looked(place, old, old, config=sealed, one_way=True).job == "job-1"
+    Path(old.config).write_text(f'[encryption]\nkeys = "file:{tmp_path}/keys"\n', "utf-8")
     assert looked(place, old, old, config=sealed).job == "job-1"
 
 

@@ -9,9 +9,19 @@ from typing import Any
 
 import pytest
 
+from headgate.errors import HeadgateError
 from headgate.local.rest import FlinkUnreachableError
-from headgate.upgrade.record import Folder, Phase, Record, UpgradeRunningError, plan, upgraded
-from headgate.upgrade.steps import retried, run, turned_back
+from headgate.upgrade.record import (
+    KEPT_COPIES,
+    Current,
+    Folder,
+    Phase,
+    Record,
+    UpgradeRunningError,
+    plan,
+    upgraded,
+)
+from headgate.upgrade.steps import is_overtaken, retried, run, turned_back
 from headgate.upgrade.version import Version
 from tests.unit.upgrade.site import FakeSite, KilledError
 
@@ -122,9 +132,75 @@ def test_one_that_was_cut_short_can_be_turned_back(tmp_path: Path) -> None:
     folder.keep(turned_back(record, "it was asked for"))
     record = played(folder, site)
     assert (record.phase, site.running()) == (Phase.WENT_BACK, ["old.toml"])
-    # Before the savepoint there is nothing to turn back from.
-    first = plan("old", OLD, NEW, fresh=False, reemit=False)
-    assert turned_back(first, "it was asked for") == first
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_turned_back_before_the_new_version_was_started(tmp_path: Path, is_stopped: bool) -> None:
+    """The savepoint may be there although the record does not say so: it was killed between."""
+    folder, site = Folder(tmp_path), FakeSite(kill_at=1, is_late=is_stopped)
+    begun(folder, site)
+    with pytest.raises(KilledError):
+        played(folder, site)
+    record = folder.record()
+    assert record is not None
+    assert record.phase is Phase.STOPPING
+    folder.keep(turned_back(record, "it was asked for"))
+    record = played(folder, site)
+    assert site.running() == ["old.toml"], "never the new one"
+    assert record.why == "it was asked for"
+    if is_stopped:
+        assert record.phase is Phase.WENT_BACK
+        assert site.restored == {record.back_job: ("savepoint of old", False)}
+    else:
+        assert (record.phase, site.saved) == (Phase.UNCHANGED, {})
+
+
+def test_what_flink_forgot_is_on_disk(tmp_path: Path) -> None:
+    folder, site = Folder(tmp_path), FakeSite(kill_at=1, is_late=True)
+    begun(folder, site)
+    with pytest.raises(KilledError):
+        played(folder, site)
+    site.forget()
+    record = played(folder, site)
+    assert (record.phase, site.running()) == (Phase.DONE, ["new.toml"])
+    assert site.restored[record.new_job] == ("savepoint of old", False)
+
+
+def test_where_nothing_runs_and_nothing_was_left_the_end_says_so(tmp_path: Path) -> None:
+    folder, site = Folder(tmp_path), FakeSite()
+    begun(folder, site)
+    site.forget()
+    record = played(folder, site)
+    assert (record.phase, record.job) == (Phase.STUCK, "")
+    assert "does not run" in record.why
+
+
+def test_a_new_job_that_flink_forgot_is_gone_back_from_by_its_newest_checkpoint(
+    tmp_path: Path,
+) -> None:
+    folder, site = Folder(tmp_path), FakeSite(kill_at=3)
+    begun(folder, site)
+    with pytest.raises(KilledError):
+        played(folder, site)
+    record = folder.record()
+    assert record is not None
+    assert record.phase is Phase.VERIFYING
+    site.forget()
+    site.disk[record.new_job] = "checkpoint of the new one"
+    record = played(folder, site)
+    assert (record.phase, site.running()) == (Phase.WENT_BACK, ["old.toml"])
+    assert site.restored == {
+        **site.restored,
+        record.back_job: ("checkpoint of the new one", False),
+    }
+
+
+def test_an_upgrade_is_over_when_somebody_else_has_started_the_job() -> None:
+    record = plan("old", OLD, NEW, fresh=False, reemit=False)
+    for running in ([], ["old"], [record.new_job], [record.back_job]):
+        assert not is_overtaken(record, running)
+    assert is_overtaken(record, ["another"])
+    assert is_overtaken(record, [record.new_job, "another"])
 
 
 def test_a_way_back_that_failed_is_tried_once_more(tmp_path: Path) -> None:
@@ -170,6 +246,34 @@ def test_copies_are_for_their_owner_alone_and_outlive_the_file(tmp_path: Path) -
     assert copy.read_text(encoding="utf-8") == "[job]\n"
     assert copy.stat().st_mode & 0o077 == 0
     assert Folder(tmp_path).copied(copied) == copied
+
+
+def test_copies_that_a_way_back_needs_are_never_stale(tmp_path: Path) -> None:
+    folder, file = Folder(tmp_path), tmp_path / "headgate.toml"
+
+    def copied(text: str) -> Version:
+        file.write_text(text, encoding="utf-8")
+        return folder.copied(Version(str(file), "s", "p"))
+
+    running, before = copied("# running"), copied("# before")
+    folder.keep_current(Current("job", running, before))
+    others = [copied(f"# try {number}") for number in range(2 * KEPT_COPIES)]
+    assert Path(running.config).is_file()
+    assert Path(before.config).is_file()
+    assert not Path(others[0].config).is_file()
+    assert Path(others[-1].config).is_file()
+
+
+@pytest.mark.parametrize(
+    "text", ["null", "[]", '{"phase": "nowhere"}', '{"phase": "done"}', "{", '{"phase": 1, "x": 2}']
+)
+def test_a_record_of_another_version_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "upgrade").mkdir()
+    (tmp_path / "upgrade" / "record.json").write_text(text, encoding="utf-8")
+    (tmp_path / "upgrade" / "current.json").write_text(text, encoding="utf-8")
+    for read in (Folder(tmp_path).record, Folder(tmp_path).current):
+        with pytest.raises(HeadgateError, match="move"):
+            read()
 
 
 def test_a_stack_follows_its_job_through_upgrades(tmp_path: Path) -> None:

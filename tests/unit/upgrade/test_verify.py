@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import pytest
 
 from headgate.config import Config
+from headgate.local.rest import FlinkUnreachableError
 from headgate.upgrade import verify as module
 from headgate.upgrade.steps import StepFailedError
 from headgate.upgrade.verify import Patience, verify
@@ -109,6 +110,40 @@ def test_what_is_missing_is_said(broker: Broker) -> None:
     broker.answers = False
     with pytest.raises(StepFailedError, match="does not answer"):
         looked(Rest())
+
+
+class Restarted(Rest):
+    """A job that fails over while it is watched, and is back before anybody looks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+
+    def exceptions(self, _: str) -> list[str]:
+        self.looks += 1
+        return ["java.lang.Exception: a\nCaused by: b.C: it cannot"] if self.looks > 4 else []
+
+
+def test_a_failover_within_the_watch_is_seen_though_it_is_over(broker: Broker) -> None:
+    watched = Patience(within_seconds=0.3, watch_seconds=0.2)
+    rest: Any = Restarted()
+    with pytest.raises(StepFailedError, match=r"was at work and has failed over: b\.C: it cannot"):
+        verify(rest, "job", CONFIG, MARKS, watched)
+    # A watch that ends at once would not have seen it.
+    verify(cast(Any, Restarted()), "job", CONFIG, MARKS, QUICK)
+
+
+def test_a_job_that_flink_does_not_know_any_more_has_ended(broker: Broker) -> None:
+    rest: Any = Rest()
+    unknown = FlinkUnreachableError("Flink refused GET /jobs/job (404)")
+    unknown.status = 404
+
+    def missing(_: str) -> Any:
+        raise unknown
+
+    rest.state = rest.is_running = rest.exceptions = missing
+    with pytest.raises(StepFailedError, match="Flink does not know it"):
+        looked(rest)
 
 
 def test_one_failure_is_an_accident_and_three_are_a_version(broker: Broker) -> None:
