@@ -173,7 +173,8 @@ def _check_sealing(config: Config, old: Version, *, one_way: bool) -> None:
     if config.encryption is not None and not was_sealed and not one_way:
         message = (
             "[encryption] is new: what the new version seals the old one cannot read, so there "
-            "would be no way back. Give --one-way; if it does not work then, mend it and upgrade again."
+            "would be no way back. Give --one-way; if it does not work then, mend it and upgrade "
+            "again."
         )
         raise NotUpgradableError(message)
 
