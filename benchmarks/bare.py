@@ -24,20 +24,29 @@ _TRACING = (
 )
 
 _METRICS = (
-    Cut("flink/gate.py", "        self._metrics.tally.lag(self._now_ms - value[4])\n"),
+    Cut("flink/gate.py", "        self._tally.lag(self._now_ms - value[4])\n"),
     Cut("flink/gate.py", "                self._metrics.heard.take(record.tick, self._now_ms)\n"),
     Cut("flink/gate.py", "        self._metrics.see(address, control)\n"),
     Cut(
         "flink/gate.py",
-        "        self._metrics.tally.of(agent_type).count(address, given, made, self._now_ms)\n"
-        "        if made.control is not None and made.control.parked != was_parked:\n"
+        "        tally = self._tally\n"
+        "        (tally.of_type.get(agent_type) or tally.of(agent_type)).count(\n"
+        "            address, given, made, self._now_ms\n"
+        "        )\n"
+        "        if is_outcome and made.control is not None "
+        "and made.control.parked != was_parked:\n"
         "            self._metrics.parked(shard.number, address, is_parked=not was_parked)\n",
     ),
-    Cut("flink/gate.py", "            was_parked = control is not None and control.parked\n"),
+    Cut(
+        "flink/gate.py",
+        "            if is_outcome:\n"
+        "                was_parked = control is not None and control.parked\n",
+    ),
     Cut("flink/gate.py", "            self._metrics.begin_shard(number)\n"),
     Cut(
         "flink/gate.py",
-        "        self._metrics.finish(shard.number, self._table.shown, self._now_ms)\n",
+        "        if self._now_ms >= self._metrics.show_at_ms:\n"
+        "            self._metrics.show(self._table.shown, self._now_ms)\n",
     ),
     Cut(
         "rpc/dispatcher.py",
@@ -49,7 +58,19 @@ _METRICS = (
 )
 
 _LEDGER = (
-    Cut("flink/gate.py", "                    self._settle(address, read)\n"),
+    Cut(
+        "flink/gate.py",
+        "                    if self._is_billed:\n"
+        "                        self._settle(address, read)\n",
+    ),
+    Cut(
+        "flink/gate.py",
+        "        table = self._table\n"
+        "        self._is_billed = (\n"
+        "            self._billing.is_on or bool(table.shown.budgets.rules) "
+        "or not table.is_complete\n"
+        "        )\n",
+    ),
     Cut("flink/gate.py", "                self._billing.see(appended_ms)\n"),
     Cut(
         "flink/gate.py",
@@ -91,10 +112,11 @@ _LEDGER = (
         "        .process(LedgerHost(ledger), output_type=KEYED_ROW)\n"
         '        .name("ledger")\n'
         '        .uid("ledger")\n'
+        "        .set_buffer_timeout(AT_ONCE)\n"
         "    )\n"
         "    grants = _to_shard(granted).process(Grants(), output_type=BYTES)"
         '.name("grants").uid("grants")\n'
-        "    return _side_output(gate, REQUESTED).union(grants)\n",
+        "    return _side_output(gate, REQUESTED).union(grants.set_buffer_timeout(AT_ONCE))\n",
         "    return _side_output(gate, REQUESTED)\n",
     ),
     Cut(

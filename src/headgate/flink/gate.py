@@ -117,13 +117,14 @@ class Gate(KeyedCoProcessFunction):
         ]
         self._readiness = Readiness(nonce=os.urandom(8))
         self._metrics = GateMetrics(self._exposed, self._parked_counts)
+        self._tally = self._metrics.tally
         self._billing = Billing(keys)
         self._outputs = Outputs(
             self._settings.topics,
             self._readiness,
             own,
             self._billing,
-            self._metrics.tally,
+            self._tally,
             seals=self._seals,
         )
         self._subtask = subtask, parallelism
@@ -139,9 +140,11 @@ class Gate(KeyedCoProcessFunction):
         self._numbers = {key: number for number, key in enumerate(keys)}
         self._shards: dict[int, Shard] = {}
         self._alarms = Alarms()
-        # Of the record at work: its time, and which of its batch is read.
+        # Of the record at work: its time, which of its batch is read, and whether the ledger wants
+        # to know of outcomes.
         self._now_ms = 0
         self._part = 0
+        self._is_billed = True
 
     def close(self) -> None:
         """Stop following the registry."""
@@ -176,7 +179,7 @@ class Gate(KeyedCoProcessFunction):
             self._outputs.set_record_aside(value, problem)
             return self._outputs.give()
         shard = self._enter(partition)
-        self._metrics.tally.lag(self._now_ms - value[4])
+        self._tally.lag(self._now_ms - value[4])
         try:
             raw = self._seals.open(
                 self._settings.topics.journal, key.encode(), bytes(payload or b"")
@@ -234,7 +237,8 @@ class Gate(KeyedCoProcessFunction):
                     self._set_aside(journaled, problem)
                 else:
                     read = OutcomeRead(outcome, raw, appended_ms, partition, offset)
-                    self._settle(address, read)
+                    if self._is_billed:
+                        self._settle(address, read)
                     self._step(shard, address, read)
             case _:
                 self._set_aside(journaled, "it is neither an outcome nor a tick")
@@ -248,16 +252,13 @@ class Gate(KeyedCoProcessFunction):
 
     def _settle(self, address: str, read: OutcomeRead) -> None:
         """Tell the ledger of an outcome, whether or not it applies: it was paid."""
-        billing, table = self._billing, self._table
-        if not (billing.is_on or table.shown.budgets.rules) and table.is_complete:
-            return
         spec = self._around(address.partition("/")[0]).spec
         tenant = read.outcome.tenant
         if not tenant:
             # An operator's control ends the turn in flight: what is held for it is freed.
             tenant = tenant_of(spec.tenancy if spec is not None else _NO_TENANCY, read.outcome.key)
         # A ledger that knows the registry judges by itself what counts.
-        billing.settle(read, tenant, is_sure=self._table.is_complete)
+        self._billing.settle(read, tenant, is_sure=self._table.is_complete)
 
     def _set_aside(self, journaled: Journaled, problem: str) -> None:
         self._outputs.set_record_aside(journaled, problem, self._part)
@@ -311,11 +312,14 @@ class Gate(KeyedCoProcessFunction):
     # ------------------------------------------------------------------------------------- step
 
     def _step(self, shard: Shard, address: str, given: Input) -> None:
+        # Nothing else parks an instance.
+        is_outcome = was_parked = type(given) is OutcomeRead
         try:
             control = shard.control_of(address)
-            if type(given) is OutcomeRead and control is not None and control.HasField("in_flight"):
+            if is_outcome:
+                was_parked = control is not None and control.parked
+            if is_outcome and control is not None and control.HasField("in_flight"):
                 self._horizon.patience.learn(self._now_ms - control.in_flight.sent_ms)
-            was_parked = control is not None and control.parked
             snapshot = Snapshot(address, control, shard.items_of(address))
             agent_type = address.partition("/")[0]
             around = self._around(agent_type)
@@ -324,8 +328,11 @@ class Gate(KeyedCoProcessFunction):
             self._refuse(shard, address, given, error)
             return
         shard.keep(address, made.control, made.puts)
-        self._metrics.tally.of(agent_type).count(address, given, made, self._now_ms)
-        if made.control is not None and made.control.parked != was_parked:
+        tally = self._tally
+        (tally.of_type.get(agent_type) or tally.of(agent_type)).count(
+            address, given, made, self._now_ms
+        )
+        if is_outcome and made.control is not None and made.control.parked != was_parked:
             self._metrics.parked(shard.number, address, is_parked=not was_parked)
         if made.set_timer_ms:
             # A timer that is to be deleted stays: woken in vain, the instance says so.
@@ -367,6 +374,10 @@ class Gate(KeyedCoProcessFunction):
         self._now_ms = time.time_ns() // 1_000_000 + self._clock.ahead_ms
         self._part = 0
         self._horizon.begin(self._now_ms, time.monotonic())
+        table = self._table
+        self._is_billed = (
+            self._billing.is_on or bool(table.shown.budgets.rules) or not table.is_complete
+        )
         shard = self._shards.get(number)
         if shard is None:
             key = self._settings.shard_keys[number]
@@ -377,7 +388,8 @@ class Gate(KeyedCoProcessFunction):
     def _finish(self, shard: Shard, ctx: Any) -> list[Output | Sided]:
         """Write what the record changed, see to the shard's alarm, hand over what came of it."""
         shard.write()
-        self._metrics.finish(shard.number, self._table.shown, self._now_ms)
+        if self._now_ms >= self._metrics.show_at_ms:
+            self._metrics.show(self._table.shown, self._now_ms)
         wanted = shard.next_wake_ms()
         if wanted:
             self._alarms.see_to(

@@ -28,26 +28,26 @@ class GateMetrics:
         self._exposed = exposed
         self._entries = parked
         self._parked: dict[int, ParkedCount] = {}
-        self._show_at_ms = 0
+        # From then on they are old.
+        self.show_at_ms = 0
 
     def begin_shard(self, number: int) -> None:
         """Read what a shard has; its key must be Flink's current key."""
         self._parked[number] = ParkedCount(self._entries)
 
     def parked(self, number: int, address: str, *, is_parked: bool) -> None:
-        """Note that an instance was parked, or goes on."""
-        self._parked[number].change(_type_of(address), 1 if is_parked else -1)
+        """Note that an instance was parked, or goes on; its shard's key must be the current one."""
+        count = self._parked[number]
+        count.change(_type_of(address), 1 if is_parked else -1)
+        count.write()
 
     def see(self, address: str, control: StoredControl) -> None:
         """Note an instance that nothing happened to but that it was woken."""
         self.tally.of(_type_of(address)).see(address, control)
 
-    def finish(self, number: int, shown: Shown, now_ms: int) -> None:
-        """End a record: store what it changed, and show how everything is once a second."""
-        self._parked[number].write()
-        if now_ms < self._show_at_ms:
-            return
-        self._show_at_ms = now_ms + SHOW_MS
+    def show(self, shown: Shown, now_ms: int) -> None:
+        """Show how everything is: from ``show_at_ms`` on."""
+        self.show_at_ms = now_ms + SHOW_MS
         named = {rule.tenant for rule in shown.budgets.rules} | set(shown.terms.tenants)
         made = figures_of(
             self.tally,

@@ -44,6 +44,11 @@ MESSAGES = "SELECT f0, f1, f2 FROM headgate_gate WHERE f0 IN ('{inbox}', '{repli
 """Topic, key and value of what goes out at once. Kafka's names of topics hold no quote."""
 
 
+AT_ONCE = 0
+"""Buffers of the ledger and behind it are sent with each row: a timer that would do so each 5 ms is
+most of what they cost a job without budgets."""
+
+
 def build_job(env: StreamExecutionEnvironment, config: Config) -> None:
     """Build the whole job on an environment; `env.execute` runs it.
 
@@ -140,9 +145,10 @@ def _requests(gate: DataStream, ledger: LedgerSettings) -> DataStream:
         .process(LedgerHost(ledger), output_type=KEYED_ROW)
         .name("ledger")
         .uid("ledger")
+        .set_buffer_timeout(AT_ONCE)
     )
     grants = _to_shard(granted).process(Grants(), output_type=BYTES).name("grants").uid("grants")
-    return _side_output(gate, REQUESTED).union(grants)
+    return _side_output(gate, REQUESTED).union(grants.set_buffer_timeout(AT_ONCE))
 
 
 def _side_output(stream: DataStream, tag: OutputTag) -> DataStream:
@@ -160,7 +166,7 @@ def _invoke(env: StreamExecutionEnvironment, requests: DataStream, config: Confi
         record_bytes=config.limits.max_record,
         encryption=encryption_of(config),
     )
-    with settings.process_mode(env):
+    with settings.process_mode(env, config):
         AsyncDataStream.unordered_wait(
             requests,
             Invoke(invoke),

@@ -9,13 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from pyflink.common import Configuration
-from pyflink.datastream import CheckpointingMode, StreamExecutionEnvironment
+from pyflink.datastream import (
+    CheckpointingMode,
+    StreamExecutionEnvironment,
+    async_data_stream,
+    data_stream,
+)
+from pyflink.java_gateway import get_gateway
 from pyflink.util.java_utils import get_j_env_configuration
 
 import headgate
 from headgate.config import Config
 
 MODE = "python.execution-mode"
+
+BUNDLE_TIME = "python.fn-execution.bundle.time"
+"""How long a Python process gathers. Operators that run inside the JVM have no bundles, and wake up
+as often all the same, to look whether one is to be ended: each of them 200 times a second. So it is
+set for Invoke alone, and they look once a second, Flink's default.
+"""
 
 LEAN = Path(__file__).with_name("lean")
 """First of Python's paths wherever the job runs: modules here cannot be imported. Beam imports
@@ -25,13 +37,10 @@ Without them a worker starts in half the time, which is most of the outage after
 
 
 def apply(env: StreamExecutionEnvironment, config: Config) -> None:
-    """Set what the job needs: modes, parallelism, checkpoints, how long bundles and buffers
-    gather.
-    """
+    """Set what the job needs: modes, parallelism, checkpoints, how long buffers gather."""
     made = Configuration()
     # Gate and intake run inside the TaskManager's JVM; Invoke gets a process of its own below.
     made.set_string(MODE, "thread")
-    made.set_string("python.fn-execution.bundle.time", str(config.job.bundle_ms))
     made.set_string("python.fn-execution.bundle.size", "1000")
     made.set_string("execution.buffer-timeout.interval", f"{config.job.buffer_ms} ms")
     made.set_string("python.pythonpath", ":".join(_module_path()))
@@ -41,6 +50,8 @@ def apply(env: StreamExecutionEnvironment, config: Config) -> None:
     # Sources of one topic each: alignment would only hold records back.
     made.set_string("table.exec.source.idle-timeout", "0 ms")
     env.configure(made)
+    # Set here, by a cluster's own configuration, it would count for all operators in the end.
+    _configuration(env).removeKey(BUNDLE_TIME)
     env.set_parallelism(config.job.parallelism)
     # As many key groups as shards: shard n is key group n (headgate.flink.shards).
     env.set_max_parallelism(config.kafka.partitions)
@@ -60,11 +71,25 @@ def _module_path() -> list[str]:
 
 
 @contextmanager
-def process_mode(env: StreamExecutionEnvironment) -> Iterator[None]:
-    """Define operators that run in a Python process of their own."""
-    configuration: Any = get_j_env_configuration(env._j_stream_execution_environment)
-    configuration.setString(MODE, "process")
+def process_mode(env: StreamExecutionEnvironment, config: Config) -> Iterator[None]:
+    """Define operators that run in a Python process of their own, and gather bundles for it.
+
+    PyFlink hands each Python operator the environment's own configuration: one object for all. Here
+    they get a copy.
+    """
+    own: Any = get_gateway().jvm.org.apache.flink.configuration.Configuration(_configuration(env))
+    own.setString(MODE, "process")
+    own.setString(BUNDLE_TIME, str(config.job.bundle_ms))
+    modules: tuple[Any, ...] = (data_stream, async_data_stream)
+    stock = [module.get_j_env_configuration for module in modules]
+    for module in modules:
+        module.get_j_env_configuration = lambda _: own
     try:
         yield
     finally:
-        configuration.setString(MODE, "thread")
+        for module, found in zip(modules, stock, strict=True):
+            module.get_j_env_configuration = found
+
+
+def _configuration(env: StreamExecutionEnvironment) -> Any:
+    return get_j_env_configuration(env._j_stream_execution_environment)
