@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from headgate.cli.start import start_job
@@ -19,6 +20,7 @@ from headgate.config import load
 from headgate.local.stack import LocalStack
 from headgate.testing.serving import Serving
 from headgate.testing.steady import Steady
+from headgate.upgrade.record import Folder
 from tests.flink.configured import headgate_toml
 from tests.flink.outage import await_found
 from tests.flink.runtime import mirror
@@ -85,6 +87,11 @@ class Site:
         assert out, err
         return running.returncode, json.loads(out)
 
+    def phase(self) -> str:
+        """Return where the last upgrade stands, as it is on disk."""
+        record = Folder(self.stack.home).record()
+        return record.phase.value if record else ""
+
     def running(self) -> list[str]:
         """Return the jobs that run."""
         return [each["id"] for each in self.stack.flink.rest.jobs() if each["state"] == "RUNNING"]
@@ -144,3 +151,49 @@ def test_another_version_is_started_or_the_old_one_again(site: Site, tmp_path: P
 
         assert load.findings() == []
     await_found(lambda: site.stack.flink.rest.is_running(back["job"]), "all tasks")
+
+
+def killed(command: subprocess.Popen[str]) -> None:
+    """Kill a command with all that it has started: Flink's client would go on without it."""
+    victim = psutil.Process(command.pid)
+    victim.suspend()
+    for child in victim.children(recursive=True):
+        child.kill()
+    victim.kill()
+    command.communicate()
+
+
+def test_what_happened_since_a_command_was_cut_short_is_seen(site: Site) -> None:
+    """Somebody starts the job by other means; a JobManager forgets the new one."""
+    rest, flink = site.stack.flink.rest, site.stack.flink
+    with Steady(site.config, "events", "mirror", keys=16, rate=20.0) as load:
+        running = site.started()
+        await_found(lambda: site.phase() == "starting", "the savepoint")
+        killed(running)
+        theirs = start_job(site.stack, site.config, site.path, say=print)
+        code, done = site.upgraded()
+        assert (code, done["phase"], done["old_job"]) == (0, "done", theirs)
+        assert site.running() == [done["job"]]
+
+        def is_at_work() -> bool:
+            record = Folder(site.stack.home).record()
+            return bool(
+                record is not None
+                and record.phase.value == "verifying"
+                and rest.is_running(record.new_job)
+                and rest.checkpoints(record.new_job)["counts"]["completed"]
+            )
+
+        running = site.started("--watch", "60")
+        await_found(lambda: site.phase() == "verifying", "the new version")
+        await_found(is_at_work, "its first checkpoint")
+        flink.kill_job_manager()
+        flink.launch_job_manager()
+        running.communicate()
+        await_found(lambda: rest.registered_task_managers() >= 1, "the TaskManager")
+        code, back = site.upgraded()
+        assert (code, back["phase"]) == (1, "went back"), back
+        assert "Flink does not know it" in back["why"]
+        assert back["new_job"] in back["back_from"], "its newest checkpoint, not the savepoint"
+        assert site.running() == [back["job"]]
+        assert load.findings() == []
