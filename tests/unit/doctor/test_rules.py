@@ -440,12 +440,15 @@ CASES: list[tuple[str, Change, str, Severity, str]] = [
         "8",
     ),
     ("few partitions", topic("orders", partitions=1), "events-few-partitions", WARNING, "orders"),
-    (
-        "gives up",
-        flink_setting("restart-strategy.type", "fixed-delay"),
-        "restart-strategy",
-        ERROR,
-        "fixed-delay",
+    *(
+        (
+            f"gives up: {strategy}",
+            flink_setting("restart-strategy.type", strategy),
+            "restart-strategy",
+            ERROR,
+            strategy,
+        )
+        for strategy in ("none", "off", "disable", "fixed-delay", "failure-rate", "failurerate")
     ),
     (
         "no keys",

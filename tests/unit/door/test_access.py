@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from pathlib import Path
 
@@ -74,6 +75,18 @@ def test_a_caller_reaches_the_instances_of_its_tenants(
 def test_nobody_else_is_let_in(file: Path, authorization: str) -> None:
     with pytest.raises(UnauthenticatedError, match="Authorization: Bearer TOKEN"):
         Access(file).caller_of(authorization)
+
+
+def test_a_token_is_compared_whole(file: Path) -> None:
+    """One whose digest begins alike is found in a moment, for two bytes."""
+    begin = hashlib.sha256(b"s3cret").digest()[:2]
+    alike = next(
+        text
+        for text in map(str, itertools.count())
+        if hashlib.sha256(text.encode()).digest().startswith(begin)
+    )
+    with pytest.raises(UnauthenticatedError):
+        Access(file).caller_of(f"Bearer {alike}")
 
 
 def test_tokens_are_replaced_without_a_restart(

@@ -282,3 +282,19 @@ def test_parked_instances_are_counted_where_their_state_is() -> None:
     count.change("old", -1)
     count.write()
     assert ParkedCount(entries).of_type == {"order": 2}
+
+
+def test_what_was_looked_at_is_looked_at_again_only_when_something_happened() -> None:
+    tally = AgentTally()
+    made = joined(2)
+    tally.count("order/1", EventArrived(Event()), made, 1_000)
+    tally.count("order/1", completed(), Transition(made.control, note="applied"), 1_500)
+    tally.look(2_000)
+    assert (tally.depth, tally.oldest_ms(2_000)) == (2, 500)
+    assert (tally.touched, tally.moved) == ({}, {})
+    # Gate's own record goes on changing: not seen before something happens to the instance.
+    control = made.control
+    assert control is not None
+    control.mailbox_tail += 5
+    tally.look(3_000)
+    assert tally.depth == 2
