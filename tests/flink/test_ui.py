@@ -162,12 +162,20 @@ def named(watched: Watched, url: str, text: str, since: float) -> None:
 def test_an_instance_from_its_first_turn_to_its_last(
     runtime: Runtime, url: str, seen: Watched, pictures: Path
 ) -> None:
+    from playwright.sync_api import expect
+
     name, page = runtime.fresh("shop"), seen.page
     with Serving(shop(name, threading.Event())) as served:
         # One event a turn: a turn for each text.
         attach(runtime, name, served.endpoint, "--max-batch", "1")
         page.goto(f"{url}/agents")
         page.get_by_role("link", name=name, exact=True).wait_for()
+        # A page of what is not there yet becomes the page of it, with its title.
+        page.goto(f"{url}/instances/{name}/late")
+        assert page.title() == "Not found · Headgate"
+        tell(runtime, name, "late", "first")
+        page.get_by_role("heading", name="After turn 1 of 1").wait_for()
+        expect(page).to_have_title(f"{name}/late · Headgate")
         tell(runtime, name, "a", "first", HOSTILE, "third")
         runtime.answers_of(f"{name}/a", 3)
         page.goto(f"{url}/instances/{name}/a")
