@@ -24,8 +24,9 @@ log = logging.getLogger(__name__)
 # A checkpoint's last interval is not longer than its transactions live; what it read from the
 # journal may have waited there while the job was away, or behind.
 LOOK_BACK_MS = 3_600_000
-# A busy partition's newest turn is not older than this, and tells of all before it: an hour of a job
-# with 500 turns/s would take ten minutes to compare (100,000 turns took 28 s), and nothing runs.
+# A busy partition's newest turn is not older than this, and tells of all before it. An hour of a
+# job with 500 turns/s would take ten minutes to compare (100,000 turns took 28 s), and nothing
+# runs.
 GLANCE_MS = 10_000
 NAMED = 3
 
