@@ -168,7 +168,8 @@ def _open_record(cluster: Cluster, folder: Folder, say: Callable[[str], None]) -
     record = folder.record()
     if record is None or record.phase in ENDS:
         return record
-    running = cluster.running(load(record.old.config).job.name)
+    # The name is the same in both; the old file may have keys that this version does not know.
+    running = cluster.running(load(record.new.config).job.name)
     if not is_overtaken(record, running):
         return record
     say(

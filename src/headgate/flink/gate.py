@@ -313,7 +313,7 @@ class Gate(KeyedCoProcessFunction):
 
     def _step(self, shard: Shard, address: str, given: Input) -> None:
         # Nothing else parks an instance.
-        is_outcome = was_parked = type(given) is OutcomeRead
+        is_outcome, was_parked = type(given) is OutcomeRead, False
         try:
             control = shard.control_of(address)
             if is_outcome:

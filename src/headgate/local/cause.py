@@ -42,7 +42,7 @@ def cause_of_failed(output: str) -> str:
     if told and BY_FLINK.match(told[0]):
         # The client has a trace of its own after it, that Python ended with 1.
         ends = (n for n, line in enumerate(told) if line.startswith("org.apache.flink.client."))
-        causes = [line for line in told[: next(ends, len(told))] if line.startswith(CAUSED_BY)]
-        if causes:
-            return causes[-1].removeprefix(CAUSED_BY)
+        trace = "\n".join(told[: next(ends, len(told))])
+        if f"\n{CAUSED_BY}" in trace:
+            return last_cause(trace)
     return "\n".join(lines[:LINES_AT_MOST])

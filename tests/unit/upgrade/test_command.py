@@ -111,3 +111,15 @@ def test_what_somebody_else_has_started_ends_an_upgrade_that_was_cut_short(
     assert isinstance(told, NotUpgradableError)
     assert "nothing says what job theirs was started from" in str(told)
     assert begun == []
+
+
+def test_an_old_configuration_with_keys_of_its_own_holds_up_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begun = ends(monkeypatch, Phase.DONE)
+    older = tmp_path / "older.toml"
+    older.write_text("[gone]\nkey = 1\n", encoding="utf-8")
+    record = replace(place.record, old=replace(place.record.old, config=str(older)))
+    place.folder.keep(record)
+    assert place.upgraded("-o", "json")[0] == 0
+    assert begun == [record]

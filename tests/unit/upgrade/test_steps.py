@@ -45,6 +45,17 @@ def played(folder: Folder, site: FakeSite) -> Record:
     return run(record, site, folder.keep, lambda _: None)
 
 
+def cut_short(folder: Folder, site: FakeSite, phase: Phase) -> Record:
+    """Run an upgrade until it is killed, and return where it stands."""
+    begun(folder, site)
+    with pytest.raises(KilledError):
+        played(folder, site)
+    record = folder.record()
+    assert record is not None
+    assert record.phase is phase
+    return record
+
+
 @pytest.mark.parametrize(
     ("broken", "phase"),
     [
@@ -123,12 +134,7 @@ def test_no_answer_is_no_failure(tmp_path: Path) -> None:
 
 def test_one_that_was_cut_short_can_be_turned_back(tmp_path: Path) -> None:
     folder, site = Folder(tmp_path), FakeSite(kill_at=3)
-    begun(folder, site)
-    with pytest.raises(KilledError):
-        played(folder, site)
-    record = folder.record()
-    assert record is not None
-    assert record.phase is Phase.VERIFYING
+    record = cut_short(folder, site, Phase.VERIFYING)
     folder.keep(turned_back(record, "it was asked for"))
     record = played(folder, site)
     assert (record.phase, site.running()) == (Phase.WENT_BACK, ["old.toml"])
@@ -138,12 +144,7 @@ def test_one_that_was_cut_short_can_be_turned_back(tmp_path: Path) -> None:
 def test_turned_back_before_the_new_version_was_started(tmp_path: Path, is_stopped: bool) -> None:
     """The savepoint may be there although the record does not say so: it was killed between."""
     folder, site = Folder(tmp_path), FakeSite(kill_at=1, is_late=is_stopped)
-    begun(folder, site)
-    with pytest.raises(KilledError):
-        played(folder, site)
-    record = folder.record()
-    assert record is not None
-    assert record.phase is Phase.STOPPING
+    record = cut_short(folder, site, Phase.STOPPING)
     folder.keep(turned_back(record, "it was asked for"))
     record = played(folder, site)
     assert site.running() == ["old.toml"], "never the new one"
@@ -157,9 +158,7 @@ def test_turned_back_before_the_new_version_was_started(tmp_path: Path, is_stopp
 
 def test_what_flink_forgot_is_on_disk(tmp_path: Path) -> None:
     folder, site = Folder(tmp_path), FakeSite(kill_at=1, is_late=True)
-    begun(folder, site)
-    with pytest.raises(KilledError):
-        played(folder, site)
+    cut_short(folder, site, Phase.STOPPING)
     site.forget()
     record = played(folder, site)
     assert (record.phase, site.running()) == (Phase.DONE, ["new.toml"])
@@ -179,12 +178,7 @@ def test_a_new_job_that_flink_forgot_is_gone_back_from_by_its_newest_checkpoint(
     tmp_path: Path,
 ) -> None:
     folder, site = Folder(tmp_path), FakeSite(kill_at=3)
-    begun(folder, site)
-    with pytest.raises(KilledError):
-        played(folder, site)
-    record = folder.record()
-    assert record is not None
-    assert record.phase is Phase.VERIFYING
+    record = cut_short(folder, site, Phase.VERIFYING)
     site.forget()
     site.disk[record.new_job] = "checkpoint of the new one"
     record = played(folder, site)
