@@ -1,14 +1,19 @@
 """This checkout and another one of Headgate: what all that lies between them costs.
 
 `--against DIR` names the other one. Each has a stack, a job and an agent of its own, with its own
-code and this one's installed packages; both are warmed up and stay. Then, as often as repeats say:
+code and this one's installed packages. As often as repeats say, both are started anew and warmed
+up, first one, then the other, the other way round the next time: what a JVM makes of one and the
+same code differs from life to life, and whoever came last still compiles while the first is done.
+In each of these lives:
 
-- Both take a steady load at the same time, and are compared window by window. What a machine gives
-  changes by a fifth from one ten seconds to the next, far more than what is looked for; beside each
-  other both have the same moments of the same cores. Where turns cost CPU and nothing else, what a
-  turn costs more is what saturated cores give less.
-- Each drains a backlog, first one, then the other, the other way round the next time. That is the
-  throughput itself, and as uneven as the machine: only many pairs say something.
+- Both take a steady load at the same time, at first to get warm. What a machine gives changes by a
+  fifth from one ten seconds to the next, far more than what is looked for; beside each other both
+  have the same moments of the same cores. Where turns cost CPU and nothing else, what a turn costs
+  more is what saturated cores give less.
+- Each drains backlogs, in turn: one, the other, the other, one. That is the throughput itself, and
+  as uneven as the machine.
+
+A life gives one ratio of each, of all its turns; errors are those of the lives.
 """
 
 import contextlib
@@ -21,7 +26,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import IO, Any
+from typing import IO
 
 from benchmarks.figures import median
 from benchmarks.measure import Result
@@ -29,14 +34,16 @@ from benchmarks.options import Options
 from benchmarks.stand import ROOT
 
 Pair = tuple[Result, Result]
-Place = tuple[str, ...]
 BY_PROCESS = "cpu_ms_per_turn_by_process"
-TURNS: Place = ("turns_per_second",)
-CPU: Place = ("cpu_ms_per_turn",)
+TURNS, CPU = "turns_per_second", "cpu_ms_per_turn"
 # Of each of the two, together below saturation: what piles up is another load for either.
-RATE = 700
-# Until both generators run, in seconds; then so many windows.
-BEGIN_SECONDS, WINDOW_SECONDS, WINDOWS = 4.0, 5.0, 12
+RATE = 500
+# Until both generators run, in seconds.
+BEGIN_SECONDS = 4.0
+# Both under load, to get warm beside each other, and to be measured.
+WARM_SECONDS, STEADY_SECONDS = 60.0, 60.0
+# In which they drain backlogs.
+ORDER = (0, 1, 1, 0, 1, 0, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -55,24 +62,22 @@ def run(options: Options) -> list[Result]:
 
 
 def compare(options: Options, before: Tree, after: Tree) -> list[Result]:
-    """Load both; return rows of the medians of each, and of the ratios of pairs."""
+    """Load both; return rows of the medians of each, and of the ratios of lives."""
     steady: list[Pair] = []
     drained: list[Pair] = []
-    with contextlib.ExitStack() as stack:
-        # One after the other: who warms up beside another is warmed up by half.
-        one, two = [stack.enter_context(_side(options, tree)) for tree in (before, after)]
-        for number in range(options.repeats):
-            found = _beside(one, two)
-            steady += found
-            options.say(
-                f"{number + 1} of {options.repeats}: side by side {_of_pairs(found, CPU)} of CPU"
-            )
-            drained.append(_in_turn(one, two, options.backlog, is_reversed=bool(number % 2)))
-            options.say(
-                f"a backlog of {options.backlog}: {_of_pairs(drained[-1:], TURNS)} of turns/s"
-            )
+    for number in range(options.repeats):
+        options.say(f"life {number + 1} of {options.repeats}")
+        with contextlib.ExitStack() as stack:
+            sides = _both(stack, options, (before, after), is_reversed=bool(number % 2))
+            _beside(sides, WARM_SECONDS)
+            steady.append(_beside(sides, STEADY_SECONDS))
+            drained.append(_in_turn(sides, options.backlog))
+        options.say(
+            f"{_ratios(steady[-1:], CPU)[0]:.3f} of CPU per turn at {RATE}/s each, "
+            f"{_ratios(drained[-1:], TURNS)[0]:.3f} of the turns/s of backlogs"
+        )
     rows: list[Result] = []
-    for what, pairs in ((f"{RATE}/s each", steady), ("a backlog", drained)):
+    for what, pairs in ((f"{RATE}/s each", steady), ("backlogs", drained)):
         for place, tree in enumerate((before, after)):
             rows.append(_medians(f"{tree.what}, {what}", [pair[place] for pair in pairs]))
         rows.append(_compared(f"{after.what} / {before.what}, {what}", pairs))
@@ -100,25 +105,44 @@ class _Side:
         return found
 
 
-def _beside(one: _Side, two: _Side) -> list[Pair]:
-    load = {
-        "rate": RATE,
-        "begin": time.time() + BEGIN_SECONDS,
-        "lengths": [WINDOW_SECONDS] * WINDOWS,
-    }
-    for side in (one, two):
+Sides = tuple[_Side, _Side]
+
+
+def _both(
+    stack: contextlib.ExitStack, options: Options, trees: tuple[Tree, Tree], *, is_reversed: bool
+) -> Sides:
+    """Start both, one after the other: who warms up beside another is warmed up by half."""
+    made: dict[int, _Side] = {}
+    for place in (1, 0) if is_reversed else (0, 1):
+        made[place] = stack.enter_context(_side(options, trees[place]))
+    return made[0], made[1]
+
+
+def _beside(sides: Sides, seconds: float) -> Pair:
+    load = {"rate": RATE, "begin": time.time() + BEGIN_SECONDS, "lengths": [seconds]}
+    for side in sides:
         side.ask(load)
-    found = [side.answer()["windows"] for side in (one, two)]
-    return list(zip(*found, strict=True))
-
-
-def _in_turn(one: _Side, two: _Side, count: int, *, is_reversed: bool) -> Pair:
-    rows = []
-    for side in (two, one) if is_reversed else (one, two):
-        side.ask({"count": count})
-        rows.append(side.answer())
-    first, second = reversed(rows) if is_reversed else rows
+    first, second = [side.answer()["windows"][0] for side in sides]
     return first, second
+
+
+def _in_turn(sides: Sides, count: int) -> Pair:
+    found: tuple[list[Result], list[Result]] = ([], [])
+    for place in ORDER:
+        sides[place].ask({"count": count})
+        found[place].append(sides[place].answer())
+    return _together(found[0]), _together(found[1])
+
+
+def _together(rows: Sequence[Result]) -> Result:
+    """Return what backlogs of the same size come to."""
+    return {
+        TURNS: len(rows) / sum(1 / row[TURNS] for row in rows),
+        CPU: fmean(row[CPU] for row in rows),
+        BY_PROCESS: {
+            name: fmean(row[BY_PROCESS][name] for row in rows) for name in rows[0][BY_PROCESS]
+        },
+    }
 
 
 @contextlib.contextmanager
@@ -153,33 +177,30 @@ def _side(options: Options, tree: Tree) -> Iterator[_Side]:
 def _medians(what: str, rows: Sequence[Result]) -> Result:
     return {
         "what": what,
-        "turns_per_second": median([_at(row, TURNS) for row in rows]),
-        "cpu_ms_per_turn": median([_at(row, CPU) for row in rows]),
+        TURNS: median([row[TURNS] for row in rows]),
+        CPU: median([row[CPU] for row in rows]),
         BY_PROCESS: {
             name: median([row[BY_PROCESS][name] for row in rows]) for name in rows[0][BY_PROCESS]
         },
-        "all": [(_at(row, TURNS), _at(row, CPU)) for row in rows],
+        "all": [(row[TURNS], row[CPU]) for row in rows],
     }
 
 
 def _compared(what: str, pairs: Sequence[Pair]) -> Result:
+    by_process = [(before[BY_PROCESS], after[BY_PROCESS]) for before, after in pairs]
     return {
         "what": what,
         "ratio": _spread(_ratios(pairs, TURNS)),
         "cpu_ratio": _spread(_ratios(pairs, CPU)),
         "cpu_ratio_by_process": {
-            name: _spread(_ratios(pairs, (BY_PROCESS, name))) for name in pairs[0][0][BY_PROCESS]
+            name: _spread(_ratios(by_process, name)) for name in by_process[0][0]
         },
         "load_average": os.getloadavg()[0],
     }
 
 
-def _ratios(pairs: Sequence[Pair], path: Place) -> list[float]:
-    return [_at(after, path) / _at(before, path) for before, after in pairs]
-
-
-def _of_pairs(pairs: Sequence[Pair], path: Place) -> str:
-    return f"{median(_ratios(pairs, path)):.3f}"
+def _ratios(pairs: Sequence[Pair], name: str) -> list[float]:
+    return [float(after[name]) / float(before[name]) for before, after in pairs]
 
 
 def _spread(ratios: Sequence[float]) -> Result:
@@ -189,11 +210,5 @@ def _spread(ratios: Sequence[float]) -> Result:
         "mean": mean,
         "error": stdev(ordered, mean) / len(ordered) ** 0.5 if len(ordered) > 1 else float("nan"),
         "median": median(ordered),
-        "pairs": len(ordered),
+        "lives": len(ordered),
     }
-
-
-def _at(row: Any, path: Place) -> float:
-    for name in path:
-        row = row[name]
-    return float(row)

@@ -30,9 +30,8 @@ _METRICS = (
     Cut(
         "flink/gate.py",
         "        tally = self._tally\n"
-        "        (tally.of_type.get(agent_type) or tally.of(agent_type)).count(\n"
-        "            address, given, made, self._now_ms\n"
-        "        )\n"
+        "        (tally.of_type.get(agent_type) or tally.of(agent_type))"
+        ".count(address, given, made)\n"
         "        if is_outcome and made.control is not None "
         "and made.control.parked != was_parked:\n"
         "            self._metrics.parked(shard.number, address, is_parked=not was_parked)\n",

@@ -89,13 +89,13 @@ def _used_by(process: str) -> Any:
 
 
 def _ratio(name: str) -> Any:
-    """Of pairs their mean with its standard error; where there is one only, that."""
+    """Of lives their mean with its standard error; where there is one only, that."""
 
     def read(result: Result) -> Any:
         found = result.get(name)
         if not isinstance(found, dict):
             return found
-        return f"{found['mean']:.3f} ± {found['error']:.3f} ({found['pairs']} pairs)"
+        return f"{found['mean']:.3f} ± {found['error']:.3f} ({found['lives']} lives)"
 
     return read
 

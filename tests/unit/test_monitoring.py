@@ -14,6 +14,7 @@ import yaml
 
 from headgate.core.budgets import Budgets
 from headgate.flink.budget_figures import BudgetFigures
+from headgate.core.model import OutcomeRead, Transition
 from headgate.flink.figures import Heard, Names, figures_of
 from headgate.flink.tally import Tally
 from headgate.v1.agent_pb2 import Usage
@@ -64,7 +65,8 @@ def shown() -> dict[str, set[tuple[str, ...]]]:
     outcome = Outcome(called_us=1, answered_us=2_000_001, tenant="acme", cost_nanos=7)
     outcome.completed.SetInParent()
     outcome.usage.append(Usage(model="large", input_tokens=3, output_tokens=5))
-    tally.of("order")._apply(outcome)
+    read = OutcomeRead(outcome, b"", 0, 0, 0)
+    tally.of("order").count("order/1", read, Transition(note="applied"))
     tally.gave_up("order", "not_json")
     heard = Heard()
     heard.calls = [EndpointCalls(agent_type="order", endpoint="127.0.0.1:7070")]

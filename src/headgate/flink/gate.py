@@ -179,6 +179,10 @@ class Gate(KeyedCoProcessFunction):
             self._outputs.set_record_aside(value, problem)
             return self._outputs.give()
         shard = self._enter(partition)
+        table = self._table
+        self._is_billed = (
+            self._billing.is_on or bool(table.shown.budgets.rules) or not table.is_complete
+        )
         self._tally.lag(self._now_ms - value[4])
         try:
             raw = self._seals.open(
@@ -329,9 +333,7 @@ class Gate(KeyedCoProcessFunction):
             return
         shard.keep(address, made.control, made.puts)
         tally = self._tally
-        (tally.of_type.get(agent_type) or tally.of(agent_type)).count(
-            address, given, made, self._now_ms
-        )
+        (tally.of_type.get(agent_type) or tally.of(agent_type)).count(address, given, made)
         if is_outcome and made.control is not None and made.control.parked != was_parked:
             self._metrics.parked(shard.number, address, is_parked=not was_parked)
         if made.set_timer_ms:
@@ -374,10 +376,6 @@ class Gate(KeyedCoProcessFunction):
         self._now_ms = time.time_ns() // 1_000_000 + self._clock.ahead_ms
         self._part = 0
         self._horizon.begin(self._now_ms, time.monotonic())
-        table = self._table
-        self._is_billed = (
-            self._billing.is_on or bool(table.shown.budgets.rules) or not table.is_complete
-        )
         shard = self._shards.get(number)
         if shard is None:
             key = self._settings.shard_keys[number]

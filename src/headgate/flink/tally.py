@@ -42,14 +42,26 @@ TYPES_AT_MOST = 1_000
 
 OTHER = "other"
 
-_SINCE = 33
-_STANDING = (1 << _SINCE) - 1
+READ_AT_ONCE = 64
+"""Outcomes that are counted together. Of one at a time, amid all that a turn takes, the code that
+counts is out of the processor's caches every time, and takes longer: 10 us instead of 6."""
+
+KEPT_BYTES = 1_000_000
+"""Of outcomes that wait to be counted, of one agent type: they are not small everywhere."""
+
+# How an instance stands, in one number: from the lowest, whether a turn is in flight, how many
+# events wait, the end of the mailbox head's number, since when it has made no progress.
+_EVENTS, _HEAD, _SINCE = 1, 33, 49
+_STANDING = (1 << _HEAD) - 1
+_HEADS = (1 << _SINCE - _HEAD) - 1
 
 
 class AgentTally:
     """One agent type's numbers."""
 
     __slots__ = (
+        "_kept",
+        "_kept_bytes",
         "buckets",
         "call_ms",
         "costs",
@@ -57,7 +69,6 @@ class AgentTally:
         "duplicates",
         "in_flight",
         "joined",
-        "moved",
         "outcomes",
         "refused",
         "resends",
@@ -76,27 +87,30 @@ class AgentTally:
         self.tokens: dict[tuple[str, str], int] = {}
         # By tenant, 1e-9 of the currency.
         self.costs: dict[str, int] = {}
-        # Instances to be looked at: Gate's own control records, which go on changing. And when
-        # those took events that did.
+        # Applied, and not counted yet.
+        self._kept: list[Outcome] = []
+        self._kept_bytes = 0
+        # Instances to be looked at: Gate's own control records, which go on changing.
         self.touched: dict[str, StoredControl] = {}
-        self.moved: dict[str, int] = {}
         # As of the last look, of instances that are not parked: events in mailboxes, turns in
         # flight.
         self.depth = self.in_flight = 0
-        # By address, the longest without progress first: since when, how many events, and whether
-        # a turn is in flight, in one number. A restored Gate may have a million that wait.
+        # By address, the longest without progress first: how it stands. A restored Gate may have a
+        # million that wait.
         self.waiting: dict[str, int] = {}
 
-    def count(self, address: str, given: Input, made: Transition, now_ms: int) -> None:
-        """Take in what a step made of an input; ``now_ms`` is the host's clock."""
+    def count(self, address: str, given: Input, made: Transition) -> None:
+        """Take in what a step made of an input."""
         note, control = made.note, made.control
         # What every turn does comes first: a `match` compares all that stand before it.
         if note == "joined":
             self.joined += 1
         elif note == "applied" and type(given) is OutcomeRead:
-            if given.outcome.taken:
-                self.moved[address] = now_ms
-            self._apply(given.outcome)
+            kept = self._kept
+            kept.append(given.outcome)
+            self._kept_bytes += len(given.raw)
+            if len(kept) >= READ_AT_ONCE or self._kept_bytes > KEPT_BYTES:
+                self._read()
         else:
             self._count_rare(note, given, made)
         if control is not None:
@@ -120,35 +134,44 @@ class AgentTally:
         self.touched[address] = control
 
     def look(self, now_ms: int) -> None:
-        """See how the instances stand that something happened to since the last time."""
-        moved = self.moved
+        """Count what was kept; see how the instances stand that something happened to since the
+        last time. ``now_ms`` is the host's clock.
+        """
+        self._read()
+        waiting = self.waiting
         for address, control in self.touched.items():
-            self._look(address, control, moved.get(address, 0), now_ms)
+            head = control.mailbox_head
+            # A parked one waits for a person, not for its turn; and a restored Gate does not know
+            # of it, for nothing wakes it.
+            standing = 0
+            if not control.parked:
+                events = control.mailbox_tail - head
+                standing = events << _EVENTS | control.HasField("in_flight")
+            if standing or address in waiting:
+                self._stand(address, control, standing, head & _HEADS, now_ms)
         self.touched.clear()
-        moved.clear()
 
-    def _look(self, address: str, control: StoredControl, moved_ms: int, now_ms: int) -> None:
-        # A parked one waits for a person, not for its turn; and a restored Gate does not know of
-        # it, for nothing wakes it.
-        standing = 0
-        if not control.parked:
-            events = control.mailbox_tail - control.mailbox_head
-            standing = events << 1 | control.HasField("in_flight")
+    def _stand(
+        self, address: str, control: StoredControl, standing: int, head: int, now_ms: int
+    ) -> None:
         before = self.waiting.get(address, 0)
         if before:
             stood = before & _STANDING
-            if stood == standing and not moved_ms:
+            # Only taking events is progress.
+            has_moved = before >> _HEAD & _HEADS != head
+            if stood == standing and not has_moved:
                 return
-            self.depth -= stood >> 1
+            self.depth -= stood >> _EVENTS
             self.in_flight -= stood & 1
-            if moved_ms or not standing:
+            if has_moved or not standing:
                 # To the end: the first is the one without progress for longest.
                 del self.waiting[address]
+                before = 0
         if standing:
             # One that begins to wait has sent its request, or has nobody to send it to.
-            since_ms = moved_ms or before >> _SINCE or control.in_flight.sent_ms or now_ms
-            self.waiting[address] = since_ms << _SINCE | standing
-            self.depth += standing >> 1
+            since_ms = before >> _SINCE or control.in_flight.sent_ms or now_ms
+            self.waiting[address] = since_ms << _SINCE | head << _HEAD | standing
+            self.depth += standing >> _EVENTS
             self.in_flight += standing & 1
 
     def oldest_ms(self, now_ms: int) -> int:
@@ -174,21 +197,26 @@ class AgentTally:
         for index, count in enumerate(other.buckets):
             self.buckets[index] += count
 
-    def _apply(self, outcome: Outcome) -> None:
-        if outcome.HasField("completed"):
-            code = OK
-        else:
-            code = outcome.failed.code if outcome.HasField("failed") else CONTROLLED
-        self.outcomes[code] = self.outcomes.get(code, 0) + 1
-        called_us = outcome.called_us
-        if called_us:
-            # The clock may have been set back between the two.
-            took_ms = max(0, (outcome.answered_us - called_us) // 1_000)
-            self.buckets[bisect_left(CALL_BOUNDS_MS, took_ms)] += 1
-            self.call_ms += took_ms
-        for usage in outcome.usage:
-            self._use(usage)
-        self._pay(outcome)
+    def _read(self) -> None:
+        """Count the outcomes that were kept."""
+        kept, outcomes = self._kept, self.outcomes
+        for outcome in kept:
+            if outcome.HasField("completed"):
+                code = OK
+            else:
+                code = outcome.failed.code if outcome.HasField("failed") else CONTROLLED
+            outcomes[code] = outcomes.get(code, 0) + 1
+            called_us = outcome.called_us
+            if called_us:
+                # The clock may have been set back between the two.
+                took_ms = max(0, (outcome.answered_us - called_us) // 1_000)
+                self.buckets[bisect_left(CALL_BOUNDS_MS, took_ms)] += 1
+                self.call_ms += took_ms
+            for usage in outcome.usage[:]:
+                self._use(usage)
+            self._pay(outcome)
+        kept.clear()
+        self._kept_bytes = 0
 
     def _pay(self, outcome: Outcome) -> None:
         nanos = outcome.cost_nanos

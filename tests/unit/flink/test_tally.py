@@ -17,7 +17,6 @@ from headgate.v1.agent_pb2 import FAILURE_CODE_DEADLINE_EXCEEDED, Event, Usage
 from headgate.v1.turn_pb2 import (
     AgentSpec,
     EndpointCalls,
-    EventRef,
     Outcome,
     StoredControl,
     Tick,
@@ -27,10 +26,13 @@ from tests.flink.test_gate import JavaGroup, Stored
 SPECS = {"order": AgentSpec(type="order"), "chat": AgentSpec(type="chat")}
 
 
-def standing(events: int, *, in_flight: bool = False, parked: bool = False) -> StoredControl:
-    control = StoredControl(mailbox_head=7, mailbox_tail=7 + events, parked=parked)
+def standing(
+    events: int, *, in_flight: bool = False, parked: bool = False, head: int = 7, sent_ms: int = 0
+) -> StoredControl:
+    control = StoredControl(mailbox_head=head, mailbox_tail=head + events, parked=parked)
     if in_flight:
         control.in_flight.sends = 1
+        control.in_flight.sent_ms = sent_ms
     return control
 
 
@@ -38,11 +40,10 @@ def joined(events: int) -> Transition:
     return Transition(standing(events, in_flight=True), note="joined")
 
 
-def completed(*, took_ms: int = 0, taken: int = 1, usage: Iterable[Usage] = ()) -> OutcomeRead:
+def completed(*, took_ms: int = 0, usage: Iterable[Usage] = (), raw: bytes = b"") -> OutcomeRead:
     made = Outcome(called_us=1, answered_us=1 + took_ms * 1_000, usage=usage)
     made.completed.SetInParent()
-    made.taken.extend(EventRef() for _ in range(taken))
-    return OutcomeRead(made, b"", 0, 0, 0)
+    return OutcomeRead(made, raw, 0, 0, 0)
 
 
 def failed() -> OutcomeRead:
@@ -67,16 +68,16 @@ def _written(figure: Figure) -> str:
 def test_depth_and_flight_follow_what_each_instance_says_of_itself() -> None:
     tally = AgentTally()
     arrived = EventArrived(Event())
-    tally.count("order/1", arrived, joined(1), 1_000)
-    tally.count("order/2", arrived, joined(1), 2_000)
-    tally.count("order/1", arrived, joined(2), 3_000)
+    tally.count("order/1", arrived, joined(1))
+    tally.count("order/2", arrived, joined(1))
+    tally.count("order/1", arrived, joined(2))
     tally.look(3_500)
     assert (tally.joined, tally.depth, tally.in_flight) == (3, 3, 2)
-    tally.count("order/1", completed(), Transition(standing(1), note="applied"), 4_000)
+    tally.count("order/1", completed(), Transition(standing(1), note="applied"))
     tally.look(4_500)
     assert (tally.depth, tally.in_flight) == (2, 1)
     for address in ("order/1", "order/2"):
-        tally.count(address, completed(), Transition(standing(0), note="applied"), 5_000)
+        tally.count(address, completed(), Transition(standing(0), note="applied"))
     tally.look(5_500)
     assert (tally.depth, tally.in_flight, tally.waiting) == (0, 0, {})
 
@@ -85,7 +86,7 @@ def test_what_is_looked_at_is_how_it_stands_then() -> None:
     """Gate's records go on changing: what it did last before the look counts."""
     tally = AgentTally()
     made = joined(3)
-    tally.count("order/1", EventArrived(Event()), made, 1_000)
+    tally.count("order/1", EventArrived(Event()), made)
     assert made.control is not None
     made.control.mailbox_head += 1
     tally.look(1_500)
@@ -106,16 +107,49 @@ def test_a_restored_gate_that_sees_an_instance_twice_counts_it_once() -> None:
 def test_only_taking_events_is_progress() -> None:
     tally = AgentTally()
     for address, events, now_ms in (("order/1", 2, 1_000), ("order/2", 1, 2_000)):
-        tally.count(address, EventArrived(Event()), joined(events), now_ms)
+        tally.count(address, EventArrived(Event()), joined(events))
         tally.look(now_ms)
-    # A failed attempt leaves the event where it was.
-    tally.count("order/1", failed(), Transition(standing(2), note="applied"), 5_000)
+    # A failed attempt leaves the event where it was, and is tried again.
+    again = standing(2, in_flight=True, sent_ms=5_000)
+    tally.count("order/1", failed(), Transition(again, note="applied"))
     tally.look(5_000)
     assert tally.oldest_ms(11_000) == 10_000
-    tally.count("order/1", completed(), Transition(standing(1), note="applied"), 6_000)
+    control = standing(1, in_flight=True, head=8, sent_ms=6_000)
+    tally.count("order/1", completed(), Transition(control, note="applied"))
     tally.look(7_000)
-    assert tally.waiting["order/1"] >> tally_module._SINCE == 6_000, "since it took the event"
+    assert (tally.depth, tally.in_flight) == (2, 2)
+    assert list(tally.waiting) == ["order/2", "order/1"]
     assert tally.oldest_ms(11_000) == 9_000, "now the other one has waited for longest"
+    tally.see("order/2", standing(0, head=8))
+    tally.look(8_000)
+    assert tally.oldest_ms(11_000) == 5_000, "since its next turn was sent"
+
+
+def test_as_many_events_as_before_are_progress_if_they_are_others() -> None:
+    tally = AgentTally()
+    tally.count("order/1", EventArrived(Event()), joined(1))
+    tally.look(1_000)
+    both = standing(1, in_flight=True, head=8)
+    tally.count("order/1", completed(), Transition(both, note="applied"))
+    tally.look(5_000)
+    assert (tally.depth, tally.in_flight, tally.oldest_ms(6_000)) == (1, 1, 1_000)
+
+
+def test_outcomes_are_counted_together_and_not_kept_for_long() -> None:
+    tally = AgentTally()
+    for number in range(1, tally_module.READ_AT_ONCE):
+        tally.count("order/1", completed(), Transition(note="applied"))
+        assert len(tally._kept) == number
+    tally.count("order/1", completed(), Transition(note="applied"))
+    assert (tally._kept, tally.outcomes) == ([], {tally_module.OK: tally_module.READ_AT_ONCE})
+    # A large one is not kept at all.
+    large = completed(raw=bytes(tally_module.KEPT_BYTES + 1))
+    tally.count("order/1", large, Transition(note="applied"))
+    assert (tally._kept, tally._kept_bytes) == ([], 0)
+    tally.count("order/1", failed(), Transition(note="applied"))
+    tally.look(0)
+    assert tally._kept == []
+    assert sum(tally.outcomes.values()) == tally_module.READ_AT_ONCE + 2
 
 
 def test_a_parked_instance_waits_for_a_person_and_not_for_its_turn() -> None:
@@ -132,7 +166,7 @@ def test_a_request_counts_as_sent_again_when_one_leaves() -> None:
     woken = Transition(standing(1, in_flight=True), note="woken")
     assert woken.control is not None
     woken.control.in_flight.sends = 2
-    tally.count("order/1", TimerFired(), woken, 1_000)
+    tally.count("order/1", TimerFired(), woken)
     assert tally.resends == 0, "it was looked at, and rests on"
 
 
@@ -140,9 +174,9 @@ def test_outcomes_by_code_and_calls_by_their_time() -> None:
     tally = Tally()
     order = tally.of("order")
     for took_ms in (10, 11, 400_000):
-        order.count("order/1", completed(took_ms=took_ms), Transition(note="applied"), 0)
-    order.count("order/1", failed(), Transition(note="applied"), 0)
-    order.count("order/1", failed(), Transition(note="too_late"), 0)
+        order.count("order/1", completed(took_ms=took_ms), Transition(note="applied"))
+    order.count("order/1", failed(), Transition(note="applied"))
+    order.count("order/1", failed(), Transition(note="too_late"))
     values = shown(tally)
     assert values["turns_total{agent=order}"] == 3
     assert values["outcomes_total{agent=order,code=OK}"] == 3
@@ -192,7 +226,7 @@ def test_models_are_bounded() -> None:
     tally = Tally()
     for number in range(100):
         usage = [Usage(model=f"m{number}", input_tokens=2, output_tokens=1)]
-        tally.of("order").count("order/1", completed(usage=usage), Transition(note="applied"), 0)
+        tally.of("order").count("order/1", completed(usage=usage), Transition(note="applied"))
     values = {name: count for name, count in shown(tally).items() if name.startswith("tokens")}
     assert sum(values.values()) == 300
     assert len(values) == 2 * tally_module.MODELS_AT_MOST + 2
@@ -202,7 +236,7 @@ def test_models_are_bounded() -> None:
 def test_a_models_name_is_not_longer_in_a_label_than_people_read() -> None:
     tally = Tally()
     usage = [Usage(model="m" * 1_000_000, input_tokens=1)]
-    tally.of("order").count("order/1", completed(usage=usage), Transition(note="applied"), 0)
+    tally.of("order").count("order/1", completed(usage=usage), Transition(note="applied"))
     name = "m" * tally_module.MODEL_CHARS
     assert shown(tally)[f"tokens_total{{agent=order,model={name},kind=input}}"] == 1
 
@@ -212,11 +246,11 @@ def test_what_turns_cost_is_told_apart_by_tenants_that_somebody_named() -> None:
     for tenant, nanos in (("acme", 5), ("acme", 7), ("stranger", 2), ("another", 1)):
         given = completed()
         given.outcome.tenant, given.outcome.cost_nanos = tenant, nanos
-        tally.of("order").count("order/1", given, Transition(note="applied"), 0)
+        tally.of("order").count("order/1", given, Transition(note="applied"))
     # One that lost a race was paid as well.
     late = completed()
     late.outcome.tenant, late.outcome.cost_nanos = "acme", 100
-    tally.of("order").count("order/1", late, Transition(note="too_late"), 0)
+    tally.of("order").count("order/1", late, Transition(note="too_late"))
     values = shown(tally)
     assert values["cost_nanos_total{agent=order,tenant=acme}"] == 112
     assert values["cost_nanos_total{agent=order,tenant=other}"] == 3
@@ -287,11 +321,10 @@ def test_parked_instances_are_counted_where_their_state_is() -> None:
 def test_what_was_looked_at_is_looked_at_again_only_when_something_happened() -> None:
     tally = AgentTally()
     made = joined(2)
-    tally.count("order/1", EventArrived(Event()), made, 1_000)
-    tally.count("order/1", completed(), Transition(made.control, note="applied"), 1_500)
+    tally.count("order/1", EventArrived(Event()), made)
     tally.look(2_000)
-    assert (tally.depth, tally.oldest_ms(2_000)) == (2, 500)
-    assert (tally.touched, tally.moved) == ({}, {})
+    assert (tally.depth, tally.oldest_ms(2_500)) == (2, 500)
+    assert not tally.touched
     # Gate's own record goes on changing: not seen before something happens to the instance.
     control = made.control
     assert control is not None
