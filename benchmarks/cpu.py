@@ -1,8 +1,12 @@
-"""CPU time by process, read from /proc, and what the rest of the machine took meanwhile."""
+"""CPU time by process, read from /proc, and what the rest of the machine took meanwhile.
+
+JVMs compile for minutes after their start, one more than the other, and less and less: compilers
+are told apart from what their processes do otherwise.
+"""
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -12,22 +16,42 @@ BUSY_COLUMNS = (0, 1, 2, 5, 6)
 # What the hypervisor gave to other machines while this one had work to do.
 STOLEN_COLUMN = 7
 
+# HotSpot's threads, by as much of their names as the kernel keeps.
+COMPILERS = ("C1 CompilerThre", "C2 CompilerThre")
+
 Processes = Callable[[], Mapping[str, list[int]]]
 
 
 @dataclass(frozen=True, slots=True)
 class CpuSample:
-    """CPU seconds spent so far: by named processes, and by the whole machine."""
+    """CPU seconds spent so far: by named processes, and by the whole machine.
+
+    ``compilers``: of each name, the CPU seconds of its compiler threads by id.
+    """
 
     by_name: dict[str, float]
     machine: float
     stolen: float
+    compilers: dict[str, dict[int, float]] = field(default_factory=dict)
 
     def since(self, earlier: "CpuSample") -> dict[str, float]:
-        """Return the CPU seconds of each name since an earlier sample."""
+        """Return the CPU seconds of each name since an earlier sample, compilers included."""
         return {
             name: max(0.0, seconds - earlier.by_name.get(name, 0.0))
             for name, seconds in self.by_name.items()
+        }
+
+    def compiled_since(self, earlier: "CpuSample") -> dict[str, float]:
+        """Return the CPU seconds of each name's compilers since an earlier sample.
+
+        Compiler threads come and go; what one did before it went is not known.
+        """
+        return {
+            name: sum(
+                seconds - earlier.compilers.get(name, {}).get(thread, 0.0)
+                for thread, seconds in threads.items()
+            )
+            for name, threads in self.compilers.items()
         }
 
     def surroundings(self, earlier: "CpuSample", seconds: float) -> dict[str, float]:
@@ -42,8 +66,17 @@ class CpuSample:
 
 def sample(processes: Processes) -> CpuSample:
     """Read the CPU time of the processes; those that have ended count nothing."""
-    found = {name: sum(map(cpu_seconds, pids)) for name, pids in processes().items()}
-    return CpuSample(found, *machine_seconds())
+    by_role = processes()
+    found = {name: sum(map(cpu_seconds, pids)) for name, pids in by_role.items()}
+    compilers = {
+        name: {
+            thread: seconds
+            for pid in pids
+            for thread, (_, seconds) in thread_seconds(pid, COMPILERS).items()
+        }
+        for name, pids in by_role.items()
+    }
+    return CpuSample(found, *machine_seconds(), compilers)
 
 
 def cpu_seconds(pid: int) -> float:
@@ -55,13 +88,20 @@ def cpu_seconds(pid: int) -> float:
     return _seconds(stat)
 
 
-def thread_seconds(pid: int) -> dict[int, tuple[str, float]]:
-    """Return name and CPU seconds of each thread of a process."""
+def thread_seconds(pid: int, named: Sequence[str] = ()) -> dict[int, tuple[str, float]]:
+    """Return name and CPU seconds of each thread of a process, or of those with such a name."""
     found: dict[int, tuple[str, float]] = {}
-    for folder in Path(f"/proc/{pid}/task").iterdir():
+    try:
+        folders = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return found
+    for folder in folders:
         try:
             name = (folder / "comm").read_text(encoding="utf-8", errors="replace").strip()
-            found[int(folder.name)] = (name, _seconds((folder / "stat").read_text("utf-8")))
+            if named and name not in named:
+                continue
+            told = (folder / "stat").read_text(encoding="utf-8", errors="replace")
+            found[int(folder.name)] = (name, _seconds(told))
         except OSError:
             continue
     return found

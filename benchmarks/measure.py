@@ -172,9 +172,11 @@ def _complete(decided: Sequence[Decided], sent: Sent) -> Result:
 def _cpu(before: cpu.CpuSample, after: cpu.CpuSample, seconds: float, turns: int) -> Result:
     spent = after.since(before)
     total = sum(spent.values())
+    compiled = sum(after.compiled_since(before).values())
     share = {name: round(used / seconds, 3) for name, used in spent.items()}
     return {
         "cpu_ms_per_turn": total * 1000 / turns if turns else float("nan"),
+        "compilers_ms_per_turn": compiled * 1000 / turns if turns else float("nan"),
         "cpu_ms_per_turn_by_process": {
             name: used * 1000 / turns if turns else float("nan") for name, used in spent.items()
         },

@@ -120,6 +120,7 @@ COLUMNS: list[tuple[str, Any]] = [
     ("latency ms p50/90/99", _three("latency_ms")),
     ("to call + call + to journal, p50", _parts),
     ("CPU-ms/turn", _at("cpu_ms_per_turn")),
+    ("JVMs compile", _at("compilers_ms_per_turn")),
     ("CPU-ms/step", _at("cpu_ms_per_step")),
     ("Kafka", _used_by("kafka")),
     ("JobM", _used_by("jobmanager")),
