@@ -2,9 +2,8 @@
 
 `--against DIR` names the other one. Each has a stack, a job and an agent of its own, with its own
 code and this one's installed packages. As often as repeats say, both are started anew and warmed
-up, first one, then the other, the other way round the next time: what a JVM makes of one and the
-same code differs from life to life, and whoever came last still compiles while the first is done.
-In each of these lives:
+up, at the same time: what a JVM makes of one and the same code differs from life to life, and one
+that came last still compiles while the first is done. In each of these lives:
 
 - Both take a steady load at the same time, at first to get warm. What a machine gives changes by a
   fifth from one ten seconds to the next, far more than what is looked for; beside each other both
@@ -39,11 +38,11 @@ BY_PROCESS = "cpu_ms_per_turn_by_process"
 TURNS, CPU = "turns_per_second", "cpu_ms_per_turn"
 COMPILERS = "compilers_ms_per_turn"
 # Of each of the two, together below saturation: what piles up is another load for either.
-RATE = 400
+RATE = 300
 # Until both generators run, in seconds.
 BEGIN_SECONDS = 4.0
 # Both under load, to get warm beside each other, and to be measured.
-WARM_SECONDS, STEADY_SECONDS = 45.0, 60.0
+WARM_SECONDS, STEADY_SECONDS = 30.0, 240.0
 # In which they drain backlogs.
 ORDER = (0, 1, 1, 0)
 
@@ -70,7 +69,7 @@ def compare(options: Options, before: Tree, after: Tree) -> list[Result]:
     for number in range(options.repeats):
         options.say(f"life {number + 1} of {options.repeats}")
         with contextlib.ExitStack() as stack:
-            sides = _both(stack, options, (before, after), is_reversed=bool(number % 2))
+            sides = _both(stack, options, before, after)
             _beside(sides, WARM_SECONDS)
             steady.append(_beside(sides, STEADY_SECONDS))
             drained.append(_in_turn(sides, options.backlog))
@@ -110,14 +109,13 @@ class _Side:
 Sides = tuple[_Side, _Side]
 
 
-def _both(
-    stack: contextlib.ExitStack, options: Options, trees: tuple[Tree, Tree], *, is_reversed: bool
-) -> Sides:
-    """Start both, one after the other: who warms up beside another is warmed up by half."""
-    made: dict[int, _Side] = {}
-    for place in (1, 0) if is_reversed else (0, 1):
-        made[place] = stack.enter_context(_side(options, trees[place]))
-    return made[0], made[1]
+def _both(stack: contextlib.ExitStack, options: Options, before: Tree, after: Tree) -> Sides:
+    """Start both and warm them up."""
+    options.say(f"starting both, {options.warm_up_seconds:.0f} s of load to warm up")
+    one, two = [stack.enter_context(_side(options, tree)) for tree in (before, after)]
+    for side in (one, two):
+        side.answer()
+    return one, two
 
 
 def _beside(sides: Sides, seconds: float) -> Pair:
@@ -150,7 +148,6 @@ def _together(rows: Sequence[Result]) -> Result:
 
 @contextlib.contextmanager
 def _side(options: Options, tree: Tree) -> Iterator[_Side]:
-    options.say(f"{tree.what}: starting, {options.warm_up_seconds:.0f} s of load to warm up")
     command = [
         *(sys.executable, "-m", "benchmarks.on_demand"),
         *("--home", str(options.home / tree.what.replace(" ", "-"))),
@@ -169,9 +166,7 @@ def _side(options: Options, tree: Tree) -> Iterator[_Side]:
         if process.stdin is None or process.stdout is None:
             message = "the other process has no pipes"
             raise RuntimeError(message)
-        side = _Side(process.stdin, process.stdout)
-        side.answer()
-        yield side
+        yield _Side(process.stdin, process.stdout)
     finally:
         # Its input ends, and so does its stack.
         process.communicate()
