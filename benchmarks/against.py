@@ -5,12 +5,13 @@ code and this one's installed packages. As often as repeats say, both are starte
 up, at the same time: what a JVM makes of one and the same code differs from life to life, and one
 that came last still compiles while the first is done. In each of these lives:
 
-- Both take a steady load at the same time, at first to get warm. What a machine gives changes by a
-  fifth from one ten seconds to the next, far more than what is looked for; beside each other both
-  have the same moments of the same cores. Where turns cost CPU and nothing else, what a turn costs
-  more is what saturated cores give less.
-- Each drains backlogs, in turn: one, the other, the other, one. That is the throughput itself, and
-  as uneven as the machine.
+- Both take a steady load, at first to get warm, then for `--seconds`.
+- Both drain a backlog.
+
+They do so at the same time. What a machine gives changes by a fifth from one ten seconds to the
+next, far more than what is looked for; beside each other both have the same moments of the same
+cores. Turns cost CPU and nothing else, so that what a turn costs more while all cores are busy is
+what they give less; how many turns each has meanwhile is no measure, they share the cores.
 
 A life gives one ratio of each, of all its turns; errors are those of the lives. What JVMs compile
 is not among a turn's CPU and is told beside it: it ends, minutes later than any bench may last.
@@ -41,10 +42,8 @@ COMPILERS = "compilers_ms_per_turn"
 RATE = 300
 # Until both generators run, in seconds.
 BEGIN_SECONDS = 4.0
-# Both under load, to get warm beside each other, and to be measured.
-WARM_SECONDS, STEADY_SECONDS = 30.0, 240.0
-# In which they drain backlogs.
-ORDER = (0, 1, 1, 0)
+# Both under load, to get warm beside each other.
+WARM_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,14 @@ def compare(options: Options, before: Tree, after: Tree) -> list[Result]:
         with contextlib.ExitStack() as stack:
             sides = _both(stack, options, before, after)
             _beside(sides, WARM_SECONDS)
-            steady.append(_beside(sides, STEADY_SECONDS))
-            drained.append(_in_turn(sides, options.backlog))
+            steady.append(_beside(sides, options.seconds))
+            drained.append(_drained(sides, options.backlog))
         options.say(
-            f"{_of_turns(steady[-1][1]) / _of_turns(steady[-1][0]):.3f} of CPU per turn at "
-            f"{RATE}/s each, {_ratios(drained[-1:], TURNS)[0]:.3f} of the turns/s of backlogs"
+            f"{_of_cpu(steady[-1]):.3f} of CPU per turn at {RATE}/s each, "
+            f"{_of_cpu(drained[-1]):.3f} while both drain a backlog"
         )
     rows: list[Result] = []
-    for what, pairs in ((f"{RATE}/s each", steady), ("backlogs", drained)):
+    for what, pairs in ((f"{RATE}/s each", steady), ("saturated", drained)):
         for place, tree in enumerate((before, after)):
             rows.append(_medians(f"{tree.what}, {what}", [pair[place] for pair in pairs]))
         rows.append(_compared(f"{after.what} / {before.what}, {what}", pairs))
@@ -126,24 +125,11 @@ def _beside(sides: Sides, seconds: float) -> Pair:
     return first, second
 
 
-def _in_turn(sides: Sides, count: int) -> Pair:
-    found: tuple[list[Result], list[Result]] = ([], [])
-    for place in ORDER:
-        sides[place].ask({"count": count})
-        found[place].append(sides[place].answer())
-    return _together(found[0]), _together(found[1])
-
-
-def _together(rows: Sequence[Result]) -> Result:
-    """Return what backlogs of the same size come to."""
-    return {
-        TURNS: len(rows) / sum(1 / row[TURNS] for row in rows),
-        CPU: fmean(row[CPU] for row in rows),
-        COMPILERS: fmean(row[COMPILERS] for row in rows),
-        BY_PROCESS: {
-            name: fmean(row[BY_PROCESS][name] for row in rows) for name in rows[0][BY_PROCESS]
-        },
-    }
+def _drained(sides: Sides, count: int) -> Pair:
+    for side in sides:
+        side.ask({"count": count})
+    first, second = [side.answer() for side in sides]
+    return first, second
 
 
 @contextlib.contextmanager
@@ -189,8 +175,7 @@ def _compared(what: str, pairs: Sequence[Pair]) -> Result:
     by_process = [(before[BY_PROCESS], after[BY_PROCESS]) for before, after in pairs]
     return {
         "what": what,
-        "ratio": _spread(_ratios(pairs, TURNS)),
-        "cpu_ratio": _spread([_of_turns(after) / _of_turns(before) for before, after in pairs]),
+        "cpu_ratio": _spread([_of_cpu(pair) for pair in pairs]),
         "cpu_ratio_by_process": {
             name: _spread(_ratios(by_process, name)) for name in by_process[0][0]
         },
@@ -200,6 +185,11 @@ def _compared(what: str, pairs: Sequence[Pair]) -> Result:
 
 def _of_turns(row: Result) -> float:
     return float(row[CPU] - row[COMPILERS])
+
+
+def _of_cpu(pair: Pair) -> float:
+    before, after = pair
+    return _of_turns(after) / _of_turns(before)
 
 
 def _ratios(pairs: Sequence[Pair], name: str) -> list[float]:
