@@ -78,8 +78,10 @@ _LEDGER = (
     ),
     Cut(
         "flink/horizon.py",
-        "        self._billing.know(shown.budgets, self._now_ms * 1_000)\n"
-        "        self._outputs.agree(shown.terms)\n",
+        "        if shown is not self._shown:\n"
+        "            self._shown = shown\n"
+        "            self._billing.know(shown.budgets, self._now_ms * 1_000)\n"
+        "            self._outputs.agree(shown.terms)\n",
     ),
     Cut(
         "flink/gate.py",
@@ -102,7 +104,8 @@ _LEDGER = (
     ),
     Cut(
         "flink/outputs.py",
-        "        out += [(BILLED, LightRow(*each)) for each in self._billing.give()]\n",
+        "        for each in self._billing.give():\n"
+        "            out.append((BILLED, LightRow(*each)))\n",
     ),
     Cut(
         "flink/job.py",

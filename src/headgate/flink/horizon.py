@@ -7,7 +7,7 @@ from headgate.core.model import Surroundings
 from headgate.core.patience import Patience
 from headgate.core.readiness import Readiness
 from headgate.flink.outputs import Outputs
-from headgate.kafka.table import RegistryTable
+from headgate.kafka.table import RegistryTable, Shown
 
 SILENCE_SECONDS = 5.0
 """After this long without a tick Invoke, or the journal between, may be gone: requests are sent
@@ -33,6 +33,8 @@ class Horizon:
         self._now_ms = 0
         self._moment = moment
         self._seen: dict[str, Surroundings] = {}
+        # What budgets and prices were last taken from.
+        self._shown: Shown | None = None
 
     def begin(self, now_ms: int, moment: float) -> None:
         """Begin a record."""
@@ -57,8 +59,10 @@ class Horizon:
 
     def _look(self, agent_type: str, table: RegistryTable) -> Surroundings:
         shown = table.shown
-        self._billing.know(shown.budgets, self._now_ms * 1_000)
-        self._outputs.agree(shown.terms)
+        if shown is not self._shown:
+            self._shown = shown
+            self._billing.know(shown.budgets, self._now_ms * 1_000)
+            self._outputs.agree(shown.terms)
         is_silent = self._moment - self._ticked_at > SILENCE_SECONDS
         around = self._seen[agent_type] = Surroundings(
             now_ms=self._now_ms,

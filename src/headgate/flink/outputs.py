@@ -223,7 +223,8 @@ class Outputs:
         if self._requests:
             out += [(REQUESTED, each) for each in pack_requests(self._requests)]
             self._requests = []
-        out += [(BILLED, LightRow(*each)) for each in self._billing.give()]
+        for each in self._billing.give():
+            out.append((BILLED, LightRow(*each)))
         return out
 
     def _record(self, topic: str, key: str, value: bytes) -> None:
