@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from headgate.core.budgets import Budgets
-from headgate.flink.budget_figures import BudgetFigures
 from headgate.core.model import OutcomeRead, Transition
+from headgate.flink.budget_figures import BudgetFigures
 from headgate.flink.figures import Heard, Names, figures_of
 from headgate.flink.tally import Tally
 from headgate.v1.agent_pb2 import Usage
