@@ -6,6 +6,7 @@ runs only its end offsets are looked at.
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,15 +116,19 @@ class JournalReader:
         found.sort(key=lambda decided: decided.appended_ms)
         return found
 
-    def collect(self, events: int, deadline_seconds: float) -> list[Decided]:
+    def collect(
+        self, events: int, deadline_seconds: float, on_quiet: Callable[[], None] = lambda: None
+    ) -> list[Decided]:
         """Wait until that many events are decided, reading only while little else happens.
 
-        A job that restarts is quiet for longer than one that has finished: hence the count.
+        A job that restarts is quiet for longer than one that has finished, and so is one that gets
+        no CPU: hence the count. ``on_quiet`` is called whenever it is quiet, before it is read.
         """
         deadline = time.monotonic() + deadline_seconds
         found: list[Decided] = []
         while True:
             self.await_quiet(max(deadline - time.monotonic(), 0.0))
+            on_quiet()
             found += self.read()
             is_complete = sum(len(decided.sent_ms) for decided in found) >= events
             if is_complete or time.monotonic() >= deadline:

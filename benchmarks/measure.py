@@ -59,14 +59,19 @@ def backlog(stand: Stand, job: RunningJob, count: int, keys: int) -> Result:
     job.journal.mark()
     before, begin = cpu.sample(stand.processes), time.time() * 1000
     load = Load(_offer(job, count, 0, keys))
+    ends: list[tuple[cpu.CpuSample, float]] = []
+
+    def look() -> None:
+        ends.append((cpu.sample(stand.processes), time.time() * 1000))
+
     try:
         sent = load.result()
-        job.journal.await_quiet(DRAIN_SECONDS + count / 200)
+        decided = job.journal.collect(count, DRAIN_SECONDS + count / 200, look)
     finally:
         load.stop()
     load_average = os.getloadavg()[0]
-    after = cpu.sample(stand.processes)
-    decided = job.journal.collect(count, DRAIN_SECONDS)
+    # The last: what was quiet before was not done.
+    after, end = ends[-1]
     last = decided[-1].appended_ms if decided else begin
     took = max((last - sent.first_ms) / 1000, 0.001)
     middle = decided[len(decided) // 10 : max(len(decided) * 9 // 10, 1)]
@@ -85,7 +90,7 @@ def backlog(stand: Stand, job: RunningJob, count: int, keys: int) -> Result:
         "quarters_events_per_second": quarters(decided, sent.first_ms),
         "outcomes_per_record": len(decided) / max(job.journal.batches, 1),
         # CPU from before the load until the journal was quiet; the rest of the machine likewise.
-        **_cpu(before, after, (time.time() * 1000 - begin) / 1000, len(decided)),
+        **_cpu(before, after, (end - begin) / 1000, len(decided)),
         "load": _of_load(sent),
         "load_average": load_average,
     }

@@ -1,4 +1,4 @@
-"""Names, labels and values of Headgate's metrics: every two seconds, from what a Gate has counted.
+"""Names, labels and values of Headgate's metrics: once a second, from what a Gate has counted.
 
 `docs/metrics.md` has the one table of them, and tests hold it against this module and against what
 a running stack exposes. Labels are of bounded sets: agent types that somebody attached, codes and

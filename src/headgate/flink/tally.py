@@ -1,8 +1,8 @@
 """What a Gate has done and what stands before it, in plain numbers of one life.
 
 Counting is part of every turn, so it is additions to slots of one object per agent type. Names,
-labels and sums are made every two seconds (`headgate.flink.figures`), from the numbers here; how
-the instances stand that something happened to is looked at then as well, once for each.
+labels and sums are made once a second (`headgate.flink.figures`), from the numbers here; how the
+instances stand that something happened to is looked at then as well, once for each.
 
 Nothing here is state of Flink's: a new life begins at nought, as counters of Prometheus may, and
 learns what waits while it wakes it.
