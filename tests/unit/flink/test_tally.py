@@ -109,8 +109,8 @@ def test_only_taking_events_is_progress() -> None:
     for address, events, now_ms in (("order/1", 2, 1_000), ("order/2", 1, 2_000)):
         tally.count(address, EventArrived(Event()), joined(events))
         tally.look(now_ms)
-    # A failed attempt leaves the event where it was, and is tried again.
-    again = standing(2, in_flight=True, sent_ms=5_000)
+    # A failed attempt leaves the event where it was, and is tried again; another one has come.
+    again = standing(3, in_flight=True, sent_ms=5_000)
     tally.count("order/1", failed(), Transition(again, note="applied"))
     tally.look(5_000)
     assert tally.oldest_ms(11_000) == 10_000
@@ -133,6 +133,14 @@ def test_as_many_events_as_before_are_progress_if_they_are_others() -> None:
     tally.count("order/1", completed(), Transition(both, note="applied"))
     tally.look(5_000)
     assert (tally.depth, tally.in_flight, tally.oldest_ms(6_000)) == (1, 1, 1_000)
+
+
+def test_mailboxes_through_which_many_events_went_stand_as_others_do() -> None:
+    tally = AgentTally()
+    for sent_ms, head in ((1_000, 1 << 40), (2_000, (1 << 40) + 70_000)):
+        tally.see("order/1", standing(3, in_flight=True, head=head, sent_ms=sent_ms))
+        tally.look(3_000)
+        assert (tally.depth, tally.in_flight, tally.oldest_ms(3_000)) == (3, 1, 3_000 - sent_ms)
 
 
 def test_outcomes_are_counted_together_and_not_kept_for_long() -> None:
@@ -225,7 +233,9 @@ def test_a_detached_type_keeps_its_series() -> None:
 def test_models_are_bounded() -> None:
     tally = Tally()
     for number in range(100):
-        usage = [Usage(model=f"m{number}", input_tokens=2, output_tokens=1)]
+        # Two calls of the model in one turn.
+        usage = [Usage(model=f"m{number}", input_tokens=1), Usage(model=f"m{number}")]
+        usage[1].input_tokens, usage[1].output_tokens = 1, 1
         tally.of("order").count("order/1", completed(usage=usage), Transition(note="applied"))
     values = {name: count for name, count in shown(tally).items() if name.startswith("tokens")}
     assert sum(values.values()) == 300
