@@ -22,7 +22,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +39,6 @@ TURNS, CPU = "turns_per_second", "cpu_ms_per_turn"
 COMPILERS = "compilers_ms_per_turn"
 # Of each of the two, together below saturation: what piles up is another load for either.
 RATE = 300
-# Until both generators run, in seconds.
-BEGIN_SECONDS = 4.0
 # Both under load, to get warm beside each other.
 WARM_SECONDS = 30.0
 
@@ -69,9 +66,9 @@ def compare(options: Options, before: Tree, after: Tree) -> list[Result]:
         options.say(f"life {number + 1} of {options.repeats}")
         with contextlib.ExitStack() as stack:
             sides = _both(stack, options, before, after)
-            _beside(sides, WARM_SECONDS)
-            steady.append(_beside(sides, options.seconds))
-            drained.append(_drained(sides, options.backlog))
+            _beside(sides, {"rate": RATE, "seconds": WARM_SECONDS})
+            steady.append(_beside(sides, {"rate": RATE, "seconds": options.seconds}))
+            drained.append(_beside(sides, {"count": options.backlog}))
         options.say(
             f"{_of_cpu(steady[-1]):.3f} of CPU per turn at {RATE}/s each, "
             f"{_of_cpu(drained[-1]):.3f} while both drain a backlog"
@@ -117,17 +114,9 @@ def _both(stack: contextlib.ExitStack, options: Options, before: Tree, after: Tr
     return one, two
 
 
-def _beside(sides: Sides, seconds: float) -> Pair:
-    load = {"rate": RATE, "begin": time.time() + BEGIN_SECONDS, "lengths": [seconds]}
+def _beside(sides: Sides, load: Result) -> Pair:
     for side in sides:
         side.ask(load)
-    first, second = [side.answer()["windows"][0] for side in sides]
-    return first, second
-
-
-def _drained(sides: Sides, count: int) -> Pair:
-    for side in sides:
-        side.ask({"count": count})
     first, second = [side.answer() for side in sides]
     return first, second
 
@@ -172,12 +161,12 @@ def _medians(what: str, rows: Sequence[Result]) -> Result:
 
 
 def _compared(what: str, pairs: Sequence[Pair]) -> Result:
-    by_process = [(before[BY_PROCESS], after[BY_PROCESS]) for before, after in pairs]
     return {
         "what": what,
         "cpu_ratio": _spread([_of_cpu(pair) for pair in pairs]),
         "cpu_ratio_by_process": {
-            name: _spread(_ratios(by_process, name)) for name in by_process[0][0]
+            name: _spread([two[BY_PROCESS][name] / one[BY_PROCESS][name] for one, two in pairs])
+            for name in pairs[0][0][BY_PROCESS]
         },
         "load_average": os.getloadavg()[0],
     }
@@ -190,10 +179,6 @@ def _of_turns(row: Result) -> float:
 def _of_cpu(pair: Pair) -> float:
     before, after = pair
     return _of_turns(after) / _of_turns(before)
-
-
-def _ratios(pairs: Sequence[Pair], name: str) -> list[float]:
-    return [float(after[name]) / float(before[name]) for before, after in pairs]
 
 
 def _spread(ratios: Sequence[float]) -> Result:

@@ -6,7 +6,7 @@ are told apart from what their processes do otherwise.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -26,13 +26,13 @@ Processes = Callable[[], Mapping[str, list[int]]]
 class CpuSample:
     """CPU seconds spent so far: by named processes, and by the whole machine.
 
-    ``compilers``: of each name, the CPU seconds of its compiler threads by id.
+    ``compilers``: the CPU seconds of the processes' compiler threads, by their ids.
     """
 
     by_name: dict[str, float]
     machine: float
     stolen: float
-    compilers: dict[str, dict[int, float]] = field(default_factory=dict)
+    compilers: dict[int, float]
 
     def since(self, earlier: "CpuSample") -> dict[str, float]:
         """Return the CPU seconds of each name since an earlier sample, compilers included."""
@@ -41,18 +41,15 @@ class CpuSample:
             for name, seconds in self.by_name.items()
         }
 
-    def compiled_since(self, earlier: "CpuSample") -> dict[str, float]:
-        """Return the CPU seconds of each name's compilers since an earlier sample.
+    def compiled_since(self, earlier: "CpuSample") -> float:
+        """Return the CPU seconds of all compilers since an earlier sample.
 
         Compiler threads come and go; what one did before it went is not known.
         """
-        return {
-            name: sum(
-                seconds - earlier.compilers.get(name, {}).get(thread, 0.0)
-                for thread, seconds in threads.items()
-            )
-            for name, threads in self.compilers.items()
-        }
+        return sum(
+            seconds - earlier.compilers.get(thread, 0.0)
+            for thread, seconds in self.compilers.items()
+        )
 
     def surroundings(self, earlier: "CpuSample", seconds: float) -> dict[str, float]:
         """Return the cores that others used and that were stolen: what spoils a measurement."""
@@ -69,12 +66,10 @@ def sample(processes: Processes) -> CpuSample:
     by_role = processes()
     found = {name: sum(map(cpu_seconds, pids)) for name, pids in by_role.items()}
     compilers = {
-        name: {
-            thread: seconds
-            for pid in pids
-            for thread, (_, seconds) in thread_seconds(pid, COMPILERS).items()
-        }
-        for name, pids in by_role.items()
+        thread: seconds
+        for pids in by_role.values()
+        for pid in pids
+        for thread, (_, seconds) in thread_seconds(pid, COMPILERS).items()
     }
     return CpuSample(found, *machine_seconds(), compilers)
 

@@ -96,35 +96,6 @@ def backlog(stand: Stand, job: RunningJob, count: int, keys: int) -> Result:
     }
 
 
-def windows(
-    stand: Stand, job: RunningJob, rate: float, keys: int, *, begin: float, lengths: Sequence[float]
-) -> Result:
-    """Offer events at a rate; measure turns and CPU in windows that begin at a given time.
-
-    begin: seconds since the epoch; lengths: of the windows, seconds, one after the other. For who
-    compares two systems in the same moments.
-    """
-    count = int(rate * (begin - time.time() + sum(lengths)))
-    job.journal.mark()
-    load = Load(_offer(job, count, rate, keys))
-    try:
-        samples = []
-        for edge in itertools.accumulate(lengths, initial=begin):
-            time.sleep(max(0.0, edge - time.time()))
-            samples.append((time.time() * 1000, cpu.sample(stand.processes)))
-        sent = load.result()
-    finally:
-        load.stop()
-    decided = job.journal.collect(count, DRAIN_SECONDS)
-    found = []
-    for (begin_ms, before), (end_ms, after) in itertools.pairwise(samples):
-        turns = sum(begin_ms <= each.appended_ms < end_ms for each in decided)
-        seconds = (end_ms - begin_ms) / 1000
-        spent = _cpu(before, after, seconds, turns)
-        found.append({"turns_per_second": turns / seconds, **spent})
-    return {"windows": found, **_complete(decided, sent), "load_average": os.getloadavg()[0]}
-
-
 def quarters(decided: Sequence[Decided], begin_ms: float) -> list[float]:
     """Return events per second in each quarter of the events."""
     events = [d.appended_ms for d in decided for _ in d.sent_ms]
@@ -177,7 +148,7 @@ def _complete(decided: Sequence[Decided], sent: Sent) -> Result:
 def _cpu(before: cpu.CpuSample, after: cpu.CpuSample, seconds: float, turns: int) -> Result:
     spent = after.since(before)
     total = sum(spent.values())
-    compiled = sum(after.compiled_since(before).values())
+    compiled = after.compiled_since(before)
     share = {name: round(used / seconds, 3) for name, used in spent.items()}
     return {
         "cpu_ms_per_turn": total * 1000 / turns if turns else float("nan"),

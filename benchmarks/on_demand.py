@@ -1,9 +1,8 @@
 """A job that takes loads when it is told to: one side of a comparison, with a tree's own code.
 
 Started by `benchmarks.against` as a process in that tree. A line on standard input is a load, as
-JSON: `{"count": 20000}` a backlog to drain, `{"rate": 700, "begin": 1800000000, "lengths": [5]}` a
-steady one with windows to measure in. For each a line with its result is printed; before the first,
-one that the job is warm. It ends with its input.
+JSON: `{"count": 20000}` a backlog to drain, `{"rate": 300, "seconds": 20}` a steady one. For each a
+line with its result is printed; before the first, one that the job is warm. It ends with its input.
 """
 
 import argparse
@@ -14,7 +13,7 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.ladder import KEYS, plan
-from benchmarks.measure import Result, backlog, warm_up, windows
+from benchmarks.measure import Result, backlog, open_loop, warm_up
 from benchmarks.stand import RunningJob, Stand
 
 WARM_RATE = 1_000
@@ -39,7 +38,7 @@ def main() -> None:
 def _loaded(stand: Stand, job: RunningJob, count: int = 0, **steady: Any) -> Result:
     if count:
         return backlog(stand, job, count, KEYS)
-    return windows(stand, job, keys=KEYS, **steady)
+    return open_loop(stand, job, keys=KEYS, **steady)
 
 
 def _print(line: Result) -> None:
