@@ -110,7 +110,7 @@ _LEDGER = (
     Cut(
         "flink/job.py",
         "    granted = (\n"
-        "        _by_shard(_side_output(gate, BILLED))\n"
+        "        _by_shard(_at_once(_side_output(gate, BILLED)))\n"
         "        .process(LedgerHost(ledger), output_type=KEYED_ROW)\n"
         '        .name("ledger")\n'
         '        .uid("ledger")\n'

@@ -144,7 +144,7 @@ def test_another_version_is_started_or_the_old_one_again(site: Site, tmp_path: P
         script = tmp_path / "broken.py"
         script.write_text(BROKEN, encoding="utf-8")
         code, back = site.upgraded("--script", str(script))
-        assert (code, back["phase"]) == (1, "went back"), back
+        assert (code, back["phase"]) == (1, "went back"), json.dumps(back, indent=1)
         assert "the new one cannot read" in back["why"]
         assert site.running() == [back["job"]]
         assert back["old_job"] == done["job"]
@@ -192,7 +192,7 @@ def test_what_happened_since_a_command_was_cut_short_is_seen(site: Site) -> None
         running.communicate()
         await_found(lambda: rest.registered_task_managers() >= 1, "the TaskManager")
         code, back = site.upgraded()
-        assert (code, back["phase"]) == (1, "went back"), back
+        assert (code, back["phase"]) == (1, "went back"), json.dumps(back, indent=1)
         assert "Flink does not know it" in back["why"]
         assert back["new_job"] in back["back_from"], "its newest checkpoint, not the savepoint"
         assert site.running() == [back["job"]]

@@ -46,6 +46,8 @@ def apply(env: StreamExecutionEnvironment, config: Config) -> None:
     made.set_string("python.pythonpath", ":".join(_module_path()))
     # No operator of the job keeps or changes what it was handed: chained ones need no copies.
     made.set_string("pipeline.object-reuse", "true")
+    # No operator of the job asks for event time.
+    made.set_string("pipeline.auto-watermark-interval", "0 ms")
     made.set_string("pipeline.name", config.job.name)
     # Sources of one topic each: alignment would only hold records back.
     made.set_string("table.exec.source.idle-timeout", "0 ms")

@@ -11,6 +11,7 @@ from headgate.errors import HeadgateError
 POLL_SECONDS = 0.1
 TIMEOUT_SECONDS = 10.0
 PROBE_SECONDS = 0.5
+TRIES = 3
 ENDED = frozenset({"FAILED", "CANCELED", "FINISHED", "SUSPENDED"})
 
 
@@ -108,6 +109,18 @@ class FlinkRest:
 
     def checkpoints(self, job: str) -> dict[str, Any]:
         """Return Flink's checkpoint statistics: `counts`, `summary`, `latest`, `history`."""
+        # Two who ask at the same time for the same summary: Flink makes its percentiles for the
+        # first one, and answers the second one with an error if they are half made.
+        for _ in range(TRIES - 1):
+            try:
+                return self._checkpoints(job)
+            except FlinkUnreachableError as error:
+                if error.status != http.client.INTERNAL_SERVER_ERROR:
+                    raise
+            time.sleep(POLL_SECONDS)
+        return self._checkpoints(job)
+
+    def _checkpoints(self, job: str) -> dict[str, Any]:
         found: dict[str, Any] = self.get(f"/jobs/{job}/checkpoints")
         return found
 

@@ -341,3 +341,31 @@ def test_what_was_looked_at_is_looked_at_again_only_when_something_happened() ->
     control.mailbox_tail += 5
     tally.look(3_000)
     assert tally.depth == 2
+
+
+def test_where_many_are_touched_some_are_looked_at_each_time_and_all_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tally_module, "LOOKED_AT", 5)
+    tally = AgentTally()
+    for number in range(40):
+        tally.see(f"order/{number}", standing(1, head=number))
+    seen = []
+    for look in range(1, 9):
+        tally.look(1_000 * look)
+        seen.append((tally.depth, len(tally.touched)))
+        # Those at the end of the queue go on being touched, and stay where they are in it.
+        for number in range(39, 39 - min(3, len(tally.touched)), -1):
+            tally.see(f"order/{number}", standing(2, head=number))
+    assert seen == [(10, 30), (18, 22), (24, 16), (29, 11), (34, 6), (41, 1), (43, 0), (43, 0)]
+    assert list(tally.waiting) == [f"order/{number}" for number in range(40)]
+
+
+def test_no_more_wait_to_be_looked_at_than_gate_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally_module, "TOUCHED_AT_MOST", 100)
+    monkeypatch.setattr(tally_module, "LOOKED_AT", 5)
+    tally = AgentTally()
+    for number in range(1_000):
+        tally.see(f"order/{number}", standing(1))
+    tally.look(1_000)
+    assert (tally.depth, len(tally.touched)) == (900, 100)
