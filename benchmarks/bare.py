@@ -64,11 +64,7 @@ _LEDGER = (
     ),
     Cut(
         "flink/gate.py",
-        "        table = self._table\n"
-        "        self._is_billed = (\n"
-        "            self._billing.is_on or bool(table.shown.budgets.rules) "
-        "or not table.is_complete\n"
-        "        )\n",
+        "        self._is_billed = self._billing.is_on or not self._horizon.is_complete\n",
     ),
     Cut("flink/gate.py", "                self._billing.see(appended_ms)\n"),
     Cut(
@@ -78,9 +74,7 @@ _LEDGER = (
     ),
     Cut(
         "flink/horizon.py",
-        "        if shown is not self._shown:\n"
-        "            self._shown = shown\n"
-        "            self._billing.know(shown.budgets, self._now_ms * 1_000)\n"
+        "            self._billing.know(shown.budgets, now_ms * 1_000)\n"
         "            self._outputs.agree(shown.terms)\n",
     ),
     Cut(

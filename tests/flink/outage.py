@@ -75,8 +75,11 @@ class Job:
 
     config: Config
 
-    def __init__(self, stack: LocalStack, endpoint: str, *, partitions: int = 2) -> None:
-        self.stack = stack
+    def __init__(
+        self, stack: LocalStack, endpoint: str, *, partitions: int = 2, more: str = ""
+    ) -> None:
+        """``more``: what stands behind the agent's section in headgate.toml."""
+        self.stack, self._more = stack, more
         self.path = stack.home / "headgate.toml"
         self._endpoint, self._partitions = endpoint, partitions
         self.configure()
@@ -91,6 +94,7 @@ class Job:
             self._endpoint,
             kafka=f"partitions = {self._partitions}",
             job=f"parallelism = {parallelism}\n{TIMES}",
+            more=self._more,
         )
         self.path.write_text(text, encoding="utf-8")
         self.config = load(self.path)

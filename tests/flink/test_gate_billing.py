@@ -161,8 +161,73 @@ def test_a_changed_budget_wakes_who_waits_though_its_clock_is_behind(
 def test_invoke_hears_of_prices_before_the_first_call(gate: Any) -> None:
     terms = Terms(currency="USD", prices=[Price(agent="order", call_nanos=3)], updated_ms=1)
     show(gate, terms=terms)
-    make_ready(gate)
-    requests = requests_of(give(gate, ADDRESS))
+    requests = requests_of(make_ready(gate) + give(gate, ADDRESS))
     assert [each.WhichOneof("kind") for each in requests] == ["terms", "call"]
     assert requests[0].terms == terms
     assert [each.WhichOneof("kind") for each in requests_of(give(gate, "order/acme:2"))] == ["call"]
+
+
+class Turning:
+    """A registry that is read to its end by another thread, after so many looks at it."""
+
+    def __init__(self, looks: int) -> None:
+        self._looks = looks
+        spec = AgentSpec(type="order", endpoints=["127.0.0.1:9"], tenancy=Tenancy(before=":"))
+        self._all = Shown({"order": spec}, position=7, budgets=Budgets((POT,)))
+
+    def _look(self) -> bool:
+        self._looks -= 1
+        return self._looks < 0
+
+    @property
+    def shown(self) -> Shown:
+        return self._all if self._look() else Shown()
+
+    @property
+    def is_complete(self) -> bool:
+        return self._look()
+
+
+@pytest.mark.parametrize("looks", range(6))
+def test_outcomes_are_told_whenever_the_registry_becomes_complete(looks: int) -> None:
+    gate = fresh_gate(Stored(), Stored())
+    gate._table = Turning(looks)
+    lost = []
+    for number in range(3):
+        made = refused("acme:1")
+        made.base, made.outcome_id = b"x" * 16, bytes([number]) * 16
+        made.cost_nanos, made.called_us = 5, 1
+        lost.append(made)
+    told = billed(journal(gate, *lost, shard=shard_of(ADDRESS)))
+    assert [len(given.settlements) for given in told] == [3]
+
+
+@pytest.mark.parametrize("looks", range(6))
+def test_nobody_is_asked_before_it_is_known_who_is_there(looks: int) -> None:
+    entries, due = Stored(), Stored()
+    first = fresh_gate(entries, due)
+    make_ready(first)
+    give(first, ADDRESS)
+    give(first, ADDRESS, number=1)
+    # The next life has read the journal, and the registry not yet.
+    gate = fresh_gate(entries, due)
+    gate._table = Turning(1_000)
+    make_ready(gate)
+    gate._table = Turning(looks)
+    done = Outcome(agent_type="order", key="acme:1", base=genesis_base(ADDRESS), turn=1)
+    done.outcome_id, done.called_us = b"q" * 16, 1
+    done.completed.SetInParent()
+    done.taken.add().fingerprint = (0).to_bytes(16, "big")
+    out = journal(gate, done, shard=shard_of(ADDRESS))
+    calls = [each.call for each in requests_of(out) if each.HasField("call")]
+    asks = [ask for given in billed(out) for ask in given.asks]
+    assert not calls, "a budget counts it"
+    assert all(ask.tenant == "acme" for ask in asks)
+
+
+def test_an_outcome_is_told_although_all_budgets_were_dropped_since(gate: Any) -> None:
+    make_ready(gate)
+    assert billed(give(gate, ADDRESS))
+    show(gate)
+    (given,) = billed(journal(gate, refused("acme:1"), shard=shard_of(ADDRESS)))
+    assert [each.tenant for each in given.settlements] == ["acme"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,17 +14,40 @@ import pytest
 from typer.testing import CliRunner
 
 from headgate.cli import app
+from headgate.core.batch import records_in
 from headgate.local.stack import LocalStack
 from headgate.sdk import Agent, Event, RetryableError, Turn
 from headgate.testing.serving import Serving
-from tests.flink.outage import Job, await_found
+from headgate.v1.turn_pb2 import JournalRecord, Outcome
+from tests.flink.outage import Job, await_found, headgate
 
 pytestmark = [pytest.mark.flink, pytest.mark.slow]
 
 PARTITIONS = 4
-KEYS = [f"key-{number}" for number in range(16)]
+TENANTS = 6
+KEYS = [f"team-{number % TENANTS}:{number}" for number in range(16)]
 EACH = 20
 LATER_SECONDS = 5
+CALL = 1_000_000
+"""Nanos of a call, as the prices below have it."""
+
+MONEY = """\
+tenant_before = ":"
+estimate = 0.001
+
+[cost]
+currency = "USD"
+
+[[cost.prices]]
+agent = "*"
+call = 0.001
+
+[[budgets]]
+name = "ample"
+agent = "counter"
+window = "total"
+limit = 1000
+"""
 FOLDER = "an-ordinary-project-of-ours-"
 """Of a stack: as long as people's own. RocksDB may name files by the whole path of its data, and
 pytest's folders are so long that it does not.
@@ -62,6 +85,36 @@ def ids_of(job: Job, agent: str) -> list[str]:
     return [each for each in ids if each.startswith(f"{agent}/")]
 
 
+def spent(job: Job) -> Counter[str]:
+    """Return what the ledger says that each tenant has spent, in nanos."""
+    (ample,) = headgate(job, "budgets", "list")
+    return Counter(
+        {each["tenant"]: round(float(each["spent"]) * 10**9) for each in ample["amounts"]}
+    )
+
+
+def journaled(job: Job) -> Counter[str]:
+    """Return what the agent's calls cost by the journal, by tenant, in nanos."""
+    found: dict[bytes, Outcome] = {}
+    for value in job.values("journal", is_committed=False):
+        for raw in records_in(value):
+            outcome = JournalRecord.FromString(raw).outcome
+            if outcome.agent_type == "counter":
+                found[outcome.outcome_id] = outcome
+    costs: Counter[str] = Counter()
+    for each in found.values():
+        costs[each.tenant] += each.cost_nanos
+    return costs
+
+
+def await_counted(job: Job, *, calls: int) -> None:
+    """Wait until the ledger has counted what was journaled, these calls at least."""
+    costs = journaled(job)
+    assert set(costs) == {f"team-{number}" for number in range(TENANTS)}
+    assert sum(costs.values()) >= calls * CALL
+    await_found(lambda: spent(job) == costs, "an account of all calls")
+
+
 def attach(job: Job, name: str, endpoint: str) -> None:
     """Attach an agent to the running job, as one would type it."""
     arguments = ["agents", "attach", name, "--endpoint", endpoint, "--route", "events"]
@@ -86,13 +139,14 @@ def test_a_job_goes_on_at_another_parallelism_and_back(home: Path) -> None:
 
     While there are two subtasks an agent is attached: instances of both take turns. The first
     change starts from a savepoint, the second from a checkpoint, whose files are RocksDB's own.
+    What tenants have spent goes along: their shards are others than those of their instances.
     """
     with (
         Serving(recorder()) as serving,
         Serving(recorder("late")) as late,
         LocalStack(home, task_managers=2) as stack,
     ):
-        job = Job(stack, serving.endpoint, partitions=PARTITIONS)
+        job = Job(stack, serving.endpoint, partitions=PARTITIONS, more=MONEY)
         saved = None
         for life, parallelism in enumerate((1, 2, 1)):
             job.configure(parallelism=parallelism)
@@ -118,6 +172,8 @@ def test_a_job_goes_on_at_another_parallelism_and_back(home: Path) -> None:
                 await_found(
                     lambda: len(ids_of(job, "counter")) >= 3 * EACH * len(KEYS), "the last output"
                 )
+                # Events may share a call, those of two lives do not.
+                await_counted(job, calls=3 * len(KEYS))
             if parallelism == 2:
                 saved = job.checkpoint()
                 job.cancel()

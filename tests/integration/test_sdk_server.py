@@ -447,3 +447,42 @@ async def test_a_signal_lets_the_echo_agent_finish_its_turn(number: signal.Signa
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+STUCK = """
+import time
+from headgate.sdk import Agent, serve
+
+agent = Agent("stuck")
+
+@agent.on("*", threads=True)
+def hang(turn, event):
+    print("hangs", flush=True)
+    time.sleep(1_000_000)
+
+serve(agent, port=0, drain_seconds=0.2)
+"""
+
+
+async def test_a_handler_that_hangs_in_a_thread_does_not_keep_the_service_from_its_end() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", STUCK, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        address = (await process.stdout.readline()).decode().split()[-1]
+        async with grpc.aio.insecure_channel(address) as channel:
+            call = agent_pb2_grpc.AgentServiceStub(channel).Turns()
+            await call.write(many("stuck", "1", deadline_ms=50))
+            assert (await process.stdout.readline()).strip() == b"hangs"
+            # Its turn is over, and nobody waits for the handler any more.
+            (reply,) = await read_replies(call, 1)
+            assert reply.HasField("failed")
+            process.send_signal(signal.SIGTERM)
+            told = [(await process.stdout.readline()).strip() for _ in range(2)]
+        assert told == [b"draining", b"left turns that ran longer than 0.2 s"]
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

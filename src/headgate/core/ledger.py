@@ -100,7 +100,9 @@ class Ledger:
         counted = rules.counting(ask.tenant, agent_type)
         stand_in = ""
         while True:
-            named, taker = ask.estimate_nanos if not stand_in else 0, stand_in or agent_type
+            # Whoever writes to the registry may write less than nothing, and room would grow by it.
+            named = 0 if stand_in else max(0, ask.estimate_nanos)
+            taker = stand_in or agent_type
             each = named or self.estimate_of(taker)
             if counted and not named and self._is_on_trial(taker, ask.address):
                 return MustWait()

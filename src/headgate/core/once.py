@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from headgate.core.identity import digest
+
 KEPT_MINUTES = 5
 """A producer gives a record up after two minutes at most, so that its repeat comes no later; the
 rest is for partitions whose clocks differ.
@@ -43,6 +45,10 @@ class Once:
 
     def is_new(self, each: bytes, partition: int, at_us: int) -> bool:
         """Remember an id; False if it was known."""
+        if len(each) != _ID_BYTES:
+            # Somebody else's. Of another length it would put all that are stored behind it out of
+            # place.
+            each = digest("id", each)
         minute = at_us // _MINUTE_US
         minutes = self._partitions.setdefault(partition, {})
         if any(each in ids for ids in minutes.values()):

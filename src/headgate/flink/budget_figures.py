@@ -57,6 +57,7 @@ class BudgetFigures:
 
     def __iter__(self) -> Iterator[Figure]:
         for name, limit in self._limits.items():
-            _, left = self._lowest.get(name, (0, limit))
+            # One that was removed keeps its series, and refuses nobody, whatever its limit was.
+            _, left = self._lowest.get(name, (0, limit if name in self._rules else max(1, limit)))
             yield "headgate_budget_left_nanos", (("budget", name),), left
             yield "headgate_budget_limit_nanos", (("budget", name),), limit

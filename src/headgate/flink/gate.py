@@ -179,10 +179,7 @@ class Gate(KeyedCoProcessFunction):
             self._outputs.set_record_aside(value, problem)
             return self._outputs.give()
         shard = self._enter(partition)
-        table = self._table
-        self._is_billed = (
-            self._billing.is_on or bool(table.shown.budgets.rules) or not table.is_complete
-        )
+        self._is_billed = self._billing.is_on or not self._horizon.is_complete
         self._tally.lag(self._now_ms - value[4])
         try:
             raw = self._seals.open(
@@ -262,7 +259,7 @@ class Gate(KeyedCoProcessFunction):
             # An operator's control ends the turn in flight: what is held for it is freed.
             tenant = tenant_of(spec.tenancy if spec is not None else _NO_TENANCY, read.outcome.key)
         # A ledger that knows the registry judges by itself what counts.
-        self._billing.settle(read, tenant, is_sure=self._table.is_complete)
+        self._billing.settle(read, tenant, is_sure=self._horizon.is_complete)
 
     def _set_aside(self, journaled: Journaled, problem: str) -> None:
         self._outputs.set_record_aside(journaled, problem, self._part)
@@ -297,7 +294,7 @@ class Gate(KeyedCoProcessFunction):
         Each would look by itself, but only after half a minute, or when the window turns. A tick
         comes to every shard within a second, and nothing else does so surely.
         """
-        shown = self._table.shown
+        shown = self._horizon.shown
         if shown.budgets is not shard.budgets:
             shard.budgets = shown.budgets
             for address in shard.waiting():
@@ -308,8 +305,6 @@ class Gate(KeyedCoProcessFunction):
             return
         resumed = shard.paused - paused
         shard.paused = paused
-        # What this record has seen so far may be older.
-        self._horizon.look_anew()
         for address in shard.waiting_of(resumed):
             self._step(shard, address, TimerFired())
 
@@ -367,7 +362,7 @@ class Gate(KeyedCoProcessFunction):
             self._outputs.carry_out(address, shard.number, DeadLettered(letter))
 
     def _around(self, agent_type: str) -> Surroundings:
-        return self._horizon.of(agent_type, self._table)
+        return self._horizon.of(agent_type)
 
     # ------------------------------------------------------------------------- around a record
 
@@ -375,7 +370,7 @@ class Gate(KeyedCoProcessFunction):
         """Begin a record; return its shard, whose key must be Flink's current one."""
         self._now_ms = time.time_ns() // 1_000_000 + self._clock.ahead_ms
         self._part = 0
-        self._horizon.begin(self._now_ms, time.monotonic())
+        self._horizon.begin(self._now_ms, time.monotonic(), self._table)
         shard = self._shards.get(number)
         if shard is None:
             key = self._settings.shard_keys[number]

@@ -1,4 +1,9 @@
-"""What dispatching sees around an instance: made once per record and agent type."""
+"""What dispatching sees around an instance: made once per record and agent type.
+
+The registry is looked at once a record. Another thread reads it, and one and the same outcome must
+not be judged by a half of before and a half of after: a call for an agent that is not known yet, or
+a settlement that nobody is told of.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,8 @@ from headgate.core.patience import Patience
 from headgate.core.readiness import Readiness
 from headgate.flink.outputs import Outputs
 from headgate.kafka.table import RegistryTable, Shown
+
+_NOTHING = Shown()
 
 SILENCE_SECONDS = 5.0
 """After this long without a tick Invoke, or the journal between, may be gone: requests are sent
@@ -33,13 +40,21 @@ class Horizon:
         self._now_ms = 0
         self._moment = moment
         self._seen: dict[str, Surroundings] = {}
-        # What budgets and prices were last taken from.
-        self._shown: Shown | None = None
+        # The registry, and whether this is all that stood there at the start.
+        self.shown = _NOTHING
+        self.is_complete = False
 
-    def begin(self, now_ms: int, moment: float) -> None:
+    def begin(self, now_ms: int, moment: float, table: RegistryTable) -> None:
         """Begin a record."""
         self._now_ms, self._moment = now_ms, moment
         self._seen.clear()
+        # In this order: a table is complete only when all of it is shown.
+        self.is_complete = table.is_complete
+        shown = table.shown
+        if shown is not self.shown:
+            self.shown = shown
+            self._billing.know(shown.budgets, now_ms * 1_000)
+            self._outputs.agree(shown.terms)
 
     def look_anew(self) -> None:
         """Forget what was seen so far: something has changed amid a record."""
@@ -53,22 +68,18 @@ class Horizon:
         """Note that Invoke was alive."""
         self._ticked_at = moment
 
-    def of(self, agent_type: str, table: RegistryTable) -> Surroundings:
+    def of(self, agent_type: str) -> Surroundings:
         """Return what is seen around all instances of a type that the record is about."""
-        return self._seen.get(agent_type) or self._look(agent_type, table)
+        return self._seen.get(agent_type) or self._look(agent_type)
 
-    def _look(self, agent_type: str, table: RegistryTable) -> Surroundings:
-        shown = table.shown
-        if shown is not self._shown:
-            self._shown = shown
-            self._billing.know(shown.budgets, self._now_ms * 1_000)
-            self._outputs.agree(shown.terms)
+    def _look(self, agent_type: str) -> Surroundings:
+        shown = self.shown
         is_silent = self._moment - self._ticked_at > SILENCE_SECONDS
         around = self._seen[agent_type] = Surroundings(
             now_ms=self._now_ms,
             spec=shown.specs.get(agent_type),
             # Another process's intake may know an agent that this table has not come to yet.
-            registry_complete=table.is_complete and shown.position >= self._routed_position,
+            registry_complete=self.is_complete and shown.position >= self._routed_position,
             promise=b"" if is_silent else self._readiness.promise,
             patience_ms=self.patience.milliseconds,
             sampled_below=self._sampled,

@@ -19,6 +19,9 @@ class ShareOf:
     rate: float = 0.0
 
 
+MOST_RATE = 1e9
+"""Calls per second that no machine makes."""
+
 NO_SHARES: Mapping[str, ShareOf] = MappingProxyType({})
 """Nobody is named: all have the same."""
 
@@ -31,6 +34,7 @@ def shares_of(terms: Terms) -> Mapping[str, ShareOf]:
     ShareOf(weight=3, rate=0.0)
     """
     return {
-        name: ShareOf(share.weight or 1, max(0.0, share.rate))
+        # Whoever writes to the registry may write infinity, and no clock can count with that.
+        name: ShareOf(share.weight or 1, min(max(0.0, share.rate), MOST_RATE))
         for name, share in terms.tenants.items()
     }

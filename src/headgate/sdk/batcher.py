@@ -4,13 +4,13 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from headgate.sdk.errors import DefinitionError, RetryableError
+from headgate.sdk.threads import Threads
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -53,7 +53,7 @@ class Batcher(Generic[In, Out]):
         self._max_size = max_size
         self._wait_seconds = wait_ms / 1000
         self._concurrency = concurrency
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool: Threads | None = None
         # A line for each loop: agents outlive the loops of tests, and a future is bound to its own.
         self._lines: WeakKeyDictionary[asyncio.AbstractEventLoop, _Line[In, Out]] = (
             WeakKeyDictionary()
@@ -74,7 +74,7 @@ class Batcher(Generic[In, Out]):
                 results: Sequence[Out] = await self._call(items)
             else:
                 if self._pool is None:
-                    self._pool = ThreadPoolExecutor(self._concurrency, "headgate-batch")
+                    self._pool = Threads(self._concurrency, "headgate-batch")
                 loop = asyncio.get_running_loop()
                 results = await loop.run_in_executor(self._pool, self._in_thread, items)
         except SystemExit as error:

@@ -101,14 +101,16 @@ class Service(agent_pb2_grpc.AgentServiceServicer):
         self._is_draining.set()
         for stream in self._streams:
             stream.drop_waiting()
+        is_idle = True
         try:
             async with asyncio.timeout(seconds):
                 await self._is_idle.wait()
         except TimeoutError:
-            return False
+            is_idle = False
         finally:
-            self._turnstile.close()
-        return True
+            # A handler that hangs in a thread outlives its turn, whose deadline is over.
+            is_free = self._turnstile.close()
+        return is_idle and is_free
 
     def _enter(self) -> None:
         self._calls += 1

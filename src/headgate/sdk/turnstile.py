@@ -3,11 +3,11 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from headgate.sdk.agent import Agent
 from headgate.sdk.run import run, run_inline
+from headgate.sdk.threads import Threads
 from headgate.v1 import agent_pb2 as pb
 
 # For handlers with threads=True. They wait more than they compute, so more than there are cores.
@@ -50,7 +50,7 @@ class Turnstile:
         self._limit = limit
         self._running: set[Ticket] = set()
         self._waiting: deque[Ticket] = deque()
-        self._pool = ThreadPoolExecutor(min(limit, THREADS), "headgate-turn")
+        self._pool = Threads(min(limit, THREADS), "headgate-turn")
         self._room = asyncio.Event()
         self._room.set()
         self._loop = asyncio.get_running_loop()
@@ -90,8 +90,10 @@ class Turnstile:
         self._waiting.clear()
         self._room.set()
 
-    def close(self) -> None:
+    def close(self) -> bool:
+        """End the threads; False if handlers still run in some, which end with the process."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        return not self._pool.running
 
     def _start(self, ticket: Ticket) -> None:
         self._running.add(ticket)

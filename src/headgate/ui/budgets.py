@@ -25,7 +25,8 @@ class BudgetTable:
 
     def __init__(self) -> None:
         self._accounts: dict[str, Account] = {}
-        self._refused_ms: dict[tuple[str, str, str], int] = {}
+        # When a turn was refused: for the first time, and for the last.
+        self._refused_ms: dict[tuple[str, str, str], tuple[int, int]] = {}
 
     def take_account(self, record: Any) -> None:
         """Take a record of the topic of spending; what is nobody's is passed over."""
@@ -46,8 +47,8 @@ class BudgetTable:
             return
         at_ms = record.journal_ms or record.at_us // 1_000
         for key in _refused_as(outcome):
-            self._refused_ms.pop(key, None)
-            self._refused_ms[key] = at_ms
+            first_ms, _ = self._refused_ms.pop(key, (at_ms, 0))
+            self._refused_ms[key] = first_ms, at_ms
             _bound(self._refused_ms)
 
     def facts(self, rules: Iterable[Budget], currency: str, now_ms: int) -> tuple[BudgetFact, ...]:
@@ -57,12 +58,17 @@ class BudgetTable:
         """
         now = list(amounts(rules, list(self._accounts.values()), now_ms * 1_000))
         found = [
-            _fact(budget, account, currency, self._refused(account)) for budget, account in now
+            _fact(budget, account, currency, self._refused_since_ms(budget, account))
+            for budget, account in now
         ]
         return tuple(sorted(found, key=_share, reverse=True))
 
-    def _refused(self, account: Account) -> int:
-        return self._refused_ms.get((account.tenant, account.agent, account.key), 0)
+    def _refused_since_ms(self, rule: Budget, account: Account) -> int:
+        whose = account.tenant, account.agent, account.key
+        first_ms, last_ms = self._refused_ms.get(whose, (0, 0))
+        # Before the window began, or the budget was made or changed, it was refused by another one.
+        begin_ms = max(account.window_us // 1_000, rule.updated_ms)
+        return max(first_ms, begin_ms) if last_ms >= begin_ms else 0
 
 
 def _fact(rule: Budget, account: Account, currency: str, refused_ms: int) -> BudgetFact:

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from headgate.core import prices
 from headgate.ui import charts
 from headgate.ui.payload import one_line, pretty
 from headgate.ui.saying import forget_said, take_said
@@ -111,14 +112,14 @@ def size(count: int) -> str:
 
 
 def money(nanos: int) -> str:
-    """Return an amount of 1e-9 of a currency, with the digits that it has.
+    """Return an amount of 1e-9 of a currency: two places, more where less would say nothing.
 
-    >>> money(1_500_000_000), money(12_000), money(0)
-    ('1.50', '0.000012', '0')
+    >>> money(1_500_000_000), money(44_000_000), money(12_000), money(0)
+    ('1.50', '0.044', '0.000012', '0')
     """
     if not nanos:
         return "0"
-    return f"{nanos / 1e9:.2f}" if nanos >= 10_000_000 else f"{nanos / 1e9:.6f}"
+    return prices.money(nanos, "").rstrip()
 
 
 def rate(per_second: float) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from headgate.core.bounds import fault_of_time
 from headgate.core.identity import address_of
 from headgate.kafka.outcomes import code_name
 from headgate.ui.counts import Series, Spent, Step, cost_of, level_of, tenant_of
@@ -34,6 +35,8 @@ SERIES = 200
 """Of usage. Tenants may be as many as users: what they cost together still is seen."""
 RECENT = 60
 """Instances of an agent type that are remembered as active."""
+MOST_OFFSET = 2**53
+"""Of a partition of Kafka's: none comes there."""
 TYPES = 200
 """Agent types whose instances are; of more, those that were active last."""
 
@@ -62,9 +65,12 @@ class Window:
     def take(self, record: HistoryRecord) -> bool:
         """Count a turn; False if it was counted before, or is none."""
         outcome = record.outcome
+        at_ms = record.journal_ms or record.at_us // 1_000
+        # A record of somebody else's that is far ahead would make all that come after it old.
+        if fault_of_time(at_ms * 1_000, "the turn's time") or record.journal_offset > MOST_OFFSET:
+            return False
         if not outcome.agent_type or not self._is_new(record):
             return False
-        at_ms = record.journal_ms or record.at_us // 1_000
         self.newest_ms = max(self.newest_ms, at_ms)
         self._count(outcome, at_ms)
         self._spend(outcome, at_ms)
@@ -177,7 +183,9 @@ class Window:
         elif outcome.HasField("completed"):
             step.completed += 1
         step.outputs += len(outcome.outputs)
-        if outcome.called_us and outcome.answered_us >= outcome.called_us:
+        # A deadline that passed says how long the agent was waited for, not how long it takes.
+        is_answered = outcome.failed.code != FAILURE_CODE_DEADLINE_EXCEEDED
+        if is_answered and outcome.called_us and outcome.answered_us >= outcome.called_us:
             step.latencies[level_of((outcome.answered_us - outcome.called_us) / 1_000)] += 1
 
     def _spend(self, outcome: Outcome, at_ms: int) -> None:

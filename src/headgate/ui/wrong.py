@@ -88,7 +88,9 @@ def _budgets(facts: Facts) -> Iterator[Problem]:
                 "bad",
                 f"The budget {budget.whose} is spent ({budget.period}){refused}",
                 budget.refused_ms,
-                "Raise its limit, or wait for its next window.",
+                "Raise its limit."
+                if budget.period == "total"
+                else "Raise its limit, or wait for its next window.",
                 "/cost",
             )
         elif is_near:

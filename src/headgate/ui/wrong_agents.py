@@ -59,7 +59,8 @@ def agent_problems(agent: AgentFact, facts: Facts) -> Iterator[Problem]:
             f"Agent {name} hangs at {agent.late_address}: the deadline of "
             f"{agent.deadline_ms / 1_000:g} s passed",
             agent.late_ms,
-            "Its event is tried again. If calls may take that long, give it a longer deadline.",
+            "Its event is tried again, as often as its agent may be. If calls may take so long, "
+            "give it a longer deadline.",
             f"/instances/{quote(agent.late_address)}",
         )
     calls = agent.completed + agent.failed

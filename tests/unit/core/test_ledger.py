@@ -300,3 +300,25 @@ def test_no_two_amounts_have_one_name(key: str) -> None:
         account_of(budget(per=Budget.AGENT), "acme", f'order","{key}', ""),
     ]
     assert name not in {name_of(other) for other in others}
+
+
+def test_a_call_that_is_taken_for_less_than_nothing_gives_no_room() -> None:
+    books = Books(budget())
+    assert books.ask(ask("1", estimate=-50)) == Granted()
+    assert books.account().held_nanos >= 0
+
+
+def test_a_wide_amount_that_is_all_held_holds_up_what_a_narrow_one_would_let_go() -> None:
+    books = Books(budget(), budget("each", per=Budget.INSTANCE))
+    assert books.ask(ask("1", estimate=100)) == Granted()
+    assert books.ask(ask("2", estimate=40)) == MustWait()
+
+
+def test_a_window_that_turns_forgets_that_calls_were_refused() -> None:
+    books = Books(budget())
+    books.settle(paid(100))
+    books.ask(ask())
+    assert books.account().refused == 1
+    books.ledger.at_us += 3_600_000_000
+    books.settle(paid(1, at_us=books.ledger.at_us))
+    assert books.account().refused == 0

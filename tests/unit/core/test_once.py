@@ -69,3 +69,12 @@ def test_there_are_never_many(monkeypatch: pytest.MonkeyPatch) -> None:
         ids.is_new(named(number), 0, (10 + number) * MINUTE)
         ids = restored(stored, ids)
     assert sum(map(len, stored.values())) // 16 <= 10
+
+
+def test_an_id_of_another_length_puts_no_other_out_of_place() -> None:
+    once, good = Once(), bytes(range(16))
+    assert once.is_new(b"abc", 0, 60_000_000)
+    assert once.is_new(good, 0, 60_000_001)
+    again = Once((name, raw) for name, raw in once.changes() if raw is not None)
+    assert not again.is_new(good, 0, 60_000_002)
+    assert not again.is_new(b"abc", 0, 60_000_003)

@@ -80,3 +80,11 @@ def test_budgets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         figures.know(Budgets([Budget(name=f"b{number}", limit_nanos=1)]))
     assert set(left(figures)) == {"b0", "b1"}
+
+
+def test_a_budget_of_nothing_is_no_alarm_once_it_is_removed() -> None:
+    figures = BudgetFigures()
+    figures.know(Budgets([Budget(name="day", limit_nanos=0)]))
+    assert left(figures) == {"day": 0}
+    figures.know(Budgets([]))
+    assert left(figures)["day"] > 0

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from headgate.core.model import EventArrived, OutcomeRead, TimerFired, Transition
+from headgate.core.model import EventArrived, OutcomeRead, SendRequest, TimerFired, Transition
 from headgate.flink import figures as figures_module
 from headgate.flink import tally as tally_module
 from headgate.flink.exposed import Exposed
@@ -16,6 +16,7 @@ from headgate.flink.tally import OTHER, AgentTally, Tally
 from headgate.v1.agent_pb2 import FAILURE_CODE_DEADLINE_EXCEEDED, Event, Usage
 from headgate.v1.turn_pb2 import (
     AgentSpec,
+    Call,
     EndpointCalls,
     Outcome,
     StoredControl,
@@ -356,7 +357,8 @@ def test_where_many_are_touched_some_are_looked_at_each_time_and_all_in_turn(
         seen.append((tally.depth, len(tally.touched)))
         # Those at the end of the queue go on being touched, and stay where they are in it.
         for number in range(39, 39 - min(3, len(tally.touched)), -1):
-            tally.see(f"order/{number}", standing(2, head=number))
+            again = Transition(standing(2, head=number), note="joined")
+            tally.count(f"order/{number}", EventArrived(Event()), again)
     assert seen == [(10, 30), (18, 22), (24, 16), (29, 11), (34, 6), (41, 1), (43, 0), (43, 0)]
     assert list(tally.waiting) == [f"order/{number}" for number in range(40)]
 
@@ -369,3 +371,22 @@ def test_no_more_wait_to_be_looked_at_than_gate_remembers(monkeypatch: pytest.Mo
         tally.see(f"order/{number}", standing(1))
     tally.look(1_000)
     assert (tally.depth, len(tally.touched)) == (900, 100)
+
+
+def test_the_largest_lag_is_told_once() -> None:
+    tally = Tally()
+    for lag_ms in (3, 5, 4):
+        tally.lag(lag_ms)
+    assert (tally.take_lag(), tally.take_lag()) == (5, 0)
+
+
+def test_a_first_request_was_not_sent_again() -> None:
+    tally = AgentTally()
+    woken = Transition(standing(1, in_flight=True), note="woken")
+    woken.effects.append(SendRequest(Call()))
+    tally.count("order/1", TimerFired(), woken)
+    assert tally.resends == 0
+    assert woken.control is not None
+    woken.control.in_flight.sends = 2
+    tally.count("order/1", TimerFired(), woken)
+    assert tally.resends == 1

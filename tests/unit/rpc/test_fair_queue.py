@@ -390,3 +390,12 @@ TestSchedules.settings = settings(max_examples=100, stateful_step_count=50, dead
 
 def test_the_examples_of_the_shares() -> None:
     assert doctest.testmod(headgate.rpc.shares).failed == 0
+
+
+@pytest.mark.parametrize("rate", [float("inf"), float("nan"), 1e308, 5e-324, -1.0])
+def test_no_rate_that_a_registry_may_say_stops_the_queue(rate: float) -> None:
+    terms = Terms(tenants={"acme": Share(weight=1, rate=rate)})
+    queue: FairQueue[Made] = FairQueue(shares_of(terms), 0.0)
+    fill(queue, ["acme"], 3)
+    for now in (0.0, 0.5, 1.0):
+        queue.take(now)

@@ -83,16 +83,28 @@ def test_read_only_refuses_each_form_and_shows_none(world: Any, path: str) -> No
     assert found.status_code == 403
 
 
-def test_read_only_refuses_also_a_form_with_the_right_token(world: Any) -> None:
+@pytest.mark.parametrize("path", POSTS)
+def test_read_only_refuses_also_a_form_with_the_right_token(world: Any, path: str) -> None:
     # The key is derived from the login's token: both consoles know the session.
     client = world.client(Access(token="t"))
     client.post("/login", data={"token": "t"})
     token = form_token(client)
     strict = world.client(Access(token="t", read_only=True))
     strict.cookies.update(client.cookies)
-    answer = strict.post("/agents/order/pause", data={"form_token": token})
+    answer = strict.post(path, data={"form_token": token})
     assert (answer.status_code, "read-only" in answer.text) == (403, True)
     assert not world.specs["order"].paused
+
+
+def test_another_sites_name_is_refused_where_no_login_is_needed_either(world: Any) -> None:
+    client = world.client(Access(token="t"))
+    for path in ("/login", "/static/console.css"):
+        assert client.get(path, headers={"host": "evil.example"}).status_code == 421
+
+
+def test_without_a_token_sessions_are_of_one_console() -> None:
+    made = Sessions("").made()
+    assert not Sessions("").is_good(made)
 
 
 def test_with_a_token_nothing_is_seen_before_the_login(world: Any) -> None:

@@ -92,6 +92,21 @@ def test_a_budget_is_what_the_ledger_says_in_the_window_of_now() -> None:
     assert table.facts([], "EUR", NOW) == ()
 
 
+def test_a_budget_refuses_since_its_first_refusal_and_not_since_before_it_was_made() -> None:
+    table = BudgetTable()
+    rule = Budget(name="daily", per=Budget.TENANT, window=Budget.TOTAL, limit_nanos=100)
+    table.take_account(record("x", Account(budget="daily", tenant="acme", refused=1)))
+    for ago_ms in (600_000, 30_000, 5_000):
+        again = refused("acme")
+        again.journal_ms = NOW - ago_ms
+        table.take_turn(again)
+    (found,) = table.facts([rule], "EUR", NOW)
+    assert found.refused_ms == NOW - 600_000
+    rule.updated_ms = NOW - 60_000
+    (found,) = table.facts([rule], "EUR", NOW)
+    assert found.refused_ms == NOW - 60_000, "another one refused before"
+
+
 def test_since_when_an_agent_has_work_and_does_not_answer() -> None:
     table = BusyTable()
     table.take_busy("order", 2, NOW)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from headgate.ui.counts import Series
 from headgate.ui.window import RECENT, SERIES, STEP_SECONDS, STEPS, Window
 from headgate.v1.agent_pb2 import (
@@ -154,3 +156,24 @@ def test_an_instance_stays_in_sight_beside_a_busy_agent_and_older_turns_that_are
         window.take(busy)
     assert window.recent("order")[0] == ("order/newest", NOW)
     assert window.recent()[0][0].startswith("busy/")
+
+
+def test_how_long_an_agent_was_waited_for_in_vain_is_not_how_long_it_takes() -> None:
+    window = Window()
+    for number in range(1, 4):
+        window.take(turn(number, call_ms=100))
+    window.take(turn(4, call_ms=30_000, failed=FAILURE_CODE_DEADLINE_EXCEEDED))
+    slowest = window.total(NOW, "order").latency_ms(0.99)
+    assert slowest is not None
+    assert slowest < 120
+
+
+@pytest.mark.parametrize("place", [{"at_ms": 2**62}, {"offset": 2**62}])
+def test_a_record_from_far_ahead_hides_no_turn_after_it(place: dict[str, int]) -> None:
+    window = Window()
+    foreign = turn(1)
+    foreign.journal_ms = place.get("at_ms", NOW)
+    foreign.journal_offset = place.get("offset", 1)
+    assert not window.take(foreign)
+    assert window.take(turn(2))
+    assert window.total(NOW).completed == 1
