@@ -79,10 +79,10 @@ def recorder(name: str = "counter") -> Agent[Seen]:
     return agent
 
 
-def ids_of(job: Job, agent: str) -> list[str]:
-    """Return the ids of an agent's outputs, visible or not."""
-    ids = [str(json.loads(value)["id"]) for value in job.values("outbox", is_committed=False)]
-    return [each for each in ids if each.startswith(f"{agent}/")]
+def ids_of(job: Job, agent: str) -> set[str]:
+    """Return the ids of an agent's outputs, visible or not: what was aborted is there twice."""
+    ids = {str(json.loads(value)["id"]) for value in job.values("outbox", is_committed=False)}
+    return {each for each in ids if each.startswith(f"{agent}/")}
 
 
 def spent(job: Job) -> Counter[str]:

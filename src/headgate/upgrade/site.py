@@ -80,9 +80,10 @@ class Cluster:
         """See `Site`."""
         return verify.ends(_configured(version))
 
-    def verify(self, job: str, version: Version, marks: Marks) -> None:
+    def verify(self, job: str, version: Version, marks: Marks, *, has_run: bool) -> None:
         """See `Site`."""
-        verify.verify(self.rest, job, _configured(version), marks, self.patience)
+        configured = _configured(version)
+        verify.verify(self.rest, job, configured, marks, self.patience, has_run=has_run)
 
     def start(
         self, job: str, version: Version, restored: str, *, fresh: bool, reemit: bool

@@ -75,8 +75,10 @@ class Site(Protocol):
         Raises StepFailedError if it is refused, JobBesideError while another one runs.
         """
 
-    def verify(self, job: str, version: Version, marks: Marks) -> None:
-        """Wait until the job does its work; raises StepFailedError."""
+    def verify(self, job: str, version: Version, marks: Marks, *, has_run: bool) -> None:
+        """Wait until the job does its work; raises StepFailedError. has_run: its version did so
+        before, and an accident is no reason to give it up.
+        """
 
     def leave(self, job: str, request: str, *, by_savepoint: bool) -> str:
         """End a job, if it was started at all, and return what covers all that it made visible: a
@@ -168,7 +170,7 @@ def _start(record: Record, site: Site, say: Callable[[str], None]) -> Record:
 def _verify(record: Record, site: Site, say: Callable[[str], None]) -> Record:
     say("looking whether it does its work")
     try:
-        site.verify(record.new_job, record.new, record.marks)
+        site.verify(record.new_job, record.new, record.marks, has_run=False)
     except StepFailedError as error:
         return replace(record, phase=Phase.LEAVING, why=str(error))
     return replace(record, phase=Phase.DONE)
@@ -212,7 +214,7 @@ def _return(record: Record, site: Site, say: Callable[[str], None]) -> Record:
 def _check(record: Record, site: Site, say: Callable[[str], None]) -> Record:
     say("looking whether it does its work")
     try:
-        site.verify(record.back_job, record.old, record.marks)
+        site.verify(record.back_job, record.old, record.marks, has_run=True)
     except StepFailedError as error:
         return replace(record, phase=Phase.STUCK, why=f"{record.why}\nThe way back: {error}")
     return replace(record, phase=Phase.WENT_BACK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,24 +38,37 @@ class Patience:
     watch_seconds: float = 5.0
 
 
-def verify(rest: FlinkRest, job: str, config: Config, marks: Marks, patience: Patience) -> None:
+def verify(
+    rest: FlinkRest,
+    job: str,
+    config: Config,
+    marks: Marks,
+    patience: Patience,
+    *,
+    has_run: bool = False,
+) -> None:
     """Wait until a job does its work, and watch it for a while.
 
-    marks: the ends of journal and dead letters before it was started.
+    marks: the ends of journal and dead letters before it was started. has_run: this version has
+        done its work before, so that a failover is an accident: it is not watched for any.
 
     Raises:
         StepFailedError: it does not; the message says which of it.
     """
     deadline = time.monotonic() + patience.within_seconds
-    _await_checkpoint(rest, job, deadline)
+    failures = math.inf if has_run else FAILURES
+    _await_checkpoint(rest, job, deadline, failures)
     # In this order: Gate greets Invoke with its first input, and a job that nobody has sent
     # anything yet has none but the question.
-    _await_answer(rest, job, config, deadline)
+    _await_answer(rest, job, config, deadline, failures)
     _await_ticks(config, marks, deadline)
+    if has_run:
+        _assert_nothing_refused(config, marks)
+        return
     until = time.monotonic() + patience.watch_seconds
     before = rest.exceptions(job)
     while True:
-        _assert_alive(rest, job)
+        _assert_alive(rest, job, failures)
         now = rest.exceptions(job)
         # A restart is over before anyone looks again.
         if now != before or state_of(rest, job) != "RUNNING":
@@ -77,10 +91,10 @@ def ends(config: Config) -> Marks:
         )
 
 
-def _await_checkpoint(rest: FlinkRest, job: str, deadline: float) -> None:
+def _await_checkpoint(rest: FlinkRest, job: str, deadline: float, failures: float) -> None:
     while True:
         # First: of a job that it does not know Flink answers nothing else.
-        _assert_alive(rest, job)
+        _assert_alive(rest, job, failures)
         if rest.is_running(job) and completed(rest, job):
             return
         if time.monotonic() > deadline:
@@ -95,13 +109,13 @@ def _await_checkpoint(rest: FlinkRest, job: str, deadline: float) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _assert_alive(rest: FlinkRest, job: str) -> None:
+def _assert_alive(rest: FlinkRest, job: str, failures: float) -> None:
     state = state_of(rest, job)
     causes = rest.exceptions(job) if state is not None else []
     why = f": {last_cause(causes[0])}" if causes else ""
     if state is None or state in ENDED:
         _fail(f"job {job} has ended ({state or 'Flink does not know it'}){why}")
-    if len(causes) >= FAILURES:
+    if len(causes) >= failures:
         _fail(f"job {job} fails over and over{why}")
 
 
@@ -134,7 +148,9 @@ def _has_tick(value: bytes) -> bool:
         return False
 
 
-def _await_answer(rest: FlinkRest, job: str, config: Config, deadline: float) -> None:
+def _await_answer(
+    rest: FlinkRest, job: str, config: Config, deadline: float, failures: float
+) -> None:
     """Ask each shard a question that changes nothing: through inbox, Gate and answers."""
     asked = next(iter(config.agents), "headgate")
     while True:
@@ -144,7 +160,7 @@ def _await_answer(rest: FlinkRest, job: str, config: Config, deadline: float) ->
         )
         if found is not None:
             return
-        _assert_alive(rest, job)
+        _assert_alive(rest, job, failures)
         if time.monotonic() > deadline:
             _fail(f"job {job} runs, and does not answer a question about its instances")
 

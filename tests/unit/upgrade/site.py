@@ -30,6 +30,7 @@ class FakeSite:
     restored: dict[str, tuple[str, bool]] = field(default_factory=dict)
     saved: dict[str, str] = field(default_factory=dict)
     done: int = 0
+    verified: dict[str, bool] = field(default_factory=dict)
     lost: str = "nothing"
     disk: dict[str, str] = field(default_factory=dict)
 
@@ -80,8 +81,9 @@ class FakeSite:
         self.restored[job] = restored, reemit
         self._end(with_kills)
 
-    def verify(self, job: str, version: Version, marks: Marks) -> None:
-        """Tell whether it works."""
+    def verify(self, job: str, version: Version, marks: Marks, *, has_run: bool) -> None:
+        """Tell whether it works; note whether its version has run before."""
+        self.verified[job] = has_run
         self._end(self._begin())
         if job not in self.jobs:
             message = "Flink does not know it"

@@ -27,7 +27,7 @@ def test_topics_are_read_as_the_version_has_them_sealed(
     """
     seen: list[bool] = []
 
-    def look(*given: Any) -> tuple[()]:
+    def look(*given: Any, **_: bool) -> tuple[()]:
         [config] = [each for each in given if isinstance(each, Config)]
         seen.append(seals_at(config.kafka.bootstrap).sealer is not None)
         return ()
@@ -42,7 +42,7 @@ def test_topics_are_read_as_the_version_has_them_sealed(
     for file in (clear, sealed, clear):
         version = Version(str(file), "job.py", "python")
         cluster.marks(version)
-        cluster.verify("job", version, ())
+        cluster.verify("job", version, (), has_run=False)
     assert seen == [False, False, True, True, False, False]
 
 

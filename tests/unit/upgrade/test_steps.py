@@ -83,6 +83,10 @@ def test_whatever_is_killed_the_end_is_the_same(
     expected = {Phase.DONE: ["new.toml"], Phase.STUCK: []}.get(phase, ["old.toml"])
     assert site.running() == expected
     assert (site.jobs.get(record.job) == "RUNNING") == (phase is not Phase.STUCK)
+    # Only what ran before may have accidents.
+    assert all(has_run == (job == record.back_job) for job, has_run in site.verified.items()), (
+        site.verified
+    )
     # One savepoint, and each job started from what covers all that was visible.
     assert len(site.saved) <= 1
     if phase is Phase.DONE:

@@ -133,6 +133,19 @@ def test_a_failover_within_the_watch_is_seen_though_it_is_over(broker: Broker) -
     verify(cast(Any, Restarted()), "job", CONFIG, MARKS, QUICK)
 
 
+def test_a_version_that_has_run_before_may_have_accidents_on_its_way_back(broker: Broker) -> None:
+    watched = Patience(within_seconds=0.3, watch_seconds=0.2)
+    verify(cast(Any, Restarted()), "job", CONFIG, MARKS, watched, has_run=True)
+    often = Rest()
+    often.failures = ["java.lang.Exception: a"] * 7
+    with pytest.raises(StepFailedError, match="fails over and over"):
+        verify(cast(Any, often), "job", CONFIG, MARKS, QUICK)
+    verify(cast(Any, often), "job", CONFIG, MARKS, QUICK, has_run=True)
+    often.now = "FAILED"
+    with pytest.raises(StepFailedError, match="has ended"):
+        verify(cast(Any, often), "job", CONFIG, MARKS, QUICK, has_run=True)
+
+
 def test_a_job_that_flink_does_not_know_any_more_has_ended(broker: Broker) -> None:
     rest: Any = Rest()
     unknown = FlinkUnreachableError("Flink refused GET /jobs/job (404)")
