@@ -6,9 +6,9 @@ from headgate.core.billing import Billed, Billing
 from headgate.core.budgets import Budgets
 from headgate.core.identity import partition_of
 from headgate.core.model import OutcomeRead
-from headgate.v1.agent_pb2 import TurnRequest
+from headgate.v1.agent_pb2 import Event, TurnRequest
 from headgate.v1.cost_pb2 import Budget, LedgerInput, Settlement
-from headgate.v1.turn_pb2 import Call, Outcome
+from headgate.v1.turn_pb2 import Call, Failed, Outcome
 
 SHARDS = 8
 BASE = b"b" * 16
@@ -83,3 +83,29 @@ def test_time_is_passed_on_to_those_that_were_asked() -> None:
     billing.see(7_000)
     given = [LedgerInput.FromString(raw) for _, raw in billing.give()]
     assert [(each.shard, each.at_us) for each in given] == [(shard_of("acme"), 7_000_000)]
+
+
+def test_a_batch_is_asked_for_as_many_events_and_settled_for_as_many() -> None:
+    billing = Billing([str(number) for number in range(SHARDS)])
+    billing.budgets = Budgets([POT])
+    request = TurnRequest(agent_type="order", key="17", base=BASE, events=[Event()] * 3)
+    billing.ask(Call(request=request, tenant="acme"), 40, b"call")
+    ((_, raw),) = billing.give()
+    assert [each.events for each in LedgerInput.FromString(raw).asks] == [3]
+    failed = read(tenant="acme", called_us=1, stand_in="small", failed=Failed(batch=3))
+    billing.settle(failed, "acme", is_sure=True)
+    (settled,) = told(billing.give())[shard_of("acme")]
+    assert (settled.events, settled.stand_in, settled.failed) == (3, "small", True)
+
+
+def test_when_a_budget_was_changed_never_goes_back() -> None:
+    billing = Billing([str(number) for number in range(SHARDS)])
+    newer, older = Budget(), Budget()
+    for each, updated_ms in ((newer, 9), (older, 4)):
+        each.CopyFrom(POT)
+        each.updated_ms = updated_ms
+    billing.know(Budgets([newer]), 0)
+    changed_us = billing.changed_us
+    assert changed_us == 9_000
+    billing.know(Budgets([older]), 0)
+    assert billing.changed_us == changed_us

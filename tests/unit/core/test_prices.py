@@ -102,3 +102,15 @@ def test_a_price_below_nothing_makes_no_room_in_a_budget() -> None:
 )
 def test_amounts_for_people(nanos: int, text: str) -> None:
     assert money(nanos, "USD") == text
+
+
+def test_a_clock_that_was_set_back_makes_no_call_cheaper() -> None:
+    slow = Price(agent="order", call_nanos=5, second_nanos=1_000)
+    assert cost(terms(slow), seconds=-3_600.0) == 5
+
+
+def test_a_models_name_of_several_lines_has_its_price() -> None:
+    assert (
+        cost(terms(Price(model="gpt*", input_nanos=10**6)), Usage(model="gpt\nx", input_tokens=1))
+        == 1
+    )

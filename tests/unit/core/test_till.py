@@ -207,3 +207,14 @@ def test_what_is_to_be_told_is_told_again_after_a_crash() -> None:
         assert counter.till.tell() == {}
     assert not counter.till.has_news
     assert not counter.stored[2]
+
+
+def test_what_waits_and_is_asked_for_again_has_one_place() -> None:
+    counter = Counter()
+    counter.take(Ready(subtask=0, subtasks=1), ask("1", estimate=100))
+    for _ in range(3):
+        assert counter.take(ask("2", kilobytes=1)) == []
+    taken = counter.room.used
+    assert 1_000 < taken < 3_000
+    counter.take(paid("1", 10))
+    assert counter.room.used == 0
