@@ -433,3 +433,17 @@ def test_what_waits_for_a_paused_agent_goes_on_with_the_next_tick(gate: Any) -> 
     [request] = tick()
     assert request.call.request.key == "1"
     assert tick() == []
+
+
+def test_a_restored_gate_greets_invoke_though_nobody_sends_it_anything() -> None:
+    entries, due, context = Stored(), Stored(), Context(KEYS[0])
+    first = fresh_gate(entries, due)
+    tick = JournalRecord(tick=Tick(nonce=first._readiness.nonce, partition=0, partitions=2))
+    first.process_element2((KEYS[0], tick.SerializeToString(), 0, 0, 1_000), context)
+    # Flink keeps the timer, and the next life has nothing to read.
+    (timer,) = context.timers
+    second = fresh_gate(entries, due)
+    out = second.on_timer(timer, context)
+    assert [each.WhichOneof("kind") for each in requests_of(out)] == ["hello"]
+    assert second._exposed._group.values, "and shows itself"
+    assert len(context.timers) == 2, "and goes on doing so"

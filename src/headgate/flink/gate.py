@@ -69,6 +69,12 @@ UNREADABLE_MS = 3_600_000
 """How soon an instance whose state is of a newer version is looked at again: in vain, in this life.
 """
 
+STIR_MS = 5_000
+"""A shard is woken so often at least. A job that failed over while nobody sent it anything may have
+read all ticks before: its Gate would greet no Invoke, and show nothing of itself, until an event
+comes, perhaps on Monday. A timer is kept, and what was due rings at once in the next life.
+"""
+
 _NO_TENANCY = Tenancy()
 
 
@@ -383,9 +389,9 @@ class Gate(KeyedCoProcessFunction):
         shard.write()
         if self._now_ms >= self._metrics.show_at_ms:
             self._metrics.show(self._table.shown, self._now_ms)
-        wanted = shard.next_wake_ms()
-        if wanted:
-            self._alarms.see_to(
-                shard.number, wanted, ctx, now_ms=self._now_ms, ahead_ms=self._clock.ahead_ms
-            )
+        stir_ms = self._now_ms + STIR_MS
+        wanted = min(shard.next_wake_ms() or stir_ms, stir_ms)
+        self._alarms.see_to(
+            shard.number, wanted, ctx, now_ms=self._now_ms, ahead_ms=self._clock.ahead_ms
+        )
         return self._outputs.give()
