@@ -46,6 +46,8 @@ from headgate.v1.turn_pb2 import (
 from tests.flink.test_gate import JavaGroup, Stored
 
 KEYS = ("shard-a", "shard-b")
+NEVER_MS = 10**16
+"""Timers that are due later are not set: there is no such year."""
 TOPICS = Topics(
     "journal",
     "outbox",
@@ -119,7 +121,8 @@ class _Context:
         return KEYS[self._shard]
 
     def _register(self, due_ms: int) -> None:
-        self._store.timers.add((due_ms, KEYS[self._shard]))
+        if due_ms < NEVER_MS:
+            self._store.timers.add((due_ms, KEYS[self._shard]))
 
 
 class _Current:
