@@ -195,7 +195,15 @@ def set_budget(
             highlight=False,
         )
     newest = newest_ms(broker.bootstrap, broker.config.topic_names.journal)
-    _write(broker, name, succeed(budget, known, newest))
+    made = succeed(budget, known, newest)
+    _write(broker, name, made)
+    if known is not None and made.since_us != known.since_us:
+        problems.print(
+            f"{name} counts other turns than before, so it begins anew: what was spent so far is "
+            "not in it any more",
+            markup=False,
+            highlight=False,
+        )
     _say(broker, budget, output)
 
 

@@ -201,7 +201,8 @@ def _detach(home: Path, config: Path, task_managers: int, *flags: str) -> None:
     if present is not None:
         message = (
             f"A stack runs already in {home} (process {present.owner_pid}). See it with `headgate "
-            "status`, end it with `headgate down`."
+            "status`, give it a headgate.toml that was changed with `headgate upgrade`, end it "
+            "with `headgate down`."
         )
         raise state_file.StackRunningError(message)
     log = home / "logs" / "dev.log"

@@ -66,6 +66,22 @@ def test_a_budget_for_an_agent_that_is_not_attached_is_made_and_doubted(
     assert CliRunner().invoke(app, [*made, "desk"]).stderr == ""
 
 
+def test_a_budget_that_counts_other_turns_says_that_it_begins_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = Budget(name="pot", per=Budget.TENANT, window=Budget.DAY, limit_nanos=10**9)
+    known.when_spent, known.since_us = Budget.DEFER, 5
+    monkeypatch.setattr(registry, "read_contents", lambda *_: Contents({}))
+    monkeypatch.setattr(registry, "read_costs", lambda *_: Costs(Terms(), {"pot": known}))
+    monkeypatch.setattr(registry, "write_own", lambda *_: None)
+    monkeypatch.setattr(journal_clock, "newest_ms", lambda *_: 0)
+    raised = CliRunner().invoke(app, ["budgets", "set", "pot", "--limit", "2", *AT])
+    assert (raised.exit_code, raised.stderr) == (0, "")
+    other = CliRunner().invoke(app, ["budgets", "set", "pot", "--tenant", "acme", *AT])
+    assert other.exit_code == 0
+    assert "pot counts other turns than before, so it begins anew" in other.stderr
+
+
 def explained(monkeypatch: pytest.MonkeyPatch, budget: Budget, account: Account) -> str:
     specs = {"desk": AgentSpec(type="desk")}
     monkeypatch.setattr(registry, "read_contents", lambda *_: Contents(specs))
