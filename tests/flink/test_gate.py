@@ -13,8 +13,9 @@ from headgate.bootstrap import Bootstrap
 from headgate.core.batch import pack_records
 from headgate.core.codec import CONTROL_VERSION
 from headgate.core.identity import genesis_base, partition_of
+from headgate.flink.alarms import ALARM_STEP_MS
 from headgate.flink.exposed import Exposed
-from headgate.flink.gate import Gate, GateSettings
+from headgate.flink.gate import STIR_MS, Gate, GateSettings
 from headgate.flink.outputs import Output, Topics
 from headgate.flink.rows import REQUESTED
 from headgate.kafka.inspect import shard_keys
@@ -442,6 +443,7 @@ def test_a_restored_gate_greets_invoke_though_nobody_sends_it_anything() -> None
     first.process_element2((KEYS[0], tick.SerializeToString(), 0, 0, 1_000), context)
     # Flink keeps the timer, and the next life has nothing to read.
     (timer,) = context.timers
+    assert timer <= time.time_ns() // 10**6 + STIR_MS + ALARM_STEP_MS
     second = fresh_gate(entries, due)
     out = second.on_timer(timer, context)
     assert [each.WhichOneof("kind") for each in requests_of(out)] == ["hello"]
