@@ -55,8 +55,9 @@ LOOKED_AT = 500
 """Instances of a type that are looked at each second, 2 ms of work, before any has to wait."""
 
 LOOKS = 4
-"""Of more, a quarter: with four looks, in as many seconds, all are seen. A Gate that looked at
-everyone each second would do so twice for each turn of 5,000 busy instances."""
+"""Of more, a quarter: while they go on being busy each is seen about every four seconds; of 8,000
+that are quiet from then on the last one is in ten. A Gate that looked at everyone each second would
+do so twice for each turn of 5,000 busy instances."""
 
 TOUCHED_AT_MOST = 20_000
 """Instances that wait to be looked at: a control record each, as many as Gate remembers anyway. A
