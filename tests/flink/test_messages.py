@@ -24,8 +24,10 @@ def test_a_message_is_taken_by_whom_it_is_for(runtime: Runtime) -> None:
     assert {each["data"]["type"] for each in answers} == {"test.told"}
     # What caused the sender's turn is what it all is about.
     assert [each["correlationid"] for each in answers] == [f"{sender}-{n}" for n in range(3)]
-    told = runtime.records.history_of[f"mirror/{receiver}"]
-    sent = runtime.records.history_of[f"mirror/{sender}"]
+    records, addresses = runtime.records, [f"mirror/{sender}", f"mirror/{receiver}"]
+    # Committed with the outputs, and read from another topic.
+    records.await_found(lambda: all(records.history_of.get(each) for each in addresses), "turns")
+    sent, told = [records.history_of[each] for each in addresses]
     assert min(each.at_us for each in told) > min(each.at_us for each in sent)
 
 
