@@ -45,7 +45,7 @@ _METRICS = (
     Cut(
         "flink/gate.py",
         "        if self._now_ms >= self._metrics.show_at_ms:\n"
-        "            self._metrics.show(self._table.shown, self._now_ms)\n",
+        "            self._metrics.show(self._horizon.shown, self._now_ms)\n",
     ),
     Cut(
         "rpc/dispatcher.py",

@@ -83,28 +83,22 @@ def span_of(event: Event, base: bytes, sampled_below: int) -> str:
 
     sampled_below: bound for events that came without a trace.
     """
+    span = base[:SPAN_BYTES].hex()
     said = event.traceparent
     given = valid(said) if said else ""
     if given:
-        return f"{given[:36]}{base[:SPAN_BYTES].hex()}{given[52:]}"
-    return _first_span(event.fingerprint, base, sampled_below)
-
-
-def _first_span(trace: bytes, base: bytes, sampled_below: int) -> str:
+        return f"{given[:36]}{span}{given[52:]}"
+    trace = event.fingerprint
     is_taken = sampled_below == ALWAYS or int.from_bytes(trace[-8:], "big") < sampled_below
-    return f"00-{trace.hex()}-{base[:SPAN_BYTES].hex()}-{'01' if is_taken else '00'}"
+    return f"00-{trace.hex()}-{span}-{'01' if is_taken else '00'}"
 
 
 def begin(request: TurnRequest, event: Event, base: bytes, sampled_below: int) -> None:
     """Give a request the span of its base, and what its first event's tracestate said."""
-    said = event.traceparent
-    if not said:
-        request.traceparent = _first_span(event.fingerprint, base, sampled_below)
-        return
     request.traceparent = span_of(event, base, sampled_below)
-    if "tracestate" in event.extensions:
+    if event.traceparent and "tracestate" in event.extensions:
         state = event.extensions["tracestate"]
-        if len(state) <= TRACESTATE_CHARS and valid(said):
+        if len(state) <= TRACESTATE_CHARS and valid(event.traceparent):
             request.tracestate = state
 
 

@@ -388,7 +388,7 @@ class Gate(KeyedCoProcessFunction):
         """Write what the record changed, see to the shard's alarm, hand over what came of it."""
         shard.write()
         if self._now_ms >= self._metrics.show_at_ms:
-            self._metrics.show(self._table.shown, self._now_ms)
+            self._metrics.show(self._horizon.shown, self._now_ms)
         stir_ms = self._now_ms + STIR_MS
         wanted = min(shard.next_wake_ms() or stir_ms, stir_ms)
         self._alarms.see_to(

@@ -12,7 +12,7 @@ learns what waits while it wakes it.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 
 from headgate.core.model import Input, OutcomeRead, SendRequest, Transition
@@ -155,7 +155,8 @@ class AgentTally:
         self._read()
         waiting, touched = self.waiting, self.touched
         most = max(LOOKED_AT, -(-len(touched) // LOOKS), len(touched) - TOUCHED_AT_MOST)
-        for address, control in _first(touched, most):
+        for address in list(islice(touched, most)):
+            control = touched.pop(address)
             head = control.mailbox_head
             # A parked one waits for a person, not for its turn; and a restored Gate does not know
             # of it, for nothing wakes it.
@@ -251,18 +252,6 @@ class AgentTally:
             model = OTHER
         for kind, count in (("input", usage.input_tokens), ("output", usage.output_tokens)):
             tokens[model, kind] = tokens.get((model, kind), 0) + count
-
-
-def _first(touched: dict[str, StoredControl], most: int) -> Iterable[tuple[str, StoredControl]]:
-    """Take the first ones out of the instances to be looked at."""
-    if most >= len(touched):
-        everyone = list(touched.items())
-        touched.clear()
-        return everyone
-    taken = list(islice(touched.items(), most))
-    for address, _ in taken:
-        del touched[address]
-    return taken
 
 
 class Tally:
