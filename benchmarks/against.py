@@ -5,13 +5,14 @@ code and this one's installed packages. As often as repeats say, both are starte
 up, at the same time: what a JVM makes of one and the same code differs from life to life, and one
 that came last still compiles while the first is done. In each of these lives:
 
-- Both take a steady load, at first to get warm, then for `--seconds`.
-- Both drain a backlog.
+- Both take a steady load at the same time, at first to get warm, then for `--seconds`.
+- They drain a backlog each, one after the other and then the other way round, as often as it takes
+  for what a machine gives from one ten seconds to the next, which changes by a fifth, to meet both.
+  Each has the whole machine meanwhile, as a job has that is saturated; the other one idles.
 
-They do so at the same time. What a machine gives changes by a fifth from one ten seconds to the
-next, far more than what is looked for; beside each other both have the same moments of the same
-cores. Turns cost CPU and nothing else, so that what a turn costs more while all cores are busy is
-what they give less; how many turns each has meanwhile is no measure, they share the cores.
+Turns cost CPU and nothing else, so that what a turn costs more while all cores are busy is what
+they give less: both ratios are told, of CPU per turn, which a machine that is withheld does not
+change, and of turns per second.
 
 A life gives one ratio of each, of all its turns; errors are those of the lives. What JVMs compile
 is not among a turn's CPU and is told beside it: it ends, minutes later than any bench may last.
@@ -41,6 +42,8 @@ COMPILERS = "compilers_ms_per_turn"
 RATE = 300
 # Both under load, to get warm beside each other.
 WARM_SECONDS = 30.0
+# Of drains, an even number: each of the two comes first as often as last.
+ROUNDS = 6
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,10 @@ def compare(options: Options, before: Tree, after: Tree) -> list[Result]:
             sides = _both(stack, options, before, after)
             _beside(sides, {"rate": RATE, "seconds": WARM_SECONDS})
             steady.append(_beside(sides, {"rate": RATE, "seconds": options.seconds}))
-            drained.append(_beside(sides, {"count": options.backlog}))
+            drained.append(_in_turn(sides, {"count": options.backlog}))
         options.say(
-            f"{_of_cpu(steady[-1]):.3f} of CPU per turn at {RATE}/s each, "
-            f"{_of_cpu(drained[-1]):.3f} while both drain a backlog"
+            f"{_of_cpu(steady[-1]):.3f} of CPU per turn at {RATE}/s each; saturated "
+            f"{_of_cpu(drained[-1]):.3f}, and {_of_turns(drained[-1]):.3f} of the turns/s"
         )
     rows: list[Result] = []
     for what, pairs in ((f"{RATE}/s each", steady), ("saturated", drained)):
@@ -121,6 +124,30 @@ def _beside(sides: Sides, load: Result) -> Pair:
     return first, second
 
 
+def _in_turn(sides: Sides, load: Result) -> Pair:
+    """One and the other, the other and one, and so on."""
+    taken: tuple[list[Result], list[Result]] = ([], [])
+    for number in range(ROUNDS):
+        for place in (0, 1) if number % 2 == 0 else (1, 0):
+            sides[place].ask(load)
+            taken[place].append(sides[place].answer())
+    first, second = (_together(rows) for rows in taken)
+    return first, second
+
+
+def _together(rows: Sequence[Result]) -> Result:
+    """Loads of as many turns each as one."""
+    return {
+        TURNS: len(rows) / sum(1 / row[TURNS] for row in rows),
+        CPU: fmean(row[CPU] for row in rows),
+        COMPILERS: fmean(row[COMPILERS] for row in rows),
+        BY_PROCESS: {
+            name: fmean(row[BY_PROCESS][name] for row in rows) for name in rows[0][BY_PROCESS]
+        },
+        "rounds": [(row[TURNS], row[CPU], row[COMPILERS]) for row in rows],
+    }
+
+
 @contextlib.contextmanager
 def _side(options: Options, tree: Tree) -> Iterator[_Side]:
     command = [
@@ -151,12 +178,13 @@ def _medians(what: str, rows: Sequence[Result]) -> Result:
     return {
         "what": what,
         TURNS: median([row[TURNS] for row in rows]),
-        CPU: median([_of_turns(row) for row in rows]),
+        CPU: median([_without_compilers(row) for row in rows]),
         COMPILERS: median([row[COMPILERS] for row in rows]),
         BY_PROCESS: {
             name: median([row[BY_PROCESS][name] for row in rows]) for name in rows[0][BY_PROCESS]
         },
         "all": [(row[TURNS], row[CPU], row[COMPILERS]) for row in rows],
+        "rounds": [row.get("rounds", ()) for row in rows],
     }
 
 
@@ -164,6 +192,7 @@ def _compared(what: str, pairs: Sequence[Pair]) -> Result:
     return {
         "what": what,
         "cpu_ratio": _spread([_of_cpu(pair) for pair in pairs]),
+        "turns_ratio": _spread([_of_turns(pair) for pair in pairs]),
         "cpu_ratio_by_process": {
             name: _spread([two[BY_PROCESS][name] / one[BY_PROCESS][name] for one, two in pairs])
             for name in pairs[0][0][BY_PROCESS]
@@ -172,13 +201,18 @@ def _compared(what: str, pairs: Sequence[Pair]) -> Result:
     }
 
 
-def _of_turns(row: Result) -> float:
+def _without_compilers(row: Result) -> float:
     return float(row[CPU] - row[COMPILERS])
 
 
 def _of_cpu(pair: Pair) -> float:
     before, after = pair
-    return _of_turns(after) / _of_turns(before)
+    return _without_compilers(after) / _without_compilers(before)
+
+
+def _of_turns(pair: Pair) -> float:
+    before, after = pair
+    return float(after[TURNS] / before[TURNS])
 
 
 def _spread(ratios: Sequence[float]) -> Result:

@@ -147,6 +147,7 @@ COLUMNS: list[tuple[str, Any]] = [
     ("CPU us, heap", _at("hashmap_cpu_us")),
     ("ratio", _ratio("ratio")),
     ("of CPU", _ratio("cpu_ratio")),
+    ("of turns/s", _ratio("turns_ratio")),
     ("restarts", _at("restarts")),
     ("last/first quarter", _at("last_to_first_quarter")),
     ("in flight", _at("in_flight")),

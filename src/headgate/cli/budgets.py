@@ -10,7 +10,7 @@ import typer
 from headgate.cli.broker import BootstrapOption, Broker, ConfigOption, find_broker
 from headgate.cli.control import read_address
 from headgate.cli.look import Output, OutputOption, answers, as_json, plain, problems, table
-from headgate.cli.registered import find_agent, read
+from headgate.cli.registered import doubt, find_agent, read
 from headgate.config.spelling import did_you_mean, listed
 from headgate.errors import HeadgateError
 
@@ -137,10 +137,14 @@ def set_budget(
         typer.Option("--per", metavar="tenant|agent|instance", help="What has its own amount."),
     ] = None,
     tenant: Annotated[
-        str | None, typer.Option("--tenant", metavar="NAME", help="Whose turns count.")
+        str | None,
+        typer.Option("--tenant", metavar="NAME", help="Whose turns count; '': everybody's."),
     ] = None,
     agent: Annotated[
-        str | None, typer.Option("--agent", metavar="TYPE", help="Which agent type's turns count.")
+        str | None,
+        typer.Option(
+            "--agent", metavar="TYPE", help="Which agent type's turns count; '': every one's."
+        ),
     ] = None,
     when_spent: Annotated[
         str | None,
@@ -186,13 +190,11 @@ def set_budget(
     contents = read(broker)
     if budget.stand_in:
         find_agent(contents, budget.stand_in)
-    if agent and agent not in contents.specs:
-        # It may come later; a name that was mistyped bounds nothing, and nobody would see that.
-        near = did_you_mean(agent, sorted(contents.specs))
+    doubtful = doubt(contents, agent) if agent else ""
+    if doubtful:
+        # A name that was mistyped bounds nothing, and nobody would see that.
         problems.print(
-            f"no agent {agent!r} is attached{near}: the budget bounds nothing until it is",
-            markup=False,
-            highlight=False,
+            f"{doubtful}: the budget bounds nothing until it is", markup=False, highlight=False
         )
     newest = newest_ms(broker.bootstrap, broker.config.topic_names.journal)
     made = succeed(budget, known, newest)
@@ -239,6 +241,7 @@ def _made(name: str, known: Budget | None, given: dict[str, str]) -> Budget:
     from pydantic import ValidationError
 
     from headgate.config.cost import BudgetConfig
+    from headgate.config.explain import problems_of
     from headgate.kafka.money import budget_of
     from headgate.kafka.spending import budget_view
 
@@ -249,15 +252,16 @@ def _made(name: str, known: Budget | None, given: dict[str, str]) -> Budget:
         table_ |= {key: view[key] for key in keys if view[key] is not None}
     if given.get("when_spent", "degrade") != "degrade":
         table_.pop("stand_in", None)
+    # An empty one takes back what was said before: everybody's turns count again.
+    table_ = {key: value for key, value in (table_ | given).items() if value != ""}
     try:
-        budget = budget_of(BudgetConfig.model_validate(table_ | given))
+        budget = budget_of(BudgetConfig.model_validate(table_))
     except ValidationError as error:
         told = []
-        for each in error.errors():
-            where = str(each["loc"][0]).replace("_", "-") if each["loc"] else ""
+        for each in problems_of(error):
+            where = str(each.path[0]).replace("_", "-") if each.path else ""
             option = "NAME" if where == "name" else f"--{where}" if where else name
-            text = each["msg"].removeprefix("Value error, ")
-            told.append(f"{option}: {'is needed' if each['type'] == 'missing' else text}")
+            told.append(f"{option}: {each.text}")
         raise BudgetError("\n".join(told)) from error
     budget.by_hand = True
     return budget
@@ -286,11 +290,13 @@ def _show(views: list[dict[str, object]], currency: str) -> None:
     rows = []
     for view in views:
         whose = "/".join(plain(str(view[k])) for k in ("tenant", "agent", "key") if view[k])
-        ends = str(view["window_ends"] or "").replace("T", " ").removesuffix("Z")
+        window = str(view["window"])
+        if view["window_ends"]:
+            window += f", to {str(view['window_ends']).replace('T', ' ').removesuffix('Z')}"
         numbers = [view[key] for key in ("spent", "held", "left", "limit")]
-        rows.append([view["budget"], whose, *numbers, view["calls"], view["refused"], ends])
+        rows.append([view["budget"], whose, *numbers, view["calls"], view["refused"], window])
     columns = ["budget", "whose", "spent", "held", "left", f"limit ({currency})"]
-    table([*columns, "calls", "refused", "window ends (UTC)"], rows)
+    table([*columns, "calls", "refused", "window (UTC)"], rows)
 
 
 def _order(amount: tuple[Budget, Account]) -> tuple[str, str]:

@@ -28,6 +28,7 @@ from headgate.cli.letters import (
     replay_letters,
     say_done,
     show_table,
+    tell_doubt,
     view_of,
 )
 from headgate.cli.look import Output, OutputOption, answers, as_json, plain, table
@@ -85,8 +86,11 @@ def list_letters(
         since=since,
         until=until,
     )
-    found = find(find_broker(config, bootstrap), wanted, is_all=is_all)
+    broker = find_broker(config, bootstrap)
+    found = find(broker, wanted, is_all=is_all)
     views = [view_of(each) for each in islice(found, limit)]
+    if not views:
+        tell_doubt(broker, wanted)
     if output is Output.JSON:
         as_json(views)
     elif not views:
@@ -169,6 +173,8 @@ def replay(
     )
     broker = find_broker(config, bootstrap)
     letters = open_ones(broker, wanted, everything=everything)
+    if not letters:
+        tell_doubt(broker, wanted)
     done, refused = replay_letters(broker, letters, why=why, dry_run=dry_run)
     say_done("replayed", done, refused, dry_run=dry_run, output=output)
 
@@ -209,6 +215,8 @@ def discard(
     )
     broker = find_broker(config, bootstrap)
     letters = open_ones(broker, wanted, everything=everything)
+    if not letters:
+        tell_doubt(broker, wanted)
     done = [each.letter.id for each in letters]
     if done and not dry_run:
         done = discard_letters(broker, letters, why=why)

@@ -9,7 +9,8 @@ import typer
 
 from headgate.cli.broker import BootstrapOption, Broker, ConfigOption, find_broker
 from headgate.cli.control import read_address
-from headgate.cli.look import Output, OutputOption, answers, as_json, plain, table
+from headgate.cli.look import Output, OutputOption, answers, as_json, plain, problems, table
+from headgate.cli.registered import doubt, read
 from headgate.errors import HeadgateError
 
 if TYPE_CHECKING:
@@ -118,6 +119,11 @@ def describe(
     if output is Output.JSON:
         as_json(seen)
         return
+    if len(seen) <= len(("address", "status")):
+        # Nothing was ever for it.
+        doubtful = doubt(read(broker), address.partition("/")[0])
+        if doubtful:
+            problems.print(doubtful, markup=False, highlight=False)
     rows = []
     for name, value in seen.items():
         if isinstance(value, dict):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from headgate.cli.broker import Broker
 from headgate.cli.letter_filter import FilterError, LetterFilter
 from headgate.cli.look import Output, answers, as_json, plain, problems, table
+from headgate.cli.registered import doubt, read
 from headgate.errors import HeadgateError
 
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ def find(broker: Broker, wanted: LetterFilter, *, is_all: bool) -> Iterator[File
         for each in read_letters(broker.bootstrap, broker.config.topic_names)
         if wanted.lets_through(each.letter) and (is_all or each.settled is None)
     )
+
+
+def tell_doubt(broker: Broker, wanted: LetterFilter) -> None:
+    """Say beside the answer, where no letter is as wanted, that the agent type may be mistyped."""
+    name = wanted.agent or (wanted.address or "").partition("/")[0]
+    doubtful = doubt(read(broker), name) if name else ""
+    if doubtful:
+        problems.print(doubtful, markup=False, highlight=False)
 
 
 def open_ones(broker: Broker, wanted: LetterFilter, *, everything: bool) -> list[Filed]:

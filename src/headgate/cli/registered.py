@@ -53,6 +53,15 @@ def find_agent(contents: Contents, name: str) -> AgentSpec:
     return found
 
 
+def doubt(contents: Contents, name: str) -> str:
+    """Return that no agent of a name is attached, "" if one is. For what need not be an error: it
+    may have been attached, or come later.
+    """
+    if name in contents.specs:
+        return ""
+    return f"no agent {name!r} is attached{did_you_mean(name, sorted(contents.specs))}"
+
+
 def see_attached(broker: Broker, address: str) -> None:
     """See that an address is of an agent type that is attached: what is for another is lost work.
 

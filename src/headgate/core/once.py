@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator
 from headgate.core.identity import digest
 
 KEPT_MINUTES = 5
-"""A producer gives a record up after two minutes at most, so that its repeat comes no later; the
-rest is for partitions whose clocks differ.
+"""Beside the one in which the last id came. A producer gives a record up after two minutes at most,
+so that its repeat comes no later; the rest is for partitions whose clocks differ. It is the last
+that came which are kept, not those of the latest stamps: after one record that a broker stamped
+years ahead, every id would be forgotten as it comes.
 """
 
 MOST_IDS = 500_000
@@ -36,9 +38,10 @@ class Once:
         self._number = 0
         self._new: dict[tuple[int, int], list[bytes]] = {}
         self._gone: list[str] = []
-        for name, raw in stored:
-            partition, minute, number = map(int, name.split("/"))
-            self._number = max(self._number, number + 1)
+        # As they came, whatever the order of the store.
+        for number, name, raw in sorted((_number_of(name), name, raw) for name, raw in stored):
+            partition, minute, _ = map(int, name.split("/"))
+            self._number = number + 1
             self._names.setdefault((partition, minute), []).append(name)
             for begin in range(0, len(raw), _ID_BYTES):
                 self._add(partition, minute, raw[begin : begin + _ID_BYTES])
@@ -57,7 +60,7 @@ class Once:
         self._add(partition, minute, each)
         self._new.setdefault((partition, minute), []).append(each)
         if is_first:
-            self._forget(partition, max(minutes) - KEPT_MINUTES)
+            self._forget(partition)
         return True
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
@@ -75,11 +78,15 @@ class Once:
         self._partitions.setdefault(partition, {}).setdefault(minute, set()).add(each)
         self._count += 1
 
-    def _forget(self, partition: int, before: int) -> None:
+    def _forget(self, partition: int) -> None:
         minutes = self._partitions[partition]
-        for minute in sorted(minutes):
-            if minute >= before and (self._count <= MOST_IDS or len(minutes) == 1):
+        for minute in list(minutes):
+            if len(minutes) <= KEPT_MINUTES + 1 and (self._count <= MOST_IDS or len(minutes) == 1):
                 return
             self._count -= len(minutes.pop(minute))
             self._gone += self._names.pop((partition, minute), [])
             self._new.pop((partition, minute), None)
+
+
+def _number_of(name: str) -> int:
+    return int(name.rpartition("/")[2])

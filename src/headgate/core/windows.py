@@ -11,6 +11,10 @@ from headgate.v1.cost_pb2 import Budget
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LAST_US = 253_399_622_400_000_000
+"""December 9999, the last month that has a name here: the window that begins then does not end.
+Later stamps are a broken clock's, and what comes with them is counted in it."""
+
 _LENGTHS = {Budget.HOUR: 3_600_000_000, Budget.DAY: 86_400_000_000}
 
 
@@ -20,6 +24,7 @@ def window_of(window: Budget.Window, at_us: int) -> int:
     >>> window_of(Budget.HOUR, 3_600_000_001)
     3600000000
     """
+    at_us = min(at_us, _LAST_US)
     length = _LENGTHS.get(window)
     if length:
         return at_us - at_us % length
@@ -31,11 +36,14 @@ def window_of(window: Budget.Window, at_us: int) -> int:
 
 
 def end_of(window: Budget.Window, begin_us: int) -> int:
-    """Return when a window ends that began then; 0 for all time, which does not.
+    """Return when a window ends that began then; 0 for all time, which does not, as a
+    broken clock's does not.
 
     >>> end_of(Budget.DAY, 0)
     86400000000
     """
+    if begin_us >= _LAST_US:
+        return 0
     length = _LENGTHS.get(window)
     if length:
         return begin_us + length

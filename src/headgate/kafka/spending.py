@@ -120,6 +120,7 @@ def amount_view(amount: Amount) -> dict[str, Any]:
         "calls": account.calls,
         "refused": account.refused,
         "has_room": account.spent_nanos < budget.limit_nanos and not is_refusing(budget, account),
+        "window": Budget.Window.Name(budget.window).lower(),
         "window_ends": _moment(end_us) if end_us else None,
         "spent_before": units(account.previous_nanos) if account.previous_us else None,
     }

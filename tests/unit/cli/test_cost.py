@@ -107,3 +107,49 @@ def test_explain_names_the_budget_that_has_less_left_than_a_call_costs(
     # As it is raised, the account still has the refusals of before.
     budget.updated_ms, budget.limit_nanos = 8, 600_000_000
     assert "has no room" not in explained(monkeypatch, budget, account)
+
+
+def test_a_window_that_is_none_and_a_missing_limit_are_named_with_their_options(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry, "read_costs", lambda *_: Costs(Terms(), {}))
+    told = CliRunner().invoke(app, ["budgets", "set", "pot", "--window", "fortnight", *AT])
+    text = str(told.exception)
+    assert "--window: must be 'hour', 'day', 'month' or 'total', not 'fortnight'" in text
+    assert "--limit: is required and missing" in text
+
+
+def test_an_empty_tenant_lets_everybodys_turns_count_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = Budget(name="pot", tenant="acme", window=Budget.DAY, limit_nanos=10**9)
+    known.per, known.when_spent = Budget.TENANT, Budget.DEFER
+    written: list[Budget] = []
+    monkeypatch.setattr(registry, "read_contents", lambda *_: Contents({}))
+    monkeypatch.setattr(registry, "read_costs", lambda *_: Costs(Terms(), {"pot": known}))
+    monkeypatch.setattr(
+        registry, "write_own", lambda *args: written.append(Budget.FromString(args[3]))
+    )
+    monkeypatch.setattr(journal_clock, "newest_ms", lambda *_: 0)
+    told = CliRunner().invoke(app, ["budgets", "set", "pot", "--tenant", "", *AT])
+    assert (told.exit_code, [each.tenant for each in written]) == (0, [""])
+    assert "of turns of everybody" in told.stdout
+
+
+def test_the_table_of_budgets_says_their_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    budgets = {
+        name: Budget(name=name, per=Budget.TENANT, window=window, limit_nanos=10**9)
+        for name, window in (("daily", Budget.DAY), ("ever", Budget.TOTAL))
+    }
+    for each in budgets.values():
+        each.when_spent = Budget.DEFER
+    monkeypatch.setattr(registry, "read_costs", lambda *_: Costs(Terms(currency="USD"), budgets))
+    told = [Account(budget=name, tenant="acme", spent_nanos=1) for name in budgets]
+    monkeypatch.setattr(spending, "read_accounts", lambda *_: {name_of(a): a for a in told})
+    listed = CliRunner().invoke(app, ["budgets", "list", *AT], env={"COLUMNS": "200"})
+    assert listed.exit_code == 0, listed.output
+    daily, ever = (
+        next(line for line in listed.stdout.splitlines() if name in line) for name in budgets
+    )
+    assert "day, to 2" in daily
+    assert ever.rstrip(" │|").endswith("total")

@@ -59,6 +59,26 @@ def test_a_partition_that_is_read_late_keeps_its_own() -> None:
     assert not ids.is_new(named(2), 1, 0)
 
 
+def test_a_stamp_far_ahead_does_not_make_it_forget_what_comes_after() -> None:
+    ids, stored = Once(), dict[str, bytes]()
+    assert ids.is_new(named(1), 0, 10**9 * MINUTE)
+    for number in range(2, 5):
+        assert ids.is_new(named(number), 0, number * MINUTE)
+        ids = restored(stored, ids)
+        assert not ids.is_new(named(number), 0, number * MINUTE)
+    assert not ids.is_new(named(2), 0, 5 * MINUTE)
+
+
+def test_those_that_came_first_are_forgotten_first_also_after_a_restore() -> None:
+    ids, stored = Once(), dict[str, bytes]()
+    for number, minute in enumerate((900, 1_000, 80, 9, 11, 12)):
+        assert ids.is_new(named(number), 0, minute * MINUTE)
+    ids = restored(stored, ids)
+    assert ids.is_new(named(6), 0, 13 * MINUTE)
+    assert not any(ids.is_new(named(number), 0, 13 * MINUTE) for number in range(1, 7))
+    assert ids.is_new(named(0), 0, 13 * MINUTE)
+
+
 def test_there_are_never_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(once, "MOST_IDS", 10)
     ids, stored = Once(), dict[str, bytes]()

@@ -44,3 +44,10 @@ def test_windows_are_without_gaps(at: int, window: Budget.Window) -> None:
     assert begin <= at < end
     assert window_of(window, end - 1) == begin
     assert window_of(window, end) == end
+
+
+@pytest.mark.parametrize("window", [Budget.HOUR, Budget.DAY, Budget.MONTH, Budget.TOTAL])
+def test_a_broken_clock_has_a_window_too(window: Budget.Window) -> None:
+    for at_us in (us(9999, 12, 31), (1 << 62) - 1):
+        begin = window_of(window, at_us)
+        assert begin <= at_us < (end_of(window, begin) or 1 << 63)

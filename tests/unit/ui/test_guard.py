@@ -166,6 +166,29 @@ def test_a_proxy_names_the_user(world: Any) -> None:
     assert (answer.status_code, "ann &lt;b&gt;" in answer.text) == (200, True)
 
 
+@pytest.mark.parametrize("path", ["/login", "/static/console.css", "/live"])
+def test_nobody_without_a_name_sees_anything_behind_a_proxy(world: Any, path: str) -> None:
+    client = world.client(Access(proxy_header="X-Forwarded-User"))
+    assert client.get(path).status_code == 401
+    assert client.get("/health").status_code == 200
+
+
+def test_no_browser_or_proxy_keeps_a_page(world: Any) -> None:
+    for path in ("/", "/agents", "/instances/order/17", "/cost"):
+        assert world.client().get(path).headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(("scheme", "is_secure"), [("https", True), ("http", False)])
+@pytest.mark.parametrize("token", ["", "secret"])
+def test_over_tls_a_session_never_leaves_without(
+    world: Any, scheme: str, token: str, *, is_secure: bool
+) -> None:
+    client = world.client(Access(token=token))
+    client.base_url = f"{scheme}://localhost:7060"
+    answer = client.post("/login", data={"token": token}) if token else client.get("/")
+    assert ("; Secure" in answer.headers["set-cookie"]) == is_secure
+
+
 def test_it_listens_beyond_loopback_only_with_somebody_at_the_door() -> None:
     for host in ("127.0.0.1", "localhost", "::1"):
         check_guarded(host, Access())
