@@ -32,14 +32,8 @@ _METRICS = (
         "        tally = self._tally\n"
         "        (tally.of_type.get(agent_type) or tally.of(agent_type))"
         ".count(address, given, made)\n"
-        "        if is_outcome and made.control is not None "
-        "and made.control.parked != was_parked:\n"
-        "            self._metrics.parked(shard.number, address, is_parked=not was_parked)\n",
-    ),
-    Cut(
-        "flink/gate.py",
-        "            if is_outcome:\n"
-        "                was_parked = control is not None and control.parked\n",
+        "        if made.parked_by:\n"
+        "            self._metrics.parked(shard.number, address, made.parked_by)\n",
     ),
     Cut("flink/gate.py", "            self._metrics.begin_shard(number)\n"),
     Cut(

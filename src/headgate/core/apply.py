@@ -39,7 +39,8 @@ def apply(instance: Instance, read: OutcomeRead) -> bool:
         timers.taken(instance, taken)
     if outcome.timers:
         timers.change(instance, outcome)
-    match outcome.WhichOneof("verdict"):
+    verdict, was_parked = outcome.WhichOneof("verdict"), control.parked
+    match verdict:
         case "failed":
             _fresh_start(instance, taken)
             _failed(instance, outcome.failed)
@@ -53,7 +54,8 @@ def apply(instance: Instance, read: OutcomeRead) -> bool:
         messages.post(instance, outcome)
     if taken:
         asked.reply(instance, outcome, rendered)
-    if not outcome.HasField("completed"):
+    if verdict != "completed":
+        instance.transition.parked_by = control.parked - was_parked
         parking = parking_of(outcome, turn=control.turn, at_us=control.at_us)
         if parking is not None:
             instance.transition.effects.append(Parking(parking))

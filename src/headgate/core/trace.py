@@ -89,14 +89,17 @@ def span_of(event: Event, base: bytes, sampled_below: int) -> str:
     if given:
         return f"{given[:36]}{span}{given[52:]}"
     trace = event.fingerprint
-    is_taken = sampled_below == ALWAYS or int.from_bytes(trace[-8:], "big") < sampled_below
-    return f"00-{trace.hex()}-{span}-{'01' if is_taken else '00'}"
+    if sampled_below == ALWAYS or int.from_bytes(trace[-8:], "big") < sampled_below:
+        return f"00-{trace.hex()}-{span}-01"
+    return f"00-{trace.hex()}-{span}-00"
 
 
 def begin(request: TurnRequest, event: Event, base: bytes, sampled_below: int) -> None:
     """Give a request the span of its base, and what its first event's tracestate said."""
     request.traceparent = span_of(event, base, sampled_below)
-    if event.traceparent and "tracestate" in event.extensions:
+    if not event.traceparent:
+        return
+    if "tracestate" in event.extensions:
         state = event.extensions["tracestate"]
         if len(state) <= TRACESTATE_CHARS and valid(event.traceparent):
             request.tracestate = state

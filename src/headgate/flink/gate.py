@@ -317,12 +317,9 @@ class Gate(KeyedCoProcessFunction):
     # ------------------------------------------------------------------------------------- step
 
     def _step(self, shard: Shard, address: str, given: Input) -> None:
-        # Nothing else parks an instance.
-        is_outcome, was_parked = type(given) is OutcomeRead, False
         try:
             control = shard.control_of(address)
-            if is_outcome:
-                was_parked = control is not None and control.parked
+            is_outcome = type(given) is OutcomeRead
             if is_outcome and control is not None and control.HasField("in_flight"):
                 self._horizon.patience.learn(self._now_ms - control.in_flight.sent_ms)
             snapshot = Snapshot(address, control, shard.items_of(address))
@@ -335,8 +332,8 @@ class Gate(KeyedCoProcessFunction):
         shard.keep(address, made.control, made.puts)
         tally = self._tally
         (tally.of_type.get(agent_type) or tally.of(agent_type)).count(address, given, made)
-        if is_outcome and made.control is not None and made.control.parked != was_parked:
-            self._metrics.parked(shard.number, address, is_parked=not was_parked)
+        if made.parked_by:
+            self._metrics.parked(shard.number, address, made.parked_by)
         if made.set_timer_ms:
             # A timer that is to be deleted stays: woken in vain, the instance says so.
             shard.wake_at(address, made.set_timer_ms)

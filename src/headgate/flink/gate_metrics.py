@@ -36,10 +36,10 @@ class GateMetrics:
         """Read what a shard has; its key must be Flink's current key."""
         self._parked[number] = ParkedCount(self._entries)
 
-    def parked(self, number: int, address: str, *, is_parked: bool) -> None:
-        """Note that an instance was parked, or goes on; its shard's key must be the current one."""
+    def parked(self, number: int, address: str, by: int) -> None:
+        """Note that an instance was parked (1), or goes on (-1); its shard's key must be the current one."""
         count = self._parked[number]
-        count.change(_type_of(address), 1 if is_parked else -1)
+        count.change(_type_of(address), by)
         count.write()
 
     def see(self, address: str, control: StoredControl) -> None:

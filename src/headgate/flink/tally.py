@@ -3,7 +3,7 @@
 Counting is part of every turn, so it is additions to slots of one object per agent type. Names,
 labels and sums are made once a second (`headgate.flink.figures`), from the numbers here; how the
 instances stand that something happened to is looked at then as well, once for each. Where they are
-many, at a quarter of them: what a busy one does until its turn comes takes no second look.
+many, at an eighth of them: what a busy one does until its turn comes takes no second look.
 
 Nothing here is state of Flink's: a new life begins at nought, as counters of Prometheus may, and
 learns what waits while it wakes it.
@@ -54,10 +54,11 @@ KEPT_BYTES = 1_000_000
 LOOKED_AT = 500
 """Instances of a type that are looked at each second, 2 ms of work, before any has to wait."""
 
-LOOKS = 4
-"""Of more, a quarter: while they go on being busy each is seen about every four seconds; of 8,000
-that are quiet from then on the last one is in ten. A Gate that looked at everyone each second would
-do so twice for each turn of 5,000 busy instances."""
+LOOKS = 8
+"""Of more, an eighth: while they go on being busy each is seen about every eight seconds; of 8,000
+that are quiet from then on the last one is in twelve, the one that waits for longest at once. A
+Gate that looked at everyone each second would do so twice for each turn of 5,000 busy instances.
+"""
 
 TOUCHED_AT_MOST = 20_000
 """Instances that wait to be looked at: a control record each, as many as Gate remembers anyway. A
@@ -231,7 +232,9 @@ class AgentTally:
                 else:
                     # The clock may have been set back between the two.
                     buckets[0] += 1
-            for usage in outcome.usage[:]:
+            # A slice of what is empty takes as long as all the rest.
+            told = outcome.usage
+            for usage in told[:] if told else ():
                 self._use(usage)
             if outcome.cost_nanos:
                 self._pay(outcome)

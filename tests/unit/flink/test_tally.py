@@ -348,6 +348,7 @@ def test_where_many_are_touched_some_are_looked_at_each_time_and_all_in_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tally_module, "LOOKED_AT", 5)
+    monkeypatch.setattr(tally_module, "LOOKS", 4)
     tally = AgentTally()
     for number in range(40):
         tally.see(f"order/{number}", standing(1, head=number))
