@@ -190,8 +190,8 @@ class Transition:
     ``control`` is None if nothing is to be stored. ``puts`` maps item names to their new bytes,
     None to remove. ``wake_ms`` is when the instance wants a TimerFired, milliseconds since the
     epoch, 0 for never; the host sets a timer for ``set_timer_ms`` and deletes the one for
-    ``delete_timer_ms`` (0: none). ``note`` says what became of the input, for metrics and tests; ``parked_by`` is 1 if
-    it parked the instance, -1 if the instance goes on.
+    ``delete_timer_ms`` (0: none). ``note`` says what became of the input, for metrics and tests;
+    ``parked_by`` is 1 if it parked the instance, -1 if the instance goes on.
     """
 
     control: StoredControl | None = None

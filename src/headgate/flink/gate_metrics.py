@@ -37,7 +37,9 @@ class GateMetrics:
         self._parked[number] = ParkedCount(self._entries)
 
     def parked(self, number: int, address: str, by: int) -> None:
-        """Note that an instance was parked (1), or goes on (-1); its shard's key must be the current one."""
+        """Note that an instance was parked (1), or goes on (-1); its shard's key must be the
+        current one.
+        """
         count = self._parked[number]
         count.change(_type_of(address), by)
         count.write()
