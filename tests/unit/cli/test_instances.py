@@ -12,8 +12,16 @@ from headgate.bootstrap import Bootstrap
 from headgate.cli import app, instance_views
 from headgate.cli.control import WAIT_SECONDS, AddressError, NotAppliedError, NothingToDoError
 from headgate.cli.look import plain
-from headgate.kafka import controls
-from headgate.v1.turn_pb2 import HistoryRecord, InFlight, InstanceReport, Outcome, StoredControl
+from headgate.kafka import controls, registry
+from headgate.kafka.registry import Contents
+from headgate.v1.turn_pb2 import (
+    AgentSpec,
+    HistoryRecord,
+    InFlight,
+    InstanceReport,
+    Outcome,
+    StoredControl,
+)
 
 Sent = list[dict[str, Any]]
 
@@ -81,3 +89,25 @@ def test_an_address_has_type_and_key(sent: Sent, address: str) -> None:
 
 def test_what_others_wrote_is_no_markup_and_steers_no_terminal() -> None:
     assert plain("[red]x[/] \x1b[2J") == r"\[red]x\[/] \x1b[2J"
+
+
+@pytest.mark.parametrize(
+    ("address", "doubted"),
+    [
+        ("ordr/never", "no agent 'ordr' is attached, did you mean 'order'?"),
+        ("order/never", ""),
+        ("ordr/17", ""),
+    ],
+)
+def test_what_never_was_may_be_of_a_mistyped_agent(
+    monkeypatch: pytest.MonkeyPatch, address: str, doubted: str
+) -> None:
+    def ask(broker: object, asked: str) -> InstanceReport:
+        known = None if asked.endswith("never") else BUSY
+        return InstanceReport(address=asked, control=known)
+
+    monkeypatch.setattr(instance_views, "ask", ask)
+    monkeypatch.setattr(registry, "read_contents", lambda *_: Contents({"order": AgentSpec()}))
+    given = ["instances", "describe", address, "--bootstrap", "127.0.0.1:1"]
+    ran = CliRunner().invoke(app.app, given)
+    assert (ran.exit_code, " ".join(ran.stderr.split())) == (0, doubted)

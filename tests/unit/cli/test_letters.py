@@ -7,11 +7,12 @@ import pytest
 from headgate.bootstrap import Bootstrap
 from headgate.cli.broker import Broker
 from headgate.cli.letter_filter import FilterError, LetterFilter
-from headgate.cli.letters import NoLetterError, find, open_ones
+from headgate.cli.letters import NoLetterError, find, open_ones, tell_doubt
 from headgate.config import loads
-from headgate.kafka import letters
+from headgate.kafka import letters, registry
 from headgate.kafka.letters import Filed
-from headgate.v1.turn_pb2 import DeadLetter, SettledLetter
+from headgate.kafka.registry import Contents
+from headgate.v1.turn_pb2 import AgentSpec, DeadLetter, SettledLetter
 
 BROKER = Broker(Bootstrap("127.0.0.1:1"), loads(""))
 ALL = LetterFilter()
@@ -50,3 +51,23 @@ def test_a_command_without_a_filter_means_none_unless_it_says_all() -> None:
 def test_an_id_that_stands_open_nowhere_is_named_and_nothing_is_done(missing: str) -> None:
     with pytest.raises(NoLetterError, match=f"no open dead letter '{missing}'"):
         open_ones(BROKER, LetterFilter(ids=frozenset({"a", missing})), everything=False)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "doubted"),
+    [
+        (LetterFilter(agent="ordr"), "no agent 'ordr' is attached, did you mean 'order'?"),
+        (LetterFilter(address="ordr/17"), "no agent 'ordr' is attached, did you mean 'order'?"),
+        (LetterFilter(agent="order"), ""),
+        (LetterFilter(reason="terminal"), ""),
+    ],
+)
+def test_where_no_letter_is_found_a_mistyped_name_is_doubted(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    wanted: LetterFilter,
+    doubted: str,
+) -> None:
+    monkeypatch.setattr(registry, "read_contents", lambda *_: Contents({"order": AgentSpec()}))
+    tell_doubt(BROKER, wanted)
+    assert " ".join(capsys.readouterr().err.split()) == doubted

@@ -299,6 +299,21 @@ def test_a_parked_instance_waits_for_an_operator() -> None:
     assert list(host.state.pending_controls) == []
 
 
+def test_a_step_says_whom_it_parks_and_lets_go_on_and_says_it_once() -> None:
+    """Who is parked is counted by it; an operator may park twice, or resume what never was."""
+    host = Host()
+    call = call_of(host.arrive(event(0)))
+    said = [host.read(failed(call, park=True)).parked_by]
+    for number, verb in enumerate(
+        (Controlled.PARK, Controlled.RESUME, Controlled.RESET, Controlled.PARK, Controlled.RESET)
+    ):
+        said.append(host.read(decision_of(host.wish(verb, f"c{number}"))).parked_by)
+    assert said == [1, 0, -1, 0, 1, -1]
+    # A late one applies no more.
+    assert host.read(failed(call, park=True)).parked_by == 0
+    assert host.arrive(event(1)).parked_by == 0
+
+
 def test_a_resume_does_not_outrun_the_turn_in_flight() -> None:
     """A base of its own would make the answer too late, and the call would be paid for again."""
     host = Host()

@@ -15,8 +15,15 @@ from headgate.kafka import registry
 from headgate.ui.app import make_app
 from headgate.ui.facts import BudgetFact, Facts, FlinkFact, LetterFact, ParkedFact, Vertex
 from headgate.ui.guard import Access
+from headgate.ui.pages import instances
 from headgate.ui.payload import CHARS
-from headgate.v1.agent_pb2 import Usage
+from headgate.v1.agent_pb2 import (
+    FAILURE_CODE_AGENT_ERROR,
+    FAILURE_CODE_BUDGET,
+    Event,
+    Usage,
+)
+from headgate.v1.turn_pb2 import InstanceReport, StoredControl
 from tests.unit.ui.conftest import HOSTILE, NOW
 from tests.unit.ui.test_window import turn
 
@@ -89,6 +96,47 @@ def test_an_instance_after_any_turn(world: Any) -> None:
     assert "?before=61" in newest
     assert "data-living" in newest
     assert "data-living" not in text
+
+
+def told_now(monkeypatch: pytest.MonkeyPatch, world: Any, report: InstanceReport | None) -> Any:
+    monkeypatch.setattr(instances, "inspect", lambda *_, **__: report)
+    return world.client().get("/now/order/17")
+
+
+def test_how_an_instance_is_now_is_what_the_job_answers(
+    monkeypatch: pytest.MonkeyPatch, world: Any
+) -> None:
+    control = StoredControl(turn=6, attempts=1, mailbox_head=10, mailbox_tail=23)
+    control.in_flight.attempt, control.in_flight.sent_ms, control.in_flight.sends = 2, NOW, 3
+    control.in_flight.fingerprints.append(b"f")
+    control.failure_code, control.failure_message = FAILURE_CODE_AGENT_ERROR, HOSTILE
+    waiting = [Event(id=f"e{number}", type="t", source=HOSTILE) for number in range(2)]
+    report = InstanceReport(address="order/17", control=control, waiting=waiting, now_ms=NOW)
+    text = told_now(monkeypatch, world, report).text
+    assert "in flight</span>" in text
+    assert re.search(r"1 event since \d{4}-.*Z, attempt 2, sent 3 times", text)
+    assert "agent_error" in text
+    assert "13 events, those in flight among them" in text
+    assert "and 11 more" in text
+    assert "<code>e1</code>" in text
+    assert HOSTILE not in text
+    link = '<a href="/now/order/17">'
+    assert link in world.client().get("/instances/order/17").text
+
+
+def test_what_waits_for_a_budget_says_so(monkeypatch: pytest.MonkeyPatch, world: Any) -> None:
+    control = StoredControl(turn=6, mailbox_tail=1, not_before_us=(NOW + 60_000) * 1_000)
+    control.failure_code, control.failure_message = FAILURE_CODE_BUDGET, "budget daily: 1 of 1"
+    report = InstanceReport(address="order/17", control=control, now_ms=NOW)
+    text = told_now(monkeypatch, world, report).text
+    assert "waits to try again</span>" in text
+    assert "budget daily: 1 of 1" in text
+    assert 'or at once when <a href="/cost">the budget</a> is raised' in text
+
+
+def test_nobody_who_answers_is_said(monkeypatch: pytest.MonkeyPatch, world: Any) -> None:
+    answer = told_now(monkeypatch, world, None)
+    assert (answer.status_code, "does the job run?" in answer.text) == (503, True)
 
 
 def test_the_slider_asks_for_the_moment_alone(world: Any) -> None:

@@ -1,5 +1,5 @@
 """Instances: one's turns, and a slider through time: its state after any of them, and what that
-turn did."""
+turn did. How one is at this moment, what is in flight and what waits, only the job can say."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from headgate.cli.control import nothing_to_do, read_address
+from headgate.cli.instance_views import NoAnswerError
 from headgate.core.identity import address_of
 from headgate.history.changes import changes_between
 from headgate.history.client import HistoryClient
@@ -21,6 +22,7 @@ from headgate.history.times import read_moment
 from headgate.history.views import state_view, turn_view
 from headgate.kafka.controls import VERBS, send_control
 from headgate.kafka.inspect import inspect
+from headgate.kafka.reports import report_view
 from headgate.ui.desk import Desk
 from headgate.ui.payload import pretty
 from headgate.ui.render import render
@@ -49,6 +51,7 @@ def routes(desk: Desk) -> list[Route]:
     return [
         Route("/instances", page.all),
         Route("/payload/{type}/{key:path}", page.payload),
+        Route("/now/{type}/{key:path}", page.now),
         Route(instance, page.one),
         Route("/control", page.control, methods=["POST"]),
     ]
@@ -101,6 +104,7 @@ class _Instances:
             address=address,
             link=link,
             payload=f"/payload{link.removeprefix('/instances')}",
+            now=f"/now{link.removeprefix('/instances')}",
             living=not (turn or before or at_us),
             trace=self._trace(found["made"]),
             as_of=asked.get("as_of", ""),
@@ -123,6 +127,23 @@ class _Instances:
             return seen.get("values", {}).get(name, seen.get("lists", {}).get(name))
 
         return PlainTextResponse(pretty(await self._desk.past(ask), 0).text)
+
+    async def now(self, request: Request) -> Response:
+        """What the job answers: the turn in flight, what waits and for what, the last failure."""
+        address, broker = _address(request), self._desk.broker
+        found = await asyncio.to_thread(
+            inspect, broker.bootstrap, broker.config, address, wait_seconds=ANSWER_SECONDS
+        )
+        if found is None:
+            message = f"nobody answered how {address} is; does the job run?"
+            raise NoAnswerError(message)
+        return render(
+            request,
+            "now.html",
+            address=address,
+            link=f"/instances{request.url.path.removeprefix('/now')}",
+            found=report_view(found),
+        )
 
     async def control(self, request: Request) -> Response:
         address, verb = field(request, "address"), field(request, "verb")
