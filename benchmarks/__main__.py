@@ -37,6 +37,7 @@ TOOLS = (
     "comings",
     "against",
     "features",
+    "instructions",
     "million",
 )
 LIVES = ("upgrades", "rescales", "standby")
@@ -112,7 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--instances", type=int, default=1_000_000, help="of 1 KB, in `million`")
     parser.add_argument("--conversations", type=int, default=10, help="side by side")
     parser.add_argument("--calls", type=int, default=100, help="of the model, in a conversation")
-    parser.add_argument("--against", type=Path, help="another checkout, for `against`")
+    parser.add_argument(
+        "--against", type=Path, help="another checkout, for `against` and `instructions`"
+    )
     parser.add_argument("--home", type=Path, default=DEFAULT_HOME)
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
     parser.add_argument("--file", type=Path, default=RESULTS / f"{stamp}.json")

@@ -57,13 +57,15 @@ class Step:
         self.latencies.update(other.latencies)
 
     def latency_ms(self, share: float) -> float | None:
-        """Return a quantile of the calls' latencies (0.5: the median), milliseconds."""
+        """Return a quantile of the calls' latencies (0.5: the median), milliseconds: within that
+        so many were answered, for it is the upper end of their class.
+        """
         total = sum(self.latencies.values())
         seen = 0
         for level in sorted(self.latencies):
             seen += self.latencies[level]
             if seen >= share * total:
-                return float(_GROWTH**level)
+                return float(_GROWTH ** (level + 0.5))
         return None
 
 

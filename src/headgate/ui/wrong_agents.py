@@ -55,7 +55,8 @@ def agent_problems(agent: AgentFact, facts: Facts) -> Iterator[Problem]:
     elif agent.late_ms and facts.now_ms - agent.late_ms <= LATE_MS:
         yield Problem(
             f"late:{name}",
-            "warn",
+            # One that has answered nobody since hangs as before, though its turns end now.
+            "warn" if agent.completed else "bad",
             f"Agent {name} hangs at {agent.late_address}: the deadline of "
             f"{agent.deadline_ms / 1_000:g} s passed",
             agent.late_ms,

@@ -92,7 +92,7 @@ def test_rates_latencies_and_failures_of_an_agent() -> None:
     assert (found.completed, found.failed, dict(found.codes)) == (54, 6, {"agent_error": 6})
     median = found.latency_ms(0.5)
     assert median is not None
-    assert 17 <= median <= 23
+    assert 20 <= median <= 23, "half were answered within it"
     assert 1.4 <= window.rate(NOW + 5_000) <= 2.1
     assert window.total(NOW, "other").completed == 0
     assert window.total(NOW, "other").latency_ms(0.5) is None
@@ -165,7 +165,7 @@ def test_how_long_an_agent_was_waited_for_in_vain_is_not_how_long_it_takes() -> 
     window.take(turn(4, call_ms=30_000, failed=FAILURE_CODE_DEADLINE_EXCEEDED))
     slowest = window.total(NOW, "order").latency_ms(0.99)
     assert slowest is not None
-    assert slowest < 120
+    assert 100 <= slowest < 125
 
 
 @pytest.mark.parametrize("place", [{"at_ms": 2**62}, {"offset": 2**62}])

@@ -55,6 +55,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         agent(late_address="order/7", late_ms=NOW - 5_000),
+        "bad",
+        "Agent order hangs at order/7: the deadline of 30 s passed",
+    ),
+    (
+        agent(late_address="order/7", late_ms=NOW - 5_000, completed=1),
         "warn",
         "Agent order hangs at order/7: the deadline of 30 s passed",
     ),
