@@ -38,6 +38,23 @@ _METRICS = (
     Cut("flink/gate.py", "            self._metrics.begin_shard(number)\n"),
     Cut(
         "flink/gate.py",
+        "            self._is_told = made is not None\n"
+        "            if made is not None:\n"
+        "                self._tally.told(made)\n",
+    ),
+    Cut(
+        "flink/gate.py",
+        "                    if not self._is_told:\n"
+        "                        self._tally.of(outcome.agent_type).call(outcome)\n",
+    ),
+    Cut("core/batch.py", "records=records, made=made", "records=records"),
+    Cut(
+        "rpc/dispatcher.py",
+        "calls_made(outcome for _, outcome in entries) if len(entries) > 1 else None",
+        "None",
+    ),
+    Cut(
+        "flink/gate.py",
         "        if self._now_ms >= self._metrics.show_at_ms:\n"
         "            self._metrics.show(self._horizon.shown, self._now_ms)\n",
     ),

@@ -20,6 +20,7 @@ from typing import Any
 
 from headgate.bootstrap import Bootstrap
 from headgate.core.batch import pack_records
+from headgate.core.calls import calls_made
 from headgate.core.identity import partition_of
 from headgate.core.outcome import outcome_of
 from headgate.flink.exposed import Exposed
@@ -128,7 +129,7 @@ class Alone:
                 partition=number,
                 partitions=len(PARTITIONS),
             )
-            self._journaled(number, key, [JournalRecord(tick=tick).SerializeToString()])
+            self._journaled(number, key, [JournalRecord(tick=tick)])
 
     def fill(self, events: int) -> None:
         """Let events come that nobody has answered yet."""
@@ -151,9 +152,13 @@ class Alone:
             done += len(taken)
         return done
 
-    def _journaled(self, number: int, key: str, records: Sequence[bytes]) -> None:
+    def _journaled(self, number: int, key: str, records: Sequence[JournalRecord]) -> None:
         self._numbers += 1
-        row = key, pack_records(records), number, self._numbers, time.time_ns() // 1_000_000
+        packed = pack_records(
+            [record.SerializeToString() for record in records],
+            calls_made(record.outcome for record in records),
+        )
+        row = key, packed, number, self._numbers, time.time_ns() // 1_000_000
         with self._count:
             made = self._gate.process_element2(row, self._context)
         self._noted(made)
@@ -222,7 +227,7 @@ class _Group:
         return SimpleNamespace(inc=lambda _: None)
 
 
-def _answered(call: Call) -> bytes:
+def _answered(call: Call) -> JournalRecord:
     request = call.request
     reply = TurnReply(
         request_id=request.request_id,
@@ -244,7 +249,7 @@ def _answered(call: Call) -> bytes:
         max_record_bytes=1_000_000,
         into=record.outcome,
     )
-    return record.SerializeToString()
+    return record
 
 
 def _same_each_time() -> None:

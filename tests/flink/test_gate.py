@@ -11,6 +11,7 @@ from pyflink.datastream import OutputTag
 
 from headgate.bootstrap import Bootstrap
 from headgate.core.batch import pack_records
+from headgate.core.calls import calls_made
 from headgate.core.codec import CONTROL_VERSION
 from headgate.core.identity import genesis_base, partition_of
 from headgate.flink.alarms import ALARM_STEP_MS
@@ -139,9 +140,12 @@ def event_for(address: str, number: int = 0) -> GateInput:
     return GateInput(address=address, shard=shard_of(address), event=event)
 
 
-def journal(gate: Any, *outcomes: Outcome, shard: int, context: Any = None) -> list[Output]:
-    """Hand the Gate one record with these outcomes."""
-    raw = pack_records([JournalRecord(outcome=each).SerializeToString() for each in outcomes])
+def journal(
+    gate: Any, *outcomes: Outcome, shard: int, context: Any = None, tells: bool = True
+) -> list[Output]:
+    """Hand the Gate one record with these outcomes, whose writer tells of their calls or not."""
+    made = calls_made(outcomes) if tells else None
+    raw = pack_records([JournalRecord(outcome=each).SerializeToString() for each in outcomes], made)
     row = (KEYS[shard], raw, shard, 17, 2_000)
     return list(gate.process_element2(row, context or Context()))
 

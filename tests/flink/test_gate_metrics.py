@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from headgate.v1.agent_pb2 import Usage
 from headgate.v1.turn_pb2 import Outcome
 from tests.flink.test_gate import (
     KEYS,
@@ -79,6 +80,36 @@ def test_what_stands_and_what_has_happened_is_shown(clock: Clock) -> None:
     # A second outcome on the same base, as a worker that was thought dead may write.
     journal(gate, completed("0", outcome_id=b"z" * 16), shard=shard_of("order/0"))
     assert clock.value(gate, "outcomes_late_total") == 1
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_calls_count_once_whether_their_record_tells_of_them_or_is_of_an_older_writer(
+    clock: Clock, *, tells: bool
+) -> None:
+    gate = life(Stored(), Stored(), Stored())
+    keys = [str(n) for n in range(9) if shard_of(f"order/{n}") == shard_of("order/0")]
+    assert len(keys) > 2
+    outcomes = []
+    for key in keys:
+        give(gate, f"order/{key}")
+        outcome = completed(key)
+        outcome.called_us, outcome.answered_us = 1, 20_001
+        outcome.usage.append(Usage(model="m", input_tokens=5))
+        outcomes.append(outcome)
+    # One that came too late was made, and paid, too.
+    outcomes.append(outcomes[-1])
+    journal(gate, *outcomes, shard=shard_of("order/0"), tells=tells)
+    assert clock.value(gate, "turns_total") == len(keys)
+    assert clock.value(gate, "outcomes_late_total") == 1
+    assert clock.value(gate, "call_milliseconds_sum") == 20 * len(outcomes)
+    tokens = clock.value(gate, "tokens_total", "agent=order", "model=m", "kind=input")
+    assert tokens == 5 * len(outcomes)
+    # The next record is one outcome by itself, of which nothing is told apart.
+    give(gate, "order/99")
+    single = completed("99")
+    single.called_us, single.answered_us = 1, 7_001
+    journal(gate, single, shard=shard_of("order/99"))
+    assert clock.value(gate, "call_milliseconds_sum") == 20 * len(outcomes) + 7
 
 
 def test_within_a_second_java_is_left_alone(clock: Clock) -> None:

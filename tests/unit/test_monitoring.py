@@ -66,7 +66,8 @@ def shown() -> dict[str, set[tuple[str, ...]]]:
     outcome.completed.SetInParent()
     outcome.usage.append(Usage(model="large", input_tokens=3, output_tokens=5))
     read = OutcomeRead(outcome, b"", 0, 0, 0)
-    tally.of("order").count("order/1", read, Transition(note="applied"))
+    tally.of("order").count("order/1", read, Transition(note="applied", verdict="completed"))
+    tally.of("order").call(outcome)
     tally.gave_up("order", "not_json")
     heard = Heard()
     heard.calls = [EndpointCalls(agent_type="order", endpoint="127.0.0.1:7070")]

@@ -40,6 +40,7 @@ def apply(instance: Instance, read: OutcomeRead) -> bool:
     if outcome.timers:
         timers.change(instance, outcome)
     verdict, was_parked = outcome.WhichOneof("verdict"), control.parked
+    instance.transition.verdict = verdict
     match verdict:
         case "failed":
             _fresh_start(instance, taken)

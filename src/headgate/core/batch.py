@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headgate.v1.turn_pb2 import InvokeBatch, InvokeRequest, JournalBatch, JournalRecord
+from headgate.v1.turn_pb2 import (
+    CallsMade,
+    InvokeBatch,
+    InvokeRequest,
+    JournalBatch,
+    JournalRecord,
+)
 
 REQUESTS_BYTES = 2_000_000
 """Requests of one batch at most, one always: a restored Gate may hold back those of all instances
@@ -16,8 +22,9 @@ that wait, and a message of 2 GB cannot be written at all.
 """
 
 
-def pack_records(records: Sequence[bytes]) -> bytes:
-    """Return the JournalRecord that holds these JournalRecords, at least one.
+def pack_records(records: Sequence[bytes], made: CallsMade | None = None) -> bytes:
+    """Return the JournalRecord that holds these JournalRecords, at least one, and what is told of
+    their calls; of one nothing is told but what is in it.
 
     >>> one = JournalRecord().SerializeToString()
     >>> records_in(pack_records([one, one])) == [one, one]
@@ -25,7 +32,7 @@ def pack_records(records: Sequence[bytes]) -> bytes:
     """
     if len(records) == 1:
         return records[0]
-    return JournalRecord(batch=JournalBatch(records=records)).SerializeToString()
+    return JournalRecord(batch=JournalBatch(records=records, made=made)).SerializeToString()
 
 
 def records_in(raw: bytes) -> list[bytes]:
@@ -34,8 +41,21 @@ def records_in(raw: bytes) -> list[bytes]:
     Raises:
         google.protobuf.message.DecodeError: it is no JournalRecord.
     """
+    return opened(raw)[0]
+
+
+def opened(raw: bytes) -> tuple[list[bytes], CallsMade | None]:
+    """Return the JournalRecords that a record of the journal holds, and what its writer told of
+    their calls; None if each of them is to be looked into.
+
+    Raises:
+        google.protobuf.message.DecodeError: it is no JournalRecord.
+    """
     record = JournalRecord.FromString(raw)
-    return list(record.batch.records) if record.WhichOneof("kind") == "batch" else [raw]
+    if record.WhichOneof("kind") != "batch":
+        return [raw], None
+    batch = record.batch
+    return batch.records[:], batch.made if batch.HasField("made") else None
 
 
 def pack_requests(requests: Sequence[bytes]) -> list[bytes]:

@@ -191,7 +191,8 @@ class Transition:
     None to remove. ``wake_ms`` is when the instance wants a TimerFired, milliseconds since the
     epoch, 0 for never; the host sets a timer for ``set_timer_ms`` and deletes the one for
     ``delete_timer_ms`` (0: none). ``note`` says what became of the input, for metrics and tests;
-    ``parked_by`` is 1 if it parked the instance, -1 if the instance goes on.
+    ``parked_by`` is 1 if it parked the instance, -1 if the instance goes on. ``verdict`` is that of
+    the outcome that was applied.
     """
 
     control: StoredControl | None = None
@@ -202,3 +203,4 @@ class Transition:
     delete_timer_ms: int = 0
     note: str = ""
     parked_by: int = 0
+    verdict: str | None = None

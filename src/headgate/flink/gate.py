@@ -18,7 +18,7 @@ from pyflink.datastream import RuntimeContext
 from pyflink.datastream.functions import KeyedCoProcessFunction
 
 from headgate.bootstrap import Bootstrap
-from headgate.core.batch import records_in
+from headgate.core.batch import opened
 from headgate.core.billing import Billing
 from headgate.core.bounds import fault_of_outcome
 from headgate.core.codec import StateVersionError
@@ -151,6 +151,8 @@ class Gate(KeyedCoProcessFunction):
         self._now_ms = 0
         self._part = 0
         self._is_billed = True
+        # Whether its writer has told what the calls of its outcomes took.
+        self._is_told = False
 
     def close(self) -> None:
         """Stop following the registry."""
@@ -191,10 +193,13 @@ class Gate(KeyedCoProcessFunction):
             raw = self._seals.open(
                 self._settings.topics.journal, key.encode(), bytes(payload or b"")
             )
-            parts = records_in(raw)
+            parts, made = opened(raw)
         except (DecodeError, BrokenSealError) as error:
             self._outputs.set_record_aside(value, str(error))
         else:
+            self._is_told = made is not None
+            if made is not None:
+                self._tally.told(made)
             for self._part, each in enumerate(parts):
                 self._read(shard, each, value)
         self._wake_resumed(shard)
@@ -244,6 +249,8 @@ class Gate(KeyedCoProcessFunction):
                     self._set_aside(journaled, problem)
                 else:
                     read = OutcomeRead(outcome, raw, appended_ms, partition, offset)
+                    if not self._is_told:
+                        self._tally.of(outcome.agent_type).call(outcome)
                     if self._is_billed:
                         self._settle(address, read)
                     self._step(shard, address, read)

@@ -15,9 +15,10 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import islice
 
+from headgate.core.calls import MODEL_CHARS
 from headgate.core.model import Input, OutcomeRead, SendRequest, Transition
 from headgate.v1.agent_pb2 import Usage
-from headgate.v1.turn_pb2 import Outcome, StoredControl
+from headgate.v1.turn_pb2 import AgentCalls, CallsMade, Outcome, StoredControl
 
 OK = -1
 CONTROLLED = -2
@@ -31,9 +32,6 @@ MODELS_AT_MOST = 20
 """Models that an agent type's usage is told apart by: their names come from the agent's answers,
 and one that puts a request's id there would make a series a turn. The others are "other"."""
 
-MODEL_CHARS = 80
-"""Of a model's name in a label: one of a megabyte would be in every scrape."""
-
 TENANTS_AT_MOST = 1_000
 """Tenants that an agent type's cost is told apart by in memory. Which of them have series is what
 headgate.toml and the budgets name."""
@@ -43,13 +41,6 @@ TYPES_AT_MOST = 1_000
 """
 
 OTHER = "other"
-
-READ_AT_ONCE = 64
-"""Outcomes that are counted together. Of one at a time, amid all that a turn takes, the code that
-counts is out of the processor's caches every time, and takes longer: 10 us instead of 7."""
-
-KEPT_BYTES = 1_000_000
-"""Of outcomes that wait to be counted, of one agent type: they are not small everywhere."""
 
 LOOKED_AT = 500
 """Instances of a type that are looked at each second, 2 ms of work, before any has to wait."""
@@ -75,8 +66,6 @@ class AgentTally:
     """One agent type's numbers."""
 
     __slots__ = (
-        "_kept",
-        "_kept_bytes",
         "buckets",
         "call_ms",
         "costs",
@@ -102,9 +91,6 @@ class AgentTally:
         self.tokens: dict[tuple[str, str], int] = {}
         # By tenant, 1e-9 of the currency.
         self.costs: dict[str, int] = {}
-        # Applied, and not counted yet.
-        self._kept: list[Outcome] = []
-        self._kept_bytes = 0
         # Instances to be looked at, by when something first happened to them since the last look:
         # Gate's own control records, which go on changing.
         self.touched: dict[str, StoredControl] = {}
@@ -121,12 +107,8 @@ class AgentTally:
         # What every turn does comes first: a `match` compares all that stand before it.
         if note == "joined":
             self.joined += 1
-        elif note == "applied" and type(given) is OutcomeRead:
-            kept = self._kept
-            kept.append(given.outcome)
-            self._kept_bytes += len(given.raw)
-            if len(kept) >= READ_AT_ONCE or self._kept_bytes > KEPT_BYTES:
-                self._read()
+        elif made.verdict == "completed":
+            self.outcomes[OK] = self.outcomes.get(OK, 0) + 1
         else:
             self._count_rare(note, given, made)
         if control is not None:
@@ -136,10 +118,12 @@ class AgentTally:
         match note:
             case "duplicate":
                 self.duplicates += 1
-            case "too_late" if type(given) is OutcomeRead:
+            case "applied" if type(given) is OutcomeRead:
+                outcome = given.outcome
+                code = outcome.failed.code if made.verdict == "failed" else CONTROLLED
+                self.outcomes[code] = self.outcomes.get(code, 0) + 1
+            case "too_late":
                 self.too_late += 1
-                # It was paid all the same.
-                self._pay(given.outcome)
             case "refused":
                 self.refused += 1
             case "woken" if made.control is not None and made.control.in_flight.sends > 1:
@@ -150,10 +134,9 @@ class AgentTally:
         self.touched[address] = control
 
     def look(self, now_ms: int) -> None:
-        """Count what was kept; see how instances stand that something has happened to. To be called
-        once a second; ``now_ms`` is the host's clock.
+        """See how instances stand that something has happened to. To be called once a second;
+        ``now_ms`` is the host's clock.
         """
-        self._read()
         waiting, touched = self.waiting, self.touched
         most = max(LOOKED_AT, -(-len(touched) // LOOKS), len(touched) - TOUCHED_AT_MOST)
         for address in list(islice(touched, most)):
@@ -214,40 +197,38 @@ class AgentTally:
         for index, count in enumerate(other.buckets):
             self.buckets[index] += count
 
-    def _read(self) -> None:
-        """Count the outcomes that were kept."""
-        kept, outcomes, buckets = self._kept, self.outcomes, self.buckets
-        for outcome in kept:
-            if outcome.HasField("completed"):
-                code = OK
-            else:
-                code = outcome.failed.code if outcome.HasField("failed") else CONTROLLED
-            outcomes[code] = outcomes.get(code, 0) + 1
-            called_us = outcome.called_us
-            if called_us:
-                took_ms = (outcome.answered_us - called_us) // 1_000
-                if took_ms > 0:
-                    buckets[bisect_left(CALL_BOUNDS_MS, took_ms)] += 1
-                    self.call_ms += took_ms
-                else:
-                    # The clock may have been set back between the two.
-                    buckets[0] += 1
-            # A slice of what is empty takes as long as all the rest.
-            told = outcome.usage
-            for usage in told[:] if told else ():
-                self._use(usage)
-            if outcome.cost_nanos:
-                self._pay(outcome)
-        kept.clear()
-        self._kept_bytes = 0
+    def told(self, calls: AgentCalls) -> None:
+        """Take in calls, whatever becomes of their outcomes: they were made, and paid."""
+        for took_ms in calls.took_ms[:]:
+            self._took(took_ms)
+        for usage in calls.usage[:]:
+            self._use(usage)
+        for tenant, nanos in calls.costs.items():
+            self._pay(tenant, nanos)
 
-    def _pay(self, outcome: Outcome) -> None:
+    def call(self, outcome: Outcome) -> None:
+        """Take in the call of one outcome, if there was one, of which nothing was told apart."""
+        called_us = outcome.called_us
+        if called_us:
+            # The clock may have been set back between the two.
+            self._took((outcome.answered_us - called_us) // 1_000)
+        told = outcome.usage
+        # A slice of what is empty takes as long as all the rest.
+        for usage in told[:] if told else ():
+            self._use(usage)
         nanos = outcome.cost_nanos
         if nanos:
-            tenant = outcome.tenant
-            if tenant not in self.costs and len(self.costs) >= TENANTS_AT_MOST:
-                tenant = OTHER
-            self.costs[tenant] = self.costs.get(tenant, 0) + nanos
+            self._pay(outcome.tenant, nanos)
+
+    def _took(self, took_ms: int) -> None:
+        took_ms = max(took_ms, 0)
+        self.buckets[bisect_left(CALL_BOUNDS_MS, took_ms)] += 1
+        self.call_ms += took_ms
+
+    def _pay(self, tenant: str, nanos: int) -> None:
+        if tenant not in self.costs and len(self.costs) >= TENANTS_AT_MOST:
+            tenant = OTHER
+        self.costs[tenant] = self.costs.get(tenant, 0) + nanos
 
     def _use(self, usage: Usage) -> None:
         tokens, model = self.tokens, usage.model[:MODEL_CHARS]
@@ -275,6 +256,11 @@ class Tally:
                 agent_type = OTHER
             found = self.of_type.setdefault(agent_type, AgentTally())
         return found
+
+    def told(self, made: CallsMade) -> None:
+        """Take in what a record's writer told of the calls of its outcomes."""
+        for calls in made.agents[:]:
+            self.of(calls.agent_type).told(calls)
 
     def lag(self, lag_ms: int) -> None:
         """Take in how old a record of the journal was when it was read."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from headgate.core.batch import pack_records
+from headgate.core.calls import calls_made
 from headgate.core.identity import address_of
 from headgate.core.outcome import failed_reply, outcome_of
 from headgate.core.prices import NO_TERMS
@@ -37,6 +38,7 @@ from headgate.v1.turn_pb2 import (
     Hello,
     InvokeRequest,
     JournalRecord,
+    Outcome,
     Tick,
 )
 
@@ -115,7 +117,7 @@ class Dispatcher:
         self._ticking: asyncio.Task[None] | None = None
         # By partition: the key of its shard, and outcomes that wait for others.
         self._keys: dict[int, bytes] = {}
-        self._gathered: dict[int, list[bytes]] = {}
+        self._gathered: dict[int, list[tuple[bytes, Outcome]]] = {}
         self._gathered_bytes = 0
         self._flushing: asyncio.Handle | None = None
 
@@ -237,7 +239,7 @@ class Dispatcher:
         self._remember(outcome.base)
 
     def _write(self, name: bytes, record: JournalRecord, partition: int) -> None:
-        self._gather(partition, record.SerializeToString())
+        self._gather(partition, record.SerializeToString(), record.outcome)
         self.counts.outcomes += 1
         self._remember(name)
 
@@ -246,11 +248,11 @@ class Dispatcher:
         if len(self._journaled) > REMEMBERED_CALLS:
             self._journaled.popitem(last=False)
 
-    def _gather(self, partition: int, record: bytes) -> None:
+    def _gather(self, partition: int, record: bytes, outcome: Outcome) -> None:
         """Let a record wait for others, but never for so many that a batch is too large."""
         if self._gathered_bytes + len(record) > self._limits.record_bytes // 2:
             self.flush()
-        self._gathered.setdefault(partition, []).append(record)
+        self._gathered.setdefault(partition, []).append((record, outcome))
         self._gathered_bytes += len(record)
         if self._flushing is None:
             loop = asyncio.get_running_loop()
@@ -266,8 +268,10 @@ class Dispatcher:
             self._flushing.cancel()
             self._flushing = None
         gathered, self._gathered, self._gathered_bytes = self._gathered, {}, 0
-        for partition, records in gathered.items():
-            self._journal.write(partition, self._keys[partition], pack_records(records))
+        for partition, entries in gathered.items():
+            records = [raw for raw, _ in entries]
+            made = calls_made(outcome for _, outcome in entries) if len(entries) > 1 else None
+            self._journal.write(partition, self._keys[partition], pack_records(records, made))
 
     # ----------------------------------------------------------------------------------- ticks
 

@@ -150,10 +150,37 @@ class JournalRecord(_message.Message):
     def __init__(self, outcome: _Optional[_Union[Outcome, _Mapping]] = ..., tick: _Optional[_Union[Tick, _Mapping]] = ..., batch: _Optional[_Union[JournalBatch, _Mapping]] = ...) -> None: ...
 
 class JournalBatch(_message.Message):
-    __slots__ = ("records",)
+    __slots__ = ("records", "made")
     RECORDS_FIELD_NUMBER: _ClassVar[int]
+    MADE_FIELD_NUMBER: _ClassVar[int]
     records: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, records: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    made: CallsMade
+    def __init__(self, records: _Optional[_Iterable[bytes]] = ..., made: _Optional[_Union[CallsMade, _Mapping]] = ...) -> None: ...
+
+class CallsMade(_message.Message):
+    __slots__ = ("agents",)
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    agents: _containers.RepeatedCompositeFieldContainer[AgentCalls]
+    def __init__(self, agents: _Optional[_Iterable[_Union[AgentCalls, _Mapping]]] = ...) -> None: ...
+
+class AgentCalls(_message.Message):
+    __slots__ = ("agent_type", "took_ms", "usage", "costs")
+    class CostsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    AGENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    TOOK_MS_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    COSTS_FIELD_NUMBER: _ClassVar[int]
+    agent_type: str
+    took_ms: _containers.RepeatedScalarFieldContainer[int]
+    usage: _containers.RepeatedCompositeFieldContainer[_agent_pb2.Usage]
+    costs: _containers.ScalarMap[str, int]
+    def __init__(self, agent_type: _Optional[str] = ..., took_ms: _Optional[_Iterable[int]] = ..., usage: _Optional[_Iterable[_Union[_agent_pb2.Usage, _Mapping]]] = ..., costs: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Tick(_message.Message):
     __slots__ = ("nonce", "start", "written_us", "partition", "partitions", "drops", "calls")

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from headgate.core.calls import calls_made
 from headgate.core.model import EventArrived, OutcomeRead, SendRequest, TimerFired, Transition
 from headgate.flink import figures as figures_module
 from headgate.flink import tally as tally_module
@@ -17,6 +20,7 @@ from headgate.v1.agent_pb2 import FAILURE_CODE_DEADLINE_EXCEEDED, Event, Usage
 from headgate.v1.turn_pb2 import (
     AgentSpec,
     Call,
+    CallsMade,
     EndpointCalls,
     Outcome,
     StoredControl,
@@ -41,10 +45,10 @@ def joined(events: int) -> Transition:
     return Transition(standing(events, in_flight=True), note="joined")
 
 
-def completed(*, took_ms: int = 0, usage: Iterable[Usage] = (), raw: bytes = b"") -> OutcomeRead:
-    made = Outcome(called_us=1, answered_us=1 + took_ms * 1_000, usage=usage)
+def completed(*, took_ms: int = 0, usage: Iterable[Usage] = ()) -> OutcomeRead:
+    made = Outcome(agent_type="order", called_us=1, answered_us=1 + took_ms * 1_000, usage=usage)
     made.completed.SetInParent()
-    return OutcomeRead(made, raw, 0, 0, 0)
+    return OutcomeRead(made, b"", 0, 0, 0)
 
 
 def failed() -> OutcomeRead:
@@ -74,7 +78,9 @@ def test_depth_and_flight_follow_what_each_instance_says_of_itself() -> None:
     tally.count("order/1", arrived, joined(2))
     tally.look(3_500)
     assert (tally.joined, tally.depth, tally.in_flight) == (3, 3, 2)
-    tally.count("order/1", completed(), Transition(standing(1), note="applied"))
+    tally.count(
+        "order/1", completed(), Transition(standing(1), note="applied", verdict="completed")
+    )
     tally.look(4_500)
     assert (tally.depth, tally.in_flight) == (2, 1)
     for address in ("order/1", "order/2"):
@@ -144,23 +150,6 @@ def test_mailboxes_through_which_many_events_went_stand_as_others_do() -> None:
         assert (tally.depth, tally.in_flight, tally.oldest_ms(3_000)) == (3, 1, 3_000 - sent_ms)
 
 
-def test_outcomes_are_counted_together_and_not_kept_for_long() -> None:
-    tally = AgentTally()
-    for number in range(1, tally_module.READ_AT_ONCE):
-        tally.count("order/1", completed(), Transition(note="applied"))
-        assert len(tally._kept) == number
-    tally.count("order/1", completed(), Transition(note="applied"))
-    assert (tally._kept, tally.outcomes) == ([], {tally_module.OK: tally_module.READ_AT_ONCE})
-    # A large one is not kept at all.
-    large = completed(raw=bytes(tally_module.KEPT_BYTES + 1))
-    tally.count("order/1", large, Transition(note="applied"))
-    assert (tally._kept, tally._kept_bytes) == ([], 0)
-    tally.count("order/1", failed(), Transition(note="applied"))
-    tally.look(0)
-    assert tally._kept == []
-    assert sum(tally.outcomes.values()) == tally_module.READ_AT_ONCE + 2
-
-
 def test_a_parked_instance_waits_for_a_person_and_not_for_its_turn() -> None:
     tally = AgentTally()
     tally.see("order/1", standing(3))
@@ -183,13 +172,17 @@ def test_outcomes_by_code_and_calls_by_their_time() -> None:
     tally = Tally()
     order = tally.of("order")
     for took_ms in (10, 11, 400_000):
-        order.count("order/1", completed(took_ms=took_ms), Transition(note="applied"))
-    order.count("order/1", failed(), Transition(note="applied"))
+        read = completed(took_ms=took_ms)
+        order.count("order/1", read, Transition(note="applied", verdict="completed"))
+        order.call(read.outcome)
+    order.count("order/1", failed(), Transition(note="applied", verdict="failed"))
     order.count("order/1", failed(), Transition(note="too_late"))
+    order.count("order/1", completed(), Transition(note="applied", verdict="controlled"))
     values = shown(tally)
     assert values["turns_total{agent=order}"] == 3
     assert values["outcomes_total{agent=order,code=OK}"] == 3
     assert values["outcomes_total{agent=order,code=DEADLINE_EXCEEDED}"] == 1
+    assert values["outcomes_total{agent=order,code=CONTROLLED}"] == 1
     assert values["outcomes_total{agent=order,code=TERMINAL}"] == 0
     assert values["outcomes_late_total{agent=order}"] == 1
     assert values["call_milliseconds_bucket{agent=order,le=10}"] == 1
@@ -198,6 +191,44 @@ def test_outcomes_by_code_and_calls_by_their_time() -> None:
     assert values["call_milliseconds_bucket{agent=order,le=+Inf}"] == 3
     assert values["call_milliseconds_sum{agent=order}"] == 400_021
     assert values["call_milliseconds_count{agent=order}"] == 3
+
+
+USAGES = st.builds(
+    Usage,
+    model=st.sampled_from(["", "small", "large", "x" * 200]),
+    input_tokens=st.integers(0, 1_000),
+    output_tokens=st.integers(0, 1_000),
+)
+OUTCOMES = st.builds(
+    Outcome,
+    agent_type=st.sampled_from(["order", "chat"]),
+    tenant=st.sampled_from(["", "acme"]),
+    called_us=st.sampled_from([0, 1, 10_000_000]),
+    answered_us=st.integers(0, 90_000_000),
+    cost_nanos=st.integers(0, 1_000),
+    usage=st.lists(USAGES, max_size=3),
+)
+
+
+@given(st.lists(OUTCOMES, max_size=20))
+def test_calls_that_are_told_together_count_as_each_by_itself(outcomes: list[Outcome]) -> None:
+    apart, together = Tally(), Tally()
+    for outcome in outcomes:
+        apart.of(outcome.agent_type).call(outcome)
+    together.told(CallsMade.FromString(calls_made(outcomes).SerializeToString()))
+    assert shown(together) == shown(apart)
+
+
+def test_what_is_told_of_calls_may_be_nonsense() -> None:
+    most = Usage(model="m", input_tokens=(1 << 64) - 1, output_tokens=(1 << 64) - 1)
+    paid = Outcome(agent_type="order", cost_nanos=(1 << 63) - 1, usage=[most, most])
+    made = calls_made([paid, paid])
+    made.agents[0].took_ms.append(-(1 << 62))
+    tally = Tally()
+    tally.told(made)
+    assert tally.of("order").call_ms == 0
+    assert tally.of("order").tokens["m", "input"] == (1 << 64) - 1
+    assert tally.of("order").costs == {"": (1 << 63) - 1}
 
 
 def test_an_attached_agent_has_series_before_it_has_events() -> None:
@@ -237,7 +268,7 @@ def test_models_are_bounded() -> None:
         # Two calls of the model in one turn.
         usage = [Usage(model=f"m{number}", input_tokens=1), Usage(model=f"m{number}")]
         usage[1].input_tokens, usage[1].output_tokens = 1, 1
-        tally.of("order").count("order/1", completed(usage=usage), Transition(note="applied"))
+        tally.of("order").call(completed(usage=usage).outcome)
     values = {name: count for name, count in shown(tally).items() if name.startswith("tokens")}
     assert sum(values.values()) == 300
     assert len(values) == 2 * tally_module.MODELS_AT_MOST + 2
@@ -247,7 +278,7 @@ def test_models_are_bounded() -> None:
 def test_a_models_name_is_not_longer_in_a_label_than_people_read() -> None:
     tally = Tally()
     usage = [Usage(model="m" * 1_000_000, input_tokens=1)]
-    tally.of("order").count("order/1", completed(usage=usage), Transition(note="applied"))
+    tally.of("order").call(completed(usage=usage).outcome)
     name = "m" * tally_module.MODEL_CHARS
     assert shown(tally)[f"tokens_total{{agent=order,model={name},kind=input}}"] == 1
 
@@ -255,15 +286,11 @@ def test_a_models_name_is_not_longer_in_a_label_than_people_read() -> None:
 def test_what_turns_cost_is_told_apart_by_tenants_that_somebody_named() -> None:
     tally = Tally()
     for tenant, nanos in (("acme", 5), ("acme", 7), ("stranger", 2), ("another", 1)):
-        given = completed()
-        given.outcome.tenant, given.outcome.cost_nanos = tenant, nanos
-        tally.of("order").count("order/1", given, Transition(note="applied"))
-    # One that lost a race was paid as well.
-    late = completed()
-    late.outcome.tenant, late.outcome.cost_nanos = "acme", 100
-    tally.of("order").count("order/1", late, Transition(note="too_late"))
+        read = completed()
+        read.outcome.tenant, read.outcome.cost_nanos = tenant, nanos
+        tally.of("order").call(read.outcome)
     values = shown(tally)
-    assert values["cost_nanos_total{agent=order,tenant=acme}"] == 112
+    assert values["cost_nanos_total{agent=order,tenant=acme}"] == 12
     assert values["cost_nanos_total{agent=order,tenant=other}"] == 3
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from headgate.core.batch import records_in
+from headgate.core.batch import opened, records_in
+from headgate.core.calls import calls_made
 from headgate.rpc.dispatcher import Dispatcher, DispatcherLimits
 from headgate.rpc.endpoint import EndpointLimits
 from headgate.v1.turn_pb2 import InvokeRequest, JournalRecord
@@ -82,6 +83,22 @@ async def test_outcomes_of_a_partition_share_a_record_in_their_order(
     dispatcher.flush()
     assert journal.outcomes(0) == [["4", "2", "6"]]
     assert journal.outcomes(1) == [["1", "3"]]
+
+
+async def test_a_record_of_several_outcomes_tells_of_their_calls_and_of_no_others(
+    dispatcher: Dispatcher, journal: Written
+) -> None:
+    for number in (2, 1, 4):
+        dispatcher.take(unserved(number))
+    dispatcher.flush()
+    told = {}
+    for partition, value in journal.records:
+        records, made = opened(value)
+        outcomes = [JournalRecord.FromString(each).outcome for each in records]
+        told[partition] = len(outcomes), made
+        assert made is None or made == calls_made(outcomes)
+    assert {place: count for place, (count, _) in told.items()} == {0: 2, 1: 1}
+    assert (told[0][1] is None, told[1][1] is None) == (False, True)
 
 
 async def test_a_tick_has_what_was_answered_before_it_in_front(
