@@ -19,7 +19,12 @@ class Cut:
 
 
 _TRACING = (
-    Cut("core/dispatch.py", "    trace.begin(request, events[0], base, around.sampled_below)\n"),
+    Cut(
+        "core/dispatch.py",
+        "    if not trace.takes(fingerprints[0], around.sampled_below):\n"
+        "        call.untraced = True\n",
+    ),
+    Cut("rpc/dispatcher.py", "        trace.begin(call)\n"),
     Cut("core/outcome.py", "    trace.carry(request, outcome)\n"),
 )
 

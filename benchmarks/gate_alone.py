@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from headgate.bootstrap import Bootstrap
+from headgate.core import trace
 from headgate.core.batch import pack_records
 from headgate.core.calls import calls_made
 from headgate.core.identity import partition_of
@@ -229,6 +230,8 @@ class _Group:
 
 def _answered(call: Call) -> JournalRecord:
     request = call.request
+    # As this tree's Invoke does; of a copy without tracing it is not carried on.
+    trace.begin(call)
     reply = TurnReply(
         request_id=request.request_id,
         base=request.base,

@@ -213,7 +213,8 @@ def _request(
     request.deadline_ms = policy.deadline_ms
     # A re-send is the same request.
     request.asked_us = (control.in_flight.sent_ms or around.now_ms) * 1_000
-    trace.begin(request, events[0], base, around.sampled_below)
+    if not trace.takes(fingerprints[0], around.sampled_below):
+        call.untraced = True
     window = policy.log_window or DEFAULT_LOG_WINDOW
     if control.whole_lists:
         call.whole_lists = True
@@ -280,7 +281,9 @@ def _decide(instance: Instance, wish: Control, around: Surroundings) -> None:
         head = instance.peek(control.mailbox_head)
         outcome.taken.append(reference_to(head))
         outcome.caused_at_us = head.at_us
-        outcome.traceparent = trace.span_of(head, control.base, around.sampled_below)
+        outcome.traceparent = trace.span_of(
+            head, control.base, is_taken=trace.takes(head.fingerprint, around.sampled_below)
+        )
         trace.note_parents(outcome, [head])
         letter = letter_for_event(
             head,

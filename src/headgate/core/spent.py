@@ -88,6 +88,7 @@ def _outcome(call: Call, address: str) -> Outcome:
         outcome_id=digest("budget", address, request.base),
         tenant=call.tenant,
     )
+    trace.begin(call)
     trace.carry(request, outcome)
     return outcome
 

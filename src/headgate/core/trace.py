@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 
 from headgate.v1.agent_pb2 import Event, TurnRequest
-from headgate.v1.turn_pb2 import Outcome
+from headgate.v1.turn_pb2 import Call, Outcome
 
 SPAN_BYTES = 8
 
@@ -78,28 +78,35 @@ def bound_of(ratio: float) -> int:
     return round(ratio * ALWAYS)
 
 
-def span_of(event: Event, base: bytes, sampled_below: int) -> str:
+def takes(fingerprint: bytes, sampled_below: int) -> bool:
+    """Tell whether a trace that an event's fingerprint names is recorded, by a sampling bound."""
+    return sampled_below == ALWAYS or int.from_bytes(fingerprint[-8:], "big") < sampled_below
+
+
+def span_of(event: Event, base: bytes, *, is_taken: bool) -> str:
     """Return the traceparent of the turn that builds on a base and whose first event this is.
 
-    sampled_below: bound for events that came without a trace.
+    is_taken: whether it is recorded where the event came without a trace.
     """
     span = base[:SPAN_BYTES].hex()
     said = event.traceparent
     given = valid(said) if said else ""
     if given:
         return f"{given[:36]}{span}{given[52:]}"
-    trace = event.fingerprint
-    if sampled_below == ALWAYS or int.from_bytes(trace[-8:], "big") < sampled_below:
-        return f"00-{trace.hex()}-{span}-01"
-    return f"00-{trace.hex()}-{span}-00"
+    return f"00-{event.fingerprint.hex()}-{span}-{'01' if is_taken else '00'}"
 
 
-def begin(request: TurnRequest, event: Event, base: bytes, sampled_below: int) -> None:
-    """Give a request the span of its base, and what its first event's tracestate said."""
-    request.traceparent = span_of(event, base, sampled_below)
-    if not event.traceparent:
+def begin(call: Call) -> None:
+    """Give a call's request the span of its base, and what its first event's tracestate said.
+
+    Not Gate does so but Invoke, which has a thread of its own: it is made of the request alone.
+    """
+    request = call.request
+    if request.traceparent or not request.events:
         return
-    if "tracestate" in event.extensions:
+    event = request.events[0]
+    request.traceparent = span_of(event, request.base, is_taken=not call.untraced)
+    if event.traceparent and "tracestate" in event.extensions:
         state = event.extensions["tracestate"]
         if len(state) <= TRACESTATE_CHARS and valid(event.traceparent):
             request.tracestate = state

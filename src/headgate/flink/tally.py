@@ -3,7 +3,7 @@
 Counting is part of every turn, so it is additions to slots of one object per agent type. Names,
 labels and sums are made once a second (`headgate.flink.figures`), from the numbers here; how the
 instances stand that something happened to is looked at then as well, once for each. Where they are
-many, at an eighth of them: what a busy one does until its turn comes takes no second look.
+many, at a sixteenth of them: what a busy one does until its turn comes takes no second look.
 
 Nothing here is state of Flink's: a new life begins at nought, as counters of Prometheus may, and
 learns what waits while it wakes it.
@@ -42,12 +42,12 @@ TYPES_AT_MOST = 1_000
 
 OTHER = "other"
 
-LOOKED_AT = 500
-"""Instances of a type that are looked at each second, 2 ms of work, before any has to wait."""
+LOOKED_AT = 300
+"""Instances of a type that are looked at each second, 1 ms of work, before any has to wait."""
 
-LOOKS = 8
-"""Of more, an eighth: while they go on being busy each is seen about every eight seconds; of 8,000
-that are quiet from then on the last one is in twelve, the one that waits for longest at once. A
+LOOKS = 16
+"""Of more, a sixteenth: while they go on being busy each is seen about every sixteen seconds; of
+8,000 that are quiet from then on the last one is in 24, the one that waits for longest at once. A
 Gate that looked at everyone each second would do so twice for each turn of 5,000 busy instances.
 """
 

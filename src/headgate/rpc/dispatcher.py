@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from headgate.core import trace
 from headgate.core.batch import pack_records
 from headgate.core.calls import calls_made
 from headgate.core.identity import address_of
@@ -163,6 +164,7 @@ class Dispatcher:
             self.counts.dropped += 1
             return
         self._under_way.add(name)
+        trace.begin(call)
         if call.endpoint:
             self._pools.pool_of(call).submit(call)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from headgate.core import trace
 from headgate.core.outcome import failed_reply, outcome_of
 from headgate.sim.agents import Answer, NoAnswer, SimAgent
 from headgate.sim.broker import Clock, Topic, Written
@@ -87,6 +88,7 @@ class Invoke:
         key = (f"{request.agent_type}/{request.key}", request.base, request.attempt)
         if key in self.running or key in self.journaled or request.base in self.decided:
             return
+        trace.begin(call)
         now_ms = self.clock.now_ms
         agent = self.agents.get(request.stand_in or request.agent_type) if call.endpoint else None
         if agent is None:

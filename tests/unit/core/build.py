@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from headgate.core import trace
 from headgate.core.codec import decode_control, encode_control
 from headgate.core.identity import event_fingerprint, record_fingerprint
 from headgate.core.machine import step
@@ -134,8 +135,9 @@ class Host:
 
 
 def call_of(made: Transition) -> Call:
-    """Return the one request of a transition."""
+    """Return the one request of a transition, as Invoke makes the call."""
     (request,) = [effect for effect in made.effects if isinstance(effect, SendRequest)]
+    trace.begin(request.call)
     return request.call
 
 

@@ -150,7 +150,9 @@ def test_whoever_began_a_trace_has_decided_whether_it_is_recorded() -> None:
     high.fingerprint = b"\x00" * 7 + b"\x01" + b"\xff" * 8
     half = trace.bound_of(0.5)
     told = {
-        name: trace.is_sampled(trace.span_of(each, b"b" * 16, bound))
+        name: trace.is_sampled(
+            trace.span_of(each, b"b" * 16, is_taken=trace.takes(each.fingerprint, bound))
+        )
         for name, each, bound in [
             ("low", low, half),
             ("high", high, half),

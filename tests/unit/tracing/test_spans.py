@@ -12,7 +12,6 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from headgate.config import loads
 from headgate.config.tracing import TracingConfig
-from headgate.core.trace import bound_of
 from headgate.core.trace import span_of as traceparent_of
 from headgate.errors import ConfigError
 from headgate.tracing.collector import OtlpCollector, resource_of
@@ -45,7 +44,7 @@ def turn(traceparent: str = GIVEN, **fields: Any) -> HistoryRecord:
     ref = EventRef(id="e1")
     ref.origin.timestamp_ms = 1_000
     outcome.taken.append(ref)
-    outcome.traceparent = traceparent_of(Event(traceparent=traceparent), BASE, bound_of(1.0))
+    outcome.traceparent = traceparent_of(Event(traceparent=traceparent), BASE, is_taken=True)
     outcome.event_traceparents.extend([traceparent])
     outcome.completed.SetInParent()
     for name, value in fields.items():
