@@ -6,13 +6,13 @@ up, at the same time: what a JVM makes of one and the same code differs from lif
 that came last still compiles while the first is done. In each of these lives:
 
 - Both take a steady load at the same time, at first to get warm, then for `--seconds`.
-- They drain a backlog each, one after the other and then the other way round, as often as it takes
-  for what a machine gives from one ten seconds to the next, which changes by a fifth, to meet both.
-  Each has the whole machine meanwhile, as a job has that is saturated; the other one idles.
-
-Turns cost CPU and nothing else, so that what a turn costs more while all cores are busy is what
-they give less: both ratios are told, of CPU per turn, which a machine that is withheld does not
-change, and of turns per second.
+- Both drain a backlog at the same time. What a machine gives changes by a fifth from one ten
+  seconds to the next, far more than what is looked for; beside each other both have the same
+  moments of the same cores. What a turn costs then is compared, of all processes together; how many
+  turns each has is no measure, they share the cores.
+- One drains a third of the backlog, then the other, and the other way round, several times: turns
+  per second of a job that has the machine to itself. They are as many as Gate's one thread takes:
+  what it does more weighs more here than in the sum of all processes. They have all the noise.
 
 A life gives one ratio of each, of all its turns; errors are those of the lives. What JVMs compile
 is not among a turn's CPU and is told beside it: it ends, minutes later than any bench may last.
@@ -43,7 +43,7 @@ RATE = 300
 # Both under load, to get warm beside each other.
 WARM_SECONDS = 30.0
 # Of drains, an even number: each of the two comes first as often as last.
-ROUNDS = 6
+ROUNDS = 8
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,26 @@ def compare(options: Options, before: Tree, after: Tree) -> list[Result]:
     """Load both; return rows of the medians of each, and of the ratios of lives."""
     steady: list[Pair] = []
     drained: list[Pair] = []
+    alone: list[Pair] = []
     for number in range(options.repeats):
         options.say(f"life {number + 1} of {options.repeats}")
         with contextlib.ExitStack() as stack:
             sides = _both(stack, options, before, after)
             _beside(sides, {"rate": RATE, "seconds": WARM_SECONDS})
             steady.append(_beside(sides, {"rate": RATE, "seconds": options.seconds}))
-            drained.append(_in_turn(sides, {"count": options.backlog}))
+            drained.append(_beside(sides, {"count": options.backlog}))
+            alone.append(_in_turn(sides, {"count": options.backlog // 3}))
         options.say(
-            f"{_of_cpu(steady[-1]):.3f} of CPU per turn at {RATE}/s each; saturated "
-            f"{_of_cpu(drained[-1]):.3f}, and {_of_turns(drained[-1]):.3f} of the turns/s"
+            f"{_of_cpu(steady[-1]):.3f} of CPU per turn at {RATE}/s each, "
+            f"{_of_cpu(drained[-1]):.3f} while both drain; "
+            f"{_of_turns(alone[-1]):.3f} of the turns/s in turn"
         )
     rows: list[Result] = []
-    for what, pairs in ((f"{RATE}/s each", steady), ("saturated", drained)):
+    for what, pairs in (
+        (f"{RATE}/s each", steady),
+        ("both saturated", drained),
+        ("saturated in turn", alone),
+    ):
         for place, tree in enumerate((before, after)):
             rows.append(_medians(f"{tree.what}, {what}", [pair[place] for pair in pairs]))
         rows.append(_compared(f"{after.what} / {before.what}, {what}", pairs))

@@ -114,8 +114,8 @@ _LEDGER = (
     ),
     Cut(
         "flink/outputs.py",
-        "        for each in self._billing.give():\n"
-        "            out.append((BILLED, LightRow(*each)))\n",
+        "        if self._billing.gathered:\n"
+        "            out += [(BILLED, LightRow(*each)) for each in self._billing.give()]\n",
     ),
     Cut(
         "flink/job.py",

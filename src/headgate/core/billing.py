@@ -22,6 +22,7 @@ class Billing:
 
     ``budgets`` are those that the registry has now; ``changed_us`` is when somebody last changed
     one, microseconds since the epoch: by the clock of who changed it, or of who saw it change.
+    ``gathered`` is what `give` has to hand over, by shard of tenants; mostly nothing.
     """
 
     def __init__(self, shard_keys: Sequence[str]) -> None:
@@ -29,7 +30,7 @@ class Billing:
         self.changed_us = 0
         self._keys = tuple(shard_keys)
         self._at_us = 0
-        self._gathered: dict[int, LedgerInput] = {}
+        self.gathered: dict[int, LedgerInput] = {}
         # Shards that were asked in this life: they may have calls that wait for time to go by.
         self._asked: set[int] = set()
 
@@ -111,20 +112,20 @@ class Billing:
 
     def give(self) -> list[Billed]:
         """Hand over what has been gathered."""
-        if not self._gathered:
+        if not self.gathered:
             return []
         out: list[Billed] = []
-        for shard, given in self._gathered.items():
+        for shard, given in self.gathered.items():
             given.at_us = self._at_us
             out.append((self._keys[shard], given.SerializeToString()))
-        self._gathered.clear()
+        self.gathered.clear()
         return out
 
     def _shard_of(self, tenant: str) -> int:
         return partition_of(tenant.encode(), len(self._keys))
 
     def _input(self, shard: int) -> LedgerInput:
-        found = self._gathered.get(shard)
+        found = self.gathered.get(shard)
         if found is None:
-            found = self._gathered[shard] = LedgerInput(shard=shard)
+            found = self.gathered[shard] = LedgerInput(shard=shard)
         return found

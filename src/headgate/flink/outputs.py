@@ -223,8 +223,8 @@ class Outputs:
         if self._requests:
             out += [(REQUESTED, each) for each in pack_requests(self._requests)]
             self._requests = []
-        for each in self._billing.give():
-            out.append((BILLED, LightRow(*each)))
+        if self._billing.gathered:
+            out += [(BILLED, LightRow(*each)) for each in self._billing.give()]
         return out
 
     def _record(self, topic: str, key: str, value: bytes) -> None:

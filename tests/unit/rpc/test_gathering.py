@@ -101,6 +101,23 @@ async def test_a_record_of_several_outcomes_tells_of_their_calls_and_of_no_other
     assert (told[0][1] is None, told[1][1] is None) == (False, True)
 
 
+async def test_a_call_gets_its_span_here(dispatcher: Dispatcher, journal: Written) -> None:
+    request = unserved(2)
+    request.call.request.events[0].fingerprint = b"f" * 16
+    unlike = unserved(4)
+    unlike.call.untraced = True
+    unlike.call.request.events[0].fingerprint = b"g" * 16
+    dispatcher.take(request)
+    dispatcher.take(unlike)
+    dispatcher.flush()
+    records = [JournalRecord.FromString(each) for each in records_in(journal.records[0][1])]
+    spans = [record.outcome.traceparent for record in records]
+    base = request.call.request.base[:8].hex()
+    assert spans[0] == f"00-{b'f'.hex() * 16}-{base}-01"
+    assert spans[1].startswith(f"00-{b'g'.hex() * 16}-")
+    assert spans[1].endswith("-00")
+
+
 async def test_a_tick_has_what_was_answered_before_it_in_front(
     dispatcher: Dispatcher, journal: Written
 ) -> None:
