@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from headgate.core.batch import pack_records
+from headgate.core.calls import calls_made
 from headgate.v1.agent_pb2 import Usage
-from headgate.v1.turn_pb2 import Outcome
+from headgate.v1.turn_pb2 import JournalRecord, Outcome
 from tests.flink.test_gate import (
     KEYS,
     Context,
@@ -80,6 +82,19 @@ def test_what_stands_and_what_has_happened_is_shown(clock: Clock) -> None:
     # A second outcome on the same base, as a worker that was thought dead may write.
     journal(gate, completed("0", outcome_id=b"z" * 16), shard=shard_of("order/0"))
     assert clock.value(gate, "outcomes_late_total") == 1
+
+
+def test_calls_that_are_told_by_other_bounds_are_looked_up(clock: Clock) -> None:
+    gate = life(Stored(), Stored(), Stored())
+    give(gate, "order/0")
+    outcome = completed("0")
+    outcome.called_us, outcome.answered_us = 1, 20_001
+    records = [JournalRecord(outcome=outcome).SerializeToString()] * 2
+    made = calls_made([outcome, outcome])
+    made.agents[0].took.append(0)
+    shard = shard_of("order/0")
+    gate.process_element2((KEYS[shard], pack_records(records, made), shard, 17, 2_000), Context())
+    assert clock.value(gate, "call_milliseconds_bucket", "agent=order", "le=25") == 2
 
 
 @pytest.mark.parametrize("tells", [True, False])

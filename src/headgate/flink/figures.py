@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from headgate.core.calls import CALL_BOUNDS_MS
 from headgate.flink.tally import (
-    CALL_BOUNDS_MS,
     CONTROLLED,
     OK,
     OTHER,

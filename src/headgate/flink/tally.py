@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import islice
 
-from headgate.core.calls import MODEL_CHARS
+from headgate.core.calls import CALL_BOUNDS_MS, MODEL_CHARS
 from headgate.core.model import Input, OutcomeRead, SendRequest, Transition
 from headgate.v1.agent_pb2 import Usage
 from headgate.v1.turn_pb2 import AgentCalls, CallsMade, Outcome, StoredControl
@@ -23,10 +23,6 @@ from headgate.v1.turn_pb2 import AgentCalls, CallsMade, Outcome, StoredControl
 OK = -1
 CONTROLLED = -2
 """Beside the numbers of FailureCode: a turn that completed, an operator's decision."""
-
-CALL_BOUNDS_MS = (10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000)
-"""Upper bounds of the buckets of calls' latency: from a rule that computes to a model that thinks.
-Each is one series per agent type."""
 
 MODELS_AT_MOST = 20
 """Models that an agent type's usage is told apart by: their names come from the agent's answers,
@@ -199,8 +195,11 @@ class AgentTally:
 
     def told(self, calls: AgentCalls) -> None:
         """Take in calls, whatever becomes of their outcomes: they were made, and paid."""
-        for took_ms in calls.took_ms[:]:
-            self._took(took_ms)
+        buckets = self.buckets
+        for index, count in enumerate(calls.took[:]):
+            if count:
+                buckets[index] += count
+        self.call_ms += max(calls.took_ms, 0)
         for usage in calls.usage[:]:
             self._use(usage)
         for tenant, nanos in calls.costs.items():
@@ -211,7 +210,9 @@ class AgentTally:
         called_us = outcome.called_us
         if called_us:
             # The clock may have been set back between the two.
-            self._took((outcome.answered_us - called_us) // 1_000)
+            took_ms = max(0, (outcome.answered_us - called_us) // 1_000)
+            self.buckets[bisect_left(CALL_BOUNDS_MS, took_ms)] += 1
+            self.call_ms += took_ms
         told = outcome.usage
         # A slice of what is empty takes as long as all the rest.
         for usage in told[:] if told else ():
@@ -219,11 +220,6 @@ class AgentTally:
         nanos = outcome.cost_nanos
         if nanos:
             self._pay(outcome.tenant, nanos)
-
-    def _took(self, took_ms: int) -> None:
-        took_ms = max(took_ms, 0)
-        self.buckets[bisect_left(CALL_BOUNDS_MS, took_ms)] += 1
-        self.call_ms += took_ms
 
     def _pay(self, tenant: str, nanos: int) -> None:
         if tenant not in self.costs and len(self.costs) >= TENANTS_AT_MOST:

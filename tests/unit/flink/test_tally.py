@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core.calls import calls_made
+from headgate.core.calls import MODEL_CHARS, calls_made
 from headgate.core.model import EventArrived, OutcomeRead, SendRequest, TimerFired, Transition
 from headgate.flink import figures as figures_module
 from headgate.flink import tally as tally_module
@@ -223,7 +223,7 @@ def test_what_is_told_of_calls_may_be_nonsense() -> None:
     most = Usage(model="m", input_tokens=(1 << 64) - 1, output_tokens=(1 << 64) - 1)
     paid = Outcome(agent_type="order", cost_nanos=(1 << 63) - 1, usage=[most, most])
     made = calls_made([paid, paid])
-    made.agents[0].took_ms.append(-(1 << 62))
+    made.agents[0].took_ms = -(1 << 62)
     tally = Tally()
     tally.told(made)
     assert tally.of("order").call_ms == 0
@@ -279,7 +279,7 @@ def test_a_models_name_is_not_longer_in_a_label_than_people_read() -> None:
     tally = Tally()
     usage = [Usage(model="m" * 1_000_000, input_tokens=1)]
     tally.of("order").call(completed(usage=usage).outcome)
-    name = "m" * tally_module.MODEL_CHARS
+    name = "m" * MODEL_CHARS
     assert shown(tally)[f"tokens_total{{agent=order,model={name},kind=input}}"] == 1
 
 
