@@ -91,7 +91,8 @@ def test_calls_that_are_told_by_other_bounds_are_looked_up(clock: Clock) -> None
     outcome.called_us, outcome.answered_us = 1, 20_001
     records = [JournalRecord(outcome=outcome).SerializeToString()] * 2
     made = calls_made([outcome, outcome])
-    made.agents[0].took.append(0)
+    # One bound more, below the others.
+    made.agents[0].took.insert(0, 0)
     shard = shard_of("order/0")
     gate.process_element2((KEYS[shard], pack_records(records, made), shard, 17, 2_000), Context())
     assert clock.value(gate, "call_milliseconds_bucket", "agent=order", "le=25") == 2

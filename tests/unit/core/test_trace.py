@@ -7,12 +7,13 @@ import json
 import pytest
 
 from headgate.core import trace
-from headgate.core.model import Emit, Post
+from headgate.core.machine import step
+from headgate.core.model import Emit, EventArrived, Post, Snapshot, Surroundings
 from headgate.core.outcome import outcome_of
 from headgate.core.spent import busy_refusal_of
 from headgate.v1.agent_pb2 import Event, Message, Output, TimerChange, TurnReply
 from headgate.v1.turn_pb2 import Call, Controlled, InboxRecord, Outcome
-from tests.unit.core.build import Host, call_of, decision_of, event, failed
+from tests.unit.core.build import ADDRESS, NOW_MS, Host, call_of, decision_of, event, failed
 
 GIVEN = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 OTHER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
@@ -172,6 +173,17 @@ def test_whoever_began_a_trace_has_decided_whether_it_is_recorded() -> None:
     }
 
 
+@pytest.mark.parametrize(("ratio", "flag"), [(1.0, "01"), (0.0, "00")])
+def test_a_call_says_whether_the_ratio_leaves_its_trace_out(ratio: float, flag: str) -> None:
+    host = Host()
+    assert host.spec is not None
+    around = Surroundings(NOW_MS, host.spec, sampled_below=trace.bound_of(ratio))
+    made = step(Snapshot(ADDRESS, None, {}), EventArrived(event(0)), around)
+    call = call_of(made)
+    assert call.untraced == (flag == "00")
+    assert call.request.traceparent.endswith(f"-{flag}")
+
+
 def test_a_skipped_event_has_a_span_and_other_controls_have_none() -> None:
     """Whoever looks the event up finds how it ended."""
     host = Host()
@@ -186,6 +198,9 @@ def test_a_skipped_event_has_a_span_and_other_controls_have_none() -> None:
 def test_a_turn_that_a_budget_refuses_has_a_span() -> None:
     """No call is made, and yet the event's trace says why it waits."""
     call = call_of(Host().arrive(traced(0)))
-    refused = busy_refusal_of(call)
+    asked = Call.FromString(call.SerializeToString())
+    # As Gate asks for it: whoever makes the call, or not, makes the span.
+    asked.request.traceparent = ""
+    refused = busy_refusal_of(asked)
     assert refused.traceparent == call.request.traceparent
     assert list(refused.event_traceparents) == [GIVEN]
