@@ -16,7 +16,7 @@ import pytest
 from headgate.config import Config
 from headgate.config.tracing import TracingConfig
 from headgate.core.identity import digest
-from headgate.core.trace import ALWAYS, span_of
+from headgate.core.trace import span_of
 from headgate.kafka.publish import Publisher
 from headgate.kafka.topics import ensure_topics
 from headgate.local.beside import Beside
@@ -62,7 +62,7 @@ def tell(config: Config, first: int, last: int) -> None:
             outcome.base = base_of(number)
             outcome.called_us = outcome.answered_us = START_US + number
             event = Event(fingerprint=digest("event", number))
-            outcome.traceparent = span_of(event, outcome.base, ALWAYS)
+            outcome.traceparent = span_of(event, outcome.base, is_taken=True)
             outcome.completed.SetInParent()
             publisher.send(name, ADDRESS, record.SerializeToString())
         closed = HistoryRecord(closed=Closed(partition=0, until_us=1)).SerializeToString()
