@@ -43,8 +43,8 @@ _METRICS = (
     Cut("flink/gate.py", "            self._metrics.begin_shard(number)\n"),
     Cut(
         "flink/gate.py",
-        "            self._is_told = made is not None and is_readable(made)\n"
-        "            if made is not None and self._is_told:\n"
+        "            self._is_told = made is not None\n"
+        "            if made is not None:\n"
         "                self._tally.told(made)\n",
     ),
     Cut(

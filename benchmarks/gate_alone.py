@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from benchmarks.core import SPEC
 from headgate.bootstrap import Bootstrap
 from headgate.core import trace
 from headgate.core.batch import pack_records
@@ -31,7 +32,6 @@ from headgate.flink.rows import REQUESTED
 from headgate.kafka.table import Shown
 from headgate.sim.ledger import Entries
 from headgate.v1.agent_pb2 import (
-    ADVICE_PARK,
     Event,
     Mutation,
     Origin,
@@ -39,12 +39,10 @@ from headgate.v1.agent_pb2 import (
     TurnReply,
 )
 from headgate.v1.turn_pb2 import (
-    AgentSpec,
     Call,
     GateInput,
     InvokeRequest,
     JournalRecord,
-    Policy,
     Tick,
 )
 
@@ -69,18 +67,6 @@ _TOPICS = Topics(
     "answers",
     "pressure",
     "replies",
-)
-_POLICY = Policy(
-    deadline_ms=60_000,
-    max_attempts=3,
-    backoff_initial_ms=100,
-    backoff_max_ms=10_000,
-    backoff_multiplier=2.0,
-    backoff_jitter=0.2,
-    max_batch=1,
-    on_exhausted=ADVICE_PARK,
-    max_state_bytes=1_000_000,
-    log_window=100,
 )
 
 
@@ -213,8 +199,7 @@ def _gate() -> Any:
     gate._entries, gate._due, gate._parked_counts = Entries(), Entries(), Entries()
     gate._exposed = Exposed(_Group())
     gate._begin_life(0, 1)
-    spec = AgentSpec(type="echo", endpoints=["127.0.0.1:7070"], policy=_POLICY)
-    gate._table = SimpleNamespace(shown=Shown({"echo": spec}, position=7), is_complete=True)
+    gate._table = SimpleNamespace(shown=Shown({SPEC.type: SPEC}, position=7), is_complete=True)
     return gate
 
 

@@ -173,8 +173,6 @@ def replay(
     )
     broker = find_broker(config, bootstrap)
     letters = open_ones(broker, wanted, everything=everything)
-    if not letters:
-        tell_doubt(broker, wanted)
     done, refused = replay_letters(broker, letters, why=why, dry_run=dry_run)
     say_done("replayed", done, refused, dry_run=dry_run, output=output)
 
@@ -215,8 +213,6 @@ def discard(
     )
     broker = find_broker(config, bootstrap)
     letters = open_ones(broker, wanted, everything=everything)
-    if not letters:
-        tell_doubt(broker, wanted)
     done = [each.letter.id for each in letters]
     if done and not dry_run:
         done = discard_letters(broker, letters, why=why)

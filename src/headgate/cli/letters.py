@@ -54,6 +54,8 @@ def open_ones(broker: Broker, wanted: LetterFilter, *, everything: bool) -> list
     if missing:
         message = f"no open dead letter {min(missing)!r}; see `headgate dead-letters list --all`"
         raise NoLetterError(message)
+    if not found:
+        tell_doubt(broker, wanted)
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from headgate.core.calls import is_readable
 from headgate.v1.turn_pb2 import (
     CallsMade,
     InvokeBatch,
@@ -55,7 +56,8 @@ def opened(raw: bytes) -> tuple[list[bytes], CallsMade | None]:
     if record.WhichOneof("kind") != "batch":
         return [raw], None
     batch = record.batch
-    return batch.records[:], batch.made if batch.HasField("made") else None
+    is_told = batch.HasField("made") and is_readable(batch.made)
+    return batch.records[:], batch.made if is_told else None
 
 
 def pack_requests(requests: Sequence[bytes]) -> list[bytes]:

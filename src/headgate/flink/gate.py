@@ -21,7 +21,6 @@ from headgate.bootstrap import Bootstrap
 from headgate.core.batch import opened
 from headgate.core.billing import Billing
 from headgate.core.bounds import fault_of_outcome
-from headgate.core.calls import is_readable
 from headgate.core.codec import StateVersionError
 from headgate.core.dispatch import may_be_paid_now, rests_until
 from headgate.core.full import holds_back
@@ -198,8 +197,8 @@ class Gate(KeyedCoProcessFunction):
         except (DecodeError, BrokenSealError) as error:
             self._outputs.set_record_aside(value, str(error))
         else:
-            self._is_told = made is not None and is_readable(made)
-            if made is not None and self._is_told:
+            self._is_told = made is not None
+            if made is not None:
                 self._tally.told(made)
             for self._part, each in enumerate(parts):
                 self._read(shard, each, value)
