@@ -281,8 +281,9 @@ async def test_connections_that_no_agent_type_uses_are_closed(
 async def test_a_new_spec_lets_go_of_what_waits_for_the_old_one() -> None:
     journal = ListJournal()
     gone, dead_port = await serve(Service(completed))
-    await gone.stop(None)
+    # Before the port of the other is free: it would get that one, now and then.
     server, port = await serve(Service(completed))
+    await gone.stop(None)
     mine = dispatcher(journal)
     mine.take(call(1, dead_port))
     mine.take(call(2, port))
