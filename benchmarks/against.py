@@ -11,8 +11,10 @@ that came last still compiles while the first is done. In each of these lives:
   moments of the same cores. What a turn costs then is compared, of all processes together; how many
   turns each has is no measure, they share the cores.
 - One drains a third of the backlog, then the other, and the other way round, several times: turns
-  per second of a job that has the machine to itself. They are as many as Gate's one thread takes:
-  what it does more weighs more here than in the sum of all processes. They have all the noise.
+  per second of a job that has the machine to itself. They are as many as Gate's one thread has
+  time for: what it does more weighs more here than in the sum of all processes. They have all the
+  noise of the machine; what Gate's thread takes of a turn by its own clock has a tenth of it, and
+  says how many turns/s there are of it (`gate_ratio`).
 
 A life gives one ratio of each, of all its turns; errors are those of the lives. What JVMs compile
 is not among a turn's CPU and is told beside it: it ends, minutes later than any bench may last.
@@ -36,6 +38,7 @@ from benchmarks.stand import ROOT
 
 Pair = tuple[Result, Result]
 BY_PROCESS = "cpu_ms_per_turn_by_process"
+BY_TASK = "cpu_ms_per_turn_by_task"
 TURNS, CPU = "turns_per_second", "cpu_ms_per_turn"
 COMPILERS = "compilers_ms_per_turn"
 # Of each of the two, together below saturation: what piles up is another load for either.
@@ -77,7 +80,8 @@ def compare(options: Options, before: Tree, after: Tree) -> list[Result]:
         options.say(
             f"{_of_cpu(steady[-1]):.3f} of CPU per turn at {RATE}/s each, "
             f"{_of_cpu(drained[-1]):.3f} while both drain; "
-            f"{_of_turns(alone[-1]):.3f} of the turns/s in turn"
+            f"in turn {_of_turns(alone[-1]):.3f} of the turns/s, "
+            f"{_of_gate(alone[-1]):.3f} of Gate's thread per turn"
         )
     rows: list[Result] = []
     for what, pairs in (
@@ -148,8 +152,9 @@ def _together(rows: Sequence[Result]) -> Result:
         TURNS: len(rows) / sum(1 / row[TURNS] for row in rows),
         CPU: fmean(row[CPU] for row in rows),
         COMPILERS: fmean(row[COMPILERS] for row in rows),
-        BY_PROCESS: {
-            name: fmean(row[BY_PROCESS][name] for row in rows) for name in rows[0][BY_PROCESS]
+        **{
+            by: {name: fmean(row[by][name] for row in rows) for name in rows[0][by]}
+            for by in (BY_PROCESS, BY_TASK)
         },
         "rounds": [(row[TURNS], row[CPU], row[COMPILERS]) for row in rows],
     }
@@ -187,8 +192,9 @@ def _medians(what: str, rows: Sequence[Result]) -> Result:
         TURNS: median([row[TURNS] for row in rows]),
         CPU: median([_without_compilers(row) for row in rows]),
         COMPILERS: median([row[COMPILERS] for row in rows]),
-        BY_PROCESS: {
-            name: median([row[BY_PROCESS][name] for row in rows]) for name in rows[0][BY_PROCESS]
+        **{
+            by: {name: median([row[by][name] for row in rows]) for name in rows[0][by]}
+            for by in (BY_PROCESS, BY_TASK)
         },
         "all": [(row[TURNS], row[CPU], row[COMPILERS]) for row in rows],
         "rounds": [row.get("rounds", ()) for row in rows],
@@ -200,6 +206,7 @@ def _compared(what: str, pairs: Sequence[Pair]) -> Result:
         "what": what,
         "cpu_ratio": _spread([_of_cpu(pair) for pair in pairs]),
         "turns_ratio": _spread([_of_turns(pair) for pair in pairs]),
+        "gate_ratio": _spread([_of_gate(pair) for pair in pairs]),
         "cpu_ratio_by_process": {
             name: _spread([two[BY_PROCESS][name] / one[BY_PROCESS][name] for one, two in pairs])
             for name in pairs[0][0][BY_PROCESS]
@@ -215,6 +222,11 @@ def _without_compilers(row: Result) -> float:
 def _of_cpu(pair: Pair) -> float:
     before, after = pair
     return _without_compilers(after) / _without_compilers(before)
+
+
+def _of_gate(pair: Pair) -> float:
+    before, after = pair
+    return float(after[BY_TASK]["gate"] / before[BY_TASK]["gate"])
 
 
 def _of_turns(pair: Pair) -> float:

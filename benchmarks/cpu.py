@@ -1,11 +1,12 @@
 """CPU time by process, read from /proc, and what the rest of the machine took meanwhile.
 
 JVMs compile for minutes after their start, one more than the other, and less and less: compilers
-are told apart from what their processes do otherwise.
+are told apart from what their processes do otherwise, and so are the tasks of the job: a task that
+is a thread can take as many turns as that thread has time for.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ STOLEN_COLUMN = 7
 
 # HotSpot's threads, by as much of their names as the kernel keeps.
 COMPILERS = ("C1 CompilerThre", "C2 CompilerThre")
+# Flink's, which are named after the first operator of their task: "gate -> (billed".
+TASKS = ("gate", "invoke", "ledger", "grants")
 
 Processes = Callable[[], Mapping[str, list[int]]]
 
@@ -26,13 +29,15 @@ Processes = Callable[[], Mapping[str, list[int]]]
 class CpuSample:
     """CPU seconds spent so far: by named processes, and by the whole machine.
 
-    ``compilers``: the CPU seconds of the processes' compiler threads, by their ids.
+    ``compilers``: the CPU seconds of the processes' compiler threads, by their ids. ``tasks``:
+    those of the threads of each task of TASKS, by its name.
     """
 
     by_name: dict[str, float]
     machine: float
     stolen: float
     compilers: dict[int, float]
+    tasks: dict[str, float]
 
     def since(self, earlier: "CpuSample") -> dict[str, float]:
         """Return the CPU seconds of each name since an earlier sample, compilers included."""
@@ -51,6 +56,10 @@ class CpuSample:
             for thread, seconds in self.compilers.items()
         )
 
+    def tasks_since(self, earlier: "CpuSample") -> dict[str, float]:
+        """Return the CPU seconds of each task since an earlier sample."""
+        return {name: spent - earlier.tasks[name] for name, spent in self.tasks.items()}
+
     def surroundings(self, earlier: "CpuSample", seconds: float) -> dict[str, float]:
         """Return the cores that others used and that were stolen: what spoils a measurement."""
         own = sum(self.since(earlier).values())
@@ -65,13 +74,17 @@ def sample(processes: Processes) -> CpuSample:
     """Read the CPU time of the processes; those that have ended count nothing."""
     by_role = processes()
     found = {name: sum(map(cpu_seconds, pids)) for name, pids in by_role.items()}
-    compilers = {
-        thread: seconds
-        for pids in by_role.values()
-        for pid in pids
-        for thread, (_, seconds) in thread_seconds(pid, COMPILERS).items()
-    }
-    return CpuSample(found, *machine_seconds(), compilers)
+    compilers: dict[int, float] = {}
+    tasks = dict.fromkeys(TASKS, 0.0)
+    for pids in by_role.values():
+        for pid in pids:
+            for thread, (name, seconds) in thread_seconds(pid).items():
+                task = name.partition(" ")[0]
+                if name in COMPILERS:
+                    compilers[thread] = seconds
+                elif task in tasks:
+                    tasks[task] += seconds
+    return CpuSample(found, *machine_seconds(), compilers, tasks)
 
 
 def cpu_seconds(pid: int) -> float:
@@ -83,8 +96,8 @@ def cpu_seconds(pid: int) -> float:
     return _seconds(stat)
 
 
-def thread_seconds(pid: int, named: Sequence[str] = ()) -> dict[int, tuple[str, float]]:
-    """Return name and CPU seconds of each thread of a process, or of those with such a name."""
+def thread_seconds(pid: int) -> dict[int, tuple[str, float]]:
+    """Return name and CPU seconds of each thread of a process."""
     found: dict[int, tuple[str, float]] = {}
     try:
         folders = list(Path(f"/proc/{pid}/task").iterdir())
@@ -93,8 +106,6 @@ def thread_seconds(pid: int, named: Sequence[str] = ()) -> dict[int, tuple[str, 
     for folder in folders:
         try:
             name = (folder / "comm").read_text(encoding="utf-8", errors="replace").strip()
-            if named and name not in named:
-                continue
             told = (folder / "stat").read_text(encoding="utf-8", errors="replace")
             found[int(folder.name)] = (name, _seconds(told))
         except OSError:

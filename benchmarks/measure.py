@@ -156,6 +156,10 @@ def _cpu(before: cpu.CpuSample, after: cpu.CpuSample, seconds: float, turns: int
         "cpu_ms_per_turn_by_process": {
             name: used * 1000 / turns if turns else float("nan") for name, used in spent.items()
         },
+        "cpu_ms_per_turn_by_task": {
+            name: used * 1000 / turns if turns else float("nan")
+            for name, used in after.tasks_since(before).items()
+        },
         "cores_by_process": share,
         **after.surroundings(before, seconds),
     }
