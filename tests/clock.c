@@ -15,7 +15,7 @@ extern char *getenv(const char *);
 
 static volatile long none, *ahead = &none;
 static int (*real_clock)(int, Time *), (*real_day)(Time *, void *);
-static int (*real_wait)(void *, void *, const Time *);
+static int (*real_wait)(void *, void *, const Time *), (*real_c11_wait)(void *, void *, const Time *);
 
 static void find(void) {
   real_clock = dlsym(NEXT, "clock_gettime");
@@ -23,6 +23,7 @@ static void find(void) {
   /* Of two versions the old one is found without its name, where there are two. */
   real_wait = dlvsym(NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
   if (!real_wait) real_wait = dlsym(NEXT, "pthread_cond_timedwait");
+  real_c11_wait = dlsym(NEXT, "cnd_timedwait");
 }
 
 __attribute__((constructor)) static void begin(void) {
@@ -60,9 +61,21 @@ int timespec_get(Time *now, int base) {
   return base;
 }
 
+static Time true_time(const Time *until) {
+  Time made = *until;
+  if (until->seconds > SINCE_1970) made.seconds -= *ahead;
+  return made;
+}
+
 int pthread_cond_timedwait(void *condition, void *mutex, const Time *until) {
   if (!real_wait) find();
-  Time true_until = *until;
-  if (until->seconds > SINCE_1970) true_until.seconds -= *ahead;
+  Time true_until = true_time(until);
   return real_wait(condition, mutex, &true_until);
+}
+
+/* C11's, which does not go by way of the other: librdkafka waits with it, and did so for the hour. */
+int cnd_timedwait(void *condition, void *mutex, const Time *until) {
+  if (!real_c11_wait) find();
+  Time true_until = true_time(until);
+  return real_c11_wait(condition, mutex, &true_until);
 }

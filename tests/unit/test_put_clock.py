@@ -14,10 +14,16 @@ from tests.put_clock import PutClock, build
 
 HOUR = 3_600
 PROGRAM = """
-import sys, threading, time
+import ctypes, sys, threading, time
 from datetime import datetime
+c = ctypes.CDLL(None)
+mutex, condition, until = (ctypes.create_string_buffer(64) for _ in range(3))
+c.mtx_init(mutex, 0), c.cnd_init(condition), c.mtx_lock(mutex)
 for line in sys.stdin:
     threading.Event().wait(0.01)
+    # As librdkafka waits: by C11's conditions, until a moment of the wall clock.
+    c.timespec_get(until, 1)
+    c.cnd_timedwait(condition, mutex, until)
     print(time.time(), datetime.now().timestamp(), time.monotonic(), flush=True)
 """
 
