@@ -10,7 +10,7 @@ that came last still compiles while the first is done. In each of these lives:
   seconds to the next, far more than what is looked for; beside each other both have the same
   moments of the same cores. What a turn costs then is compared, of all processes together; how many
   turns each has is no measure, they share the cores.
-- One drains a third of the backlog, then the other, and the other way round, several times: turns
+- One drains a small part of the backlog, then the other, and the other way round, many times: turns
   per second of a job that has the machine to itself. They are as many as Gate's one thread has
   time for: what it does more weighs more here than in the sum of all processes. They have all the
   noise of the machine; what Gate's thread takes of a turn by its own clock has a tenth of it, and
@@ -46,7 +46,9 @@ RATE = 300
 # Both under load, to get warm beside each other.
 WARM_SECONDS = 30.0
 # Of drains, an even number: each of the two comes first as often as last.
-ROUNDS = 8
+ROUNDS = 24
+# Of a backlog, for each of them.
+PART = 5
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def compare(options: Options, before: Tree, after: Tree) -> list[Result]:
             _beside(sides, {"rate": RATE, "seconds": WARM_SECONDS})
             steady.append(_beside(sides, {"rate": RATE, "seconds": options.seconds}))
             drained.append(_beside(sides, {"count": options.backlog}))
-            alone.append(_in_turn(sides, {"count": options.backlog // 3}))
+            alone.append(_in_turn(sides, {"count": options.backlog // PART}))
         options.say(
             f"{_of_cpu(steady[-1]):.3f} of CPU per turn at {RATE}/s each, "
             f"{_of_cpu(drained[-1]):.3f} while both drain; "
