@@ -25,7 +25,7 @@ _TRACING = (
         "        call.untraced = True\n",
     ),
     Cut("rpc/dispatcher.py", "        trace.begin(call)\n"),
-    Cut("core/outcome.py", "    trace.carry(request, outcome)\n"),
+    Cut("core/outcome.py", "    trace.carry(request, events, outcome)\n"),
 )
 
 _METRICS = (
@@ -60,8 +60,9 @@ _METRICS = (
     ),
     Cut(
         "flink/gate.py",
-        "        if self._now_ms >= self._metrics.show_at_ms:\n"
-        "            self._metrics.show(self._horizon.shown, self._now_ms)\n",
+        "        moment = self._horizon.moment\n"
+        "        if moment >= self._metrics.show_at:\n"
+        "            self._metrics.show(self._horizon.shown, self._now_ms, moment)\n",
     ),
     Cut(
         "rpc/dispatcher.py",

@@ -111,3 +111,18 @@ def test_ticks_that_waited_for_a_broker_are_no_clock_that_is_ahead(
         gate.process_element2((KEYS[0], raw, 0, 9, machine.true_ms), Context())
     machine.go_on(12)
     assert gate._clock.ahead_ms == 0
+
+
+def test_figures_are_brought_up_to_date_by_a_clock_that_is_put_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = Machine(monkeypatch)
+    # Not for so long that Gate could learn that it was wrong.
+    machine.own_ahead_ms = HOUR_MS
+    machine.go_on(2)
+    machine.own_ahead_ms = 0
+    raw = event_for(ADDRESS, 1).SerializeToString()
+    machine.gate.process_element1(raw, machine.context)
+    machine.go_on(2)
+    shown = machine.gate._exposed._group.values
+    assert shown["headgate_events_joined_total", "agent=order"] == 1

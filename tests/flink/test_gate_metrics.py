@@ -30,8 +30,12 @@ class Clock:
     """Gate's clock, which goes on a second with every look at the figures."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.ns = time.time_ns()
-        seen = SimpleNamespace(time_ns=lambda: self.ns, monotonic=lambda: self.ns / 1e9)
+        self.ns = began = time.time_ns()
+        seen = SimpleNamespace(
+            time_ns=lambda: self.ns,
+            # Of a machine that was started before: whole seconds of it are exact.
+            monotonic=lambda: 1_000 + (self.ns - began) / 1e9,
+        )
         monkeypatch.setattr("headgate.flink.gate.time", seen)
 
     def value(self, gate: Any, name: str, *labels: str) -> int:

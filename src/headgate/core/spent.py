@@ -89,7 +89,7 @@ def _outcome(call: Call, address: str) -> Outcome:
         tenant=call.tenant,
     )
     trace.begin(call)
-    trace.carry(request, outcome)
+    trace.carry(request, request.events[:], outcome)
     return outcome
 
 

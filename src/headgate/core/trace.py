@@ -112,12 +112,12 @@ def begin(call: Call) -> None:
             request.tracestate = state
 
 
-def carry(request: TurnRequest, outcome: Outcome) -> None:
-    """Let an outcome say its turn's span, and those that its events came with."""
+def carry(request: TurnRequest, events: list[Event], outcome: Outcome) -> None:
+    """Let an outcome say its turn's span, and those that its request's events came with."""
     outcome.traceparent = request.traceparent
     if request.tracestate:
         outcome.tracestate = request.tracestate
-    note_parents(outcome, request.events[:])
+    note_parents(outcome, events)
 
 
 def note_parents(outcome: Outcome, events: list[Event]) -> None:

@@ -391,8 +391,9 @@ class Gate(KeyedCoProcessFunction):
     def _finish(self, shard: Shard, ctx: Any) -> list[Output | Sided]:
         """Write what the record changed, see to the shard's alarm, hand over what came of it."""
         shard.write()
-        if self._now_ms >= self._metrics.show_at_ms:
-            self._metrics.show(self._horizon.shown, self._now_ms)
+        moment = self._horizon.moment
+        if moment >= self._metrics.show_at:
+            self._metrics.show(self._horizon.shown, self._now_ms, moment)
         stir_ms = self._now_ms + STIR_MS
         wanted = min(shard.next_wake_ms() or stir_ms, stir_ms)
         self._alarms.see_to(

@@ -11,7 +11,7 @@ from headgate.flink.tally import Tally
 from headgate.kafka.table import Shown
 from headgate.v1.turn_pb2 import StoredControl
 
-SHOW_MS = 1_000
+SHOW_SECONDS = 1.0
 """How often metrics are brought up to date: as often as ticks come, and far more often than
 anybody reads them. At 1,500 turns/s it takes 6 ms: each instance to which something happened is
 looked at, once for all of it.
@@ -29,8 +29,9 @@ class GateMetrics:
         self._exposed = exposed
         self._entries = parked
         self._parked: dict[int, ParkedCount] = {}
-        # From then on they are old.
-        self.show_at_ms = 0
+        # From that moment on they are old: of a clock that only goes on. By the machine's they were
+        # old for an hour once that had been put back by one.
+        self.show_at = 0.0
 
     def begin_shard(self, number: int) -> None:
         """Read what a shard has; its key must be Flink's current key."""
@@ -48,9 +49,9 @@ class GateMetrics:
         """Note an instance that nothing happened to but that it was woken."""
         self.tally.of(_type_of(address)).see(address, control)
 
-    def show(self, shown: Shown, now_ms: int) -> None:
-        """Show how everything is: from ``show_at_ms`` on."""
-        self.show_at_ms = now_ms + SHOW_MS
+    def show(self, shown: Shown, now_ms: int, moment: float) -> None:
+        """Show how everything is: from ``show_at`` on."""
+        self.show_at = moment + SHOW_SECONDS
         named = {rule.tenant for rule in shown.budgets.rules} | set(shown.terms.tenants)
         made = figures_of(
             self.tally,

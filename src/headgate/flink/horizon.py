@@ -38,7 +38,7 @@ class Horizon:
         # How far intake had read the registry when it sent what came here.
         self._routed_position = 0
         self._now_ms = 0
-        self._moment = moment
+        self.moment = moment
         self._seen: dict[str, Surroundings] = {}
         # The registry, and whether this is all that stood there at the start.
         self.shown = _NOTHING
@@ -46,7 +46,7 @@ class Horizon:
 
     def begin(self, now_ms: int, moment: float, table: RegistryTable) -> None:
         """Begin a record."""
-        self._now_ms, self._moment = now_ms, moment
+        self._now_ms, self.moment = now_ms, moment
         self._seen.clear()
         # In this order: a table is complete only when all of it is shown.
         self.is_complete = table.is_complete
@@ -74,7 +74,7 @@ class Horizon:
 
     def _look(self, agent_type: str) -> Surroundings:
         shown = self.shown
-        is_silent = self._moment - self._ticked_at > SILENCE_SECONDS
+        is_silent = self.moment - self._ticked_at > SILENCE_SECONDS
         around = self._seen[agent_type] = Surroundings(
             now_ms=self._now_ms,
             spec=shown.specs.get(agent_type),
