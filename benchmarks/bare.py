@@ -34,9 +34,7 @@ _METRICS = (
     Cut("flink/gate.py", "        self._metrics.see(address, control)\n"),
     Cut(
         "flink/gate.py",
-        "        tally = self._tally\n"
-        "        (tally.of_type.get(agent_type) or tally.of(agent_type))"
-        ".count(address, given, made)\n"
+        "        self._tally.count(agent_type, address, given, made)\n"
         "        if made.parked_by:\n"
         "            self._metrics.parked(shard.number, address, made.parked_by)\n",
     ),

@@ -88,17 +88,18 @@ def test_what_stands_and_what_has_happened_is_shown(clock: Clock) -> None:
     assert clock.value(gate, "outcomes_late_total") == 1
 
 
-def test_calls_that_are_told_by_other_bounds_are_looked_up(clock: Clock) -> None:
+def test_calls_that_are_told_by_other_bounds_are_within_the_next_of_ones_own(clock: Clock) -> None:
     gate = life(Stored(), Stored(), Stored())
     give(gate, "order/0")
     outcome = completed("0")
     outcome.called_us, outcome.answered_us = 1, 20_001
     records = [JournalRecord(outcome=outcome).SerializeToString()] * 2
     made = calls_made([outcome, outcome])
-    # One bound more, below the others.
-    made.agents[0].took.insert(0, 0)
+    assert [*made.agents[0].within_ms] == [25]
+    made.agents[0].within_ms[:] = [11]
     shard = shard_of("order/0")
     gate.process_element2((KEYS[shard], pack_records(records, made), shard, 17, 2_000), Context())
+    assert clock.value(gate, "call_milliseconds_bucket", "agent=order", "le=10") == 0
     assert clock.value(gate, "call_milliseconds_bucket", "agent=order", "le=25") == 2
 
 

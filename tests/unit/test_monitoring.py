@@ -66,7 +66,7 @@ def shown() -> dict[str, set[tuple[str, ...]]]:
     outcome.completed.SetInParent()
     outcome.usage.append(Usage(model="large", input_tokens=3, output_tokens=5))
     read = OutcomeRead(outcome, b"", 0, 0, 0)
-    tally.of("order").count("order/1", read, Transition(note="applied", verdict="completed"))
+    tally.count("order", "order/1", read, Transition(note="applied", verdict="completed"))
     tally.of("order").call(outcome)
     tally.gave_up("order", "not_json")
     heard = Heard()

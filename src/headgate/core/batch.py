@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headgate.core.calls import is_readable
 from headgate.v1.turn_pb2 import (
     CallsMade,
     InvokeBatch,
@@ -56,8 +55,7 @@ def opened(raw: bytes) -> tuple[list[bytes], CallsMade | None]:
     if record.WhichOneof("kind") != "batch":
         return [raw], None
     batch = record.batch
-    is_told = batch.HasField("made") and is_readable(batch.made)
-    return batch.records[:], batch.made if is_told else None
+    return batch.records[:], batch.made if batch.HasField("made") else None
 
 
 def pack_requests(requests: Sequence[bytes]) -> list[bytes]:

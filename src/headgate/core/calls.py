@@ -13,8 +13,7 @@ from headgate.v1.turn_pb2 import AgentCalls, CallsMade, Outcome
 
 CALL_BOUNDS_MS = (10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000)
 """Upper bounds of the buckets of calls' latency: from a rule that computes to a model that thinks.
-Each is one series per agent type. Other bounds must be another number of them: what a writer of
-before has told by its own is then looked up in each outcome."""
+Each is one series per agent type."""
 
 MODEL_CHARS = 80
 """Of a model's name: in metrics it is a label, and one of a megabyte would be in every scrape."""
@@ -23,20 +22,19 @@ MOST_TOKENS = (1 << 64) - 1
 MOST_NANOS = (1 << 63) - 1
 """Sums of what agents say, which may be anything, stop there."""
 
-_NONE = (0,) * (len(CALL_BOUNDS_MS) + 1)
+UNBOUNDED_MS = (1 << 31) - 1
+"""What took longer than the last bound is told as within this."""
 
-
-def is_readable(made: CallsMade) -> bool:
-    """Tell whether calls are told by the bounds that there are here."""
-    return all(len(calls.took) == len(_NONE) for calls in made.agents)
+_WITHIN_MS = (*CALL_BOUNDS_MS, UNBOUNDED_MS)
 
 
 def calls_made(outcomes: Iterable[Outcome]) -> CallsMade:
     """Sum up the calls of outcomes; decisions, which took none, are left out.
 
     >>> one = Outcome(agent_type="order", called_us=1, answered_us=20_001)
-    >>> calls_made([one, one]).agents[0].took[:3], calls_made([one, one]).agents[0].took_ms
-    ([0, 2, 0], 40)
+    >>> [made] = calls_made([one, one]).agents
+    >>> made.within_ms, made.calls, made.took_ms
+    ([25], [2], 40)
     """
     of_type: dict[str, _Sums] = {}
     for outcome in outcomes:
@@ -48,7 +46,8 @@ def calls_made(outcomes: Iterable[Outcome]) -> CallsMade:
         if called_us:
             # The clock may have been set back between the two.
             took_ms = max(0, (outcome.answered_us - called_us) // 1_000)
-            sums.took[bisect_left(CALL_BOUNDS_MS, took_ms)] += 1
+            within_ms = _WITHIN_MS[bisect_left(CALL_BOUNDS_MS, took_ms)]
+            sums.within[within_ms] = sums.within.get(within_ms, 0) + 1
             sums.took_ms += took_ms
         if nanos:
             tenant = outcome.tenant
@@ -67,10 +66,11 @@ def calls_made(outcomes: Iterable[Outcome]) -> CallsMade:
 class _Sums:
     """Of one agent type's calls: in plain numbers, for a message's fields take twice as long."""
 
-    __slots__ = ("costs", "took", "took_ms", "tokens")
+    __slots__ = ("costs", "tokens", "took_ms", "within")
 
     def __init__(self) -> None:
-        self.took = [*_NONE]
+        # Calls by the bound of their class.
+        self.within: dict[int, int] = {}
         self.took_ms = 0
         # By tenant, and by model: of input and of output.
         self.costs: dict[str, int] = {}
@@ -79,7 +79,8 @@ class _Sums:
     def say(self, name: str, calls: AgentCalls) -> None:
         """Fill a message."""
         calls.agent_type = name
-        calls.took.extend(self.took)
+        calls.within_ms.extend(self.within)
+        calls.calls.extend(self.within.values())
         calls.took_ms = min(self.took_ms, MOST_NANOS)
         for tenant, nanos in self.costs.items():
             calls.costs[tenant] = min(nanos, MOST_NANOS)

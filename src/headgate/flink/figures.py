@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from headgate.core.calls import CALL_BOUNDS_MS
 from headgate.flink.tally import (
     CONTROLLED,
-    OK,
     OTHER,
     AgentTally,
     Tally,
@@ -37,7 +36,6 @@ Figure = tuple[str, Labels, int]
 _NO_TYPE = "none"
 
 _CODES = {
-    OK: "OK",
     CONTROLLED: "CONTROLLED",
     **{v: n.removeprefix("FAILURE_CODE_") for n, v in FailureCode.items()},
 }
@@ -141,7 +139,7 @@ def _of_agent(labels: Labels, tallies: Sequence[AgentTally], now_ms: int) -> Ite
     summed = AgentTally()
     for each in tallies:
         summed.add(each)
-    yield "headgate_turns_total", labels, summed.outcomes.get(OK, 0)
+    yield "headgate_turns_total", labels, summed.completed
     yield "headgate_events_joined_total", labels, summed.joined
     yield "headgate_events_duplicate_total", labels, summed.duplicates
     yield "headgate_events_refused_total", labels, summed.refused
@@ -152,7 +150,7 @@ def _of_agent(labels: Labels, tallies: Sequence[AgentTally], now_ms: int) -> Ite
     oldest = max((each.oldest_ms(now_ms) for each in tallies), default=0)
     yield "headgate_oldest_waiting_milliseconds", labels, oldest
     # Those at nought as well: of a series that begins at 1 no rate sees the step.
-    by_code = Counter(dict.fromkeys(_CODES.values(), 0))
+    by_code = Counter({"OK": summed.completed} | dict.fromkeys(_CODES.values(), 0))
     for code, count in summed.outcomes.items():
         by_code[_CODES.get(code, OTHER)] += count
     for name, count in by_code.items():

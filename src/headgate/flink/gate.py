@@ -337,8 +337,7 @@ class Gate(KeyedCoProcessFunction):
             self._refuse(shard, address, given, error)
             return
         shard.keep(address, made.control, made.puts)
-        tally = self._tally
-        (tally.of_type.get(agent_type) or tally.of(agent_type)).count(address, given, made)
+        self._tally.count(agent_type, address, given, made)
         if made.parked_by:
             self._metrics.parked(shard.number, address, made.parked_by)
         if made.set_timer_ms:

@@ -20,9 +20,8 @@ from headgate.core.model import Input, OutcomeRead, SendRequest, Transition
 from headgate.v1.agent_pb2 import Usage
 from headgate.v1.turn_pb2 import AgentCalls, CallsMade, Outcome, StoredControl
 
-OK = -1
-CONTROLLED = -2
-"""Beside the numbers of FailureCode: a turn that completed, an operator's decision."""
+CONTROLLED = -1
+"""Beside the numbers of FailureCode: an operator's decision."""
 
 MODELS_AT_MOST = 20
 """Models that an agent type's usage is told apart by: their names come from the agent's answers,
@@ -64,6 +63,7 @@ class AgentTally:
     __slots__ = (
         "buckets",
         "call_ms",
+        "completed",
         "costs",
         "depth",
         "duplicates",
@@ -80,6 +80,8 @@ class AgentTally:
 
     def __init__(self) -> None:
         self.joined = self.duplicates = self.refused = self.resends = self.too_late = 0
+        # Turns that completed, and by code what became of the others.
+        self.completed = 0
         self.outcomes: dict[int, int] = {}
         self.buckets = [0] * (len(CALL_BOUNDS_MS) + 1)
         self.call_ms = 0
@@ -97,21 +99,9 @@ class AgentTally:
         # million that wait.
         self.waiting: dict[str, int] = {}
 
-    def count(self, address: str, given: Input, made: Transition) -> None:
-        """Take in what a step made of an input."""
-        note, control = made.note, made.control
-        # What every turn does comes first: a `match` compares all that stand before it.
-        if note == "joined":
-            self.joined += 1
-        elif made.verdict == "completed":
-            self.outcomes[OK] = self.outcomes.get(OK, 0) + 1
-        else:
-            self._count_rare(note, given, made)
-        if control is not None:
-            self.touched[address] = control
-
-    def _count_rare(self, note: str, given: Input, made: Transition) -> None:
-        match note:
+    def count_rare(self, given: Input, made: Transition) -> None:
+        """Take in what a step made of an input, where it is not what every turn does."""
+        match made.note:
             case "duplicate":
                 self.duplicates += 1
             case "applied" if type(given) is OutcomeRead:
@@ -180,6 +170,7 @@ class AgentTally:
         """Add another type's numbers, but for instances and costs, which are told apart further."""
         self.joined += other.joined
         self.duplicates += other.duplicates
+        self.completed += other.completed
         self.refused += other.refused
         self.resends += other.resends
         self.too_late += other.too_late
@@ -195,10 +186,9 @@ class AgentTally:
 
     def told(self, calls: AgentCalls) -> None:
         """Take in calls, whatever becomes of their outcomes: they were made, and paid."""
-        buckets = self.buckets
-        for index, count in enumerate(calls.took[:]):
-            if count:
-                buckets[index] += count
+        # Of a writer with other bounds each class is within one of these.
+        for within_ms, count in zip(calls.within_ms[:], calls.calls[:], strict=False):
+            self.buckets[bisect_left(CALL_BOUNDS_MS, within_ms)] += count
         self.call_ms += max(calls.took_ms, 0)
         for usage in calls.usage[:]:
             self._use(usage)
@@ -252,6 +242,23 @@ class Tally:
                 agent_type = OTHER
             found = self.of_type.setdefault(agent_type, AgentTally())
         return found
+
+    def count(self, agent_type: str, address: str, given: Input, made: Transition) -> None:
+        """Take in what a step made of an input."""
+        try:
+            tally = self.of_type[agent_type]
+        except KeyError:
+            tally = self.of(agent_type)
+        control = made.control
+        if control is not None:
+            tally.touched[address] = control
+        # What every turn does comes first: a `match` compares all that stand before it.
+        if made.note == "joined":
+            tally.joined += 1
+        elif made.verdict == "completed":
+            tally.completed += 1
+        else:
+            tally.count_rare(given, made)
 
     def told(self, made: CallsMade) -> None:
         """Take in what a record's writer told of the calls of its outcomes."""

@@ -166,7 +166,7 @@ class CallsMade(_message.Message):
     def __init__(self, agents: _Optional[_Iterable[_Union[AgentCalls, _Mapping]]] = ...) -> None: ...
 
 class AgentCalls(_message.Message):
-    __slots__ = ("agent_type", "took", "took_ms", "usage", "costs")
+    __slots__ = ("agent_type", "within_ms", "calls", "took_ms", "usage", "costs")
     class CostsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -175,16 +175,18 @@ class AgentCalls(_message.Message):
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     AGENT_TYPE_FIELD_NUMBER: _ClassVar[int]
-    TOOK_FIELD_NUMBER: _ClassVar[int]
+    WITHIN_MS_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
     TOOK_MS_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     COSTS_FIELD_NUMBER: _ClassVar[int]
     agent_type: str
-    took: _containers.RepeatedScalarFieldContainer[int]
+    within_ms: _containers.RepeatedScalarFieldContainer[int]
+    calls: _containers.RepeatedScalarFieldContainer[int]
     took_ms: int
     usage: _containers.RepeatedCompositeFieldContainer[_agent_pb2.Usage]
     costs: _containers.ScalarMap[str, int]
-    def __init__(self, agent_type: _Optional[str] = ..., took: _Optional[_Iterable[int]] = ..., took_ms: _Optional[int] = ..., usage: _Optional[_Iterable[_Union[_agent_pb2.Usage, _Mapping]]] = ..., costs: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    def __init__(self, agent_type: _Optional[str] = ..., within_ms: _Optional[_Iterable[int]] = ..., calls: _Optional[_Iterable[int]] = ..., took_ms: _Optional[int] = ..., usage: _Optional[_Iterable[_Union[_agent_pb2.Usage, _Mapping]]] = ..., costs: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Tick(_message.Message):
     __slots__ = ("nonce", "start", "written_us", "partition", "partitions", "drops", "calls")

@@ -57,6 +57,12 @@ def failed() -> OutcomeRead:
     return OutcomeRead(made, b"", 0, 0, 0)
 
 
+def of_orders() -> tuple[Tally, AgentTally]:
+    """A Gate's numbers, and of them those of one agent type."""
+    gate = Tally()
+    return gate, gate.of("order")
+
+
 def shown(tally: Tally, heard: Heard | None = None, now_ms: int = 0) -> dict[str, int]:
     made = figures_of(
         tally, [], heard or Heard(), Names(), specs=SPECS, tenants={"acme"}, now_ms=now_ms
@@ -71,29 +77,32 @@ def _written(figure: Figure) -> str:
 
 
 def test_depth_and_flight_follow_what_each_instance_says_of_itself() -> None:
-    tally = AgentTally()
+    gate, tally = of_orders()
     arrived = EventArrived(Event())
-    tally.count("order/1", arrived, joined(1))
-    tally.count("order/2", arrived, joined(1))
-    tally.count("order/1", arrived, joined(2))
+    gate.count("order", "order/1", arrived, joined(1))
+    gate.count("order", "order/2", arrived, joined(1))
+    gate.count("order", "order/1", arrived, joined(2))
     tally.look(3_500)
     assert (tally.joined, tally.depth, tally.in_flight) == (3, 3, 2)
-    tally.count(
-        "order/1", completed(), Transition(standing(1), note="applied", verdict="completed")
+    gate.count(
+        "order",
+        "order/1",
+        completed(),
+        Transition(standing(1), note="applied", verdict="completed"),
     )
     tally.look(4_500)
     assert (tally.depth, tally.in_flight) == (2, 1)
     for address in ("order/1", "order/2"):
-        tally.count(address, completed(), Transition(standing(0), note="applied"))
+        gate.count("order", address, completed(), Transition(standing(0), note="applied"))
     tally.look(5_500)
     assert (tally.depth, tally.in_flight, tally.waiting) == (0, 0, {})
 
 
 def test_what_is_looked_at_is_how_it_stands_then() -> None:
     """Gate's records go on changing: what it did last before the look counts."""
-    tally = AgentTally()
+    gate, tally = of_orders()
     made = joined(3)
-    tally.count("order/1", EventArrived(Event()), made)
+    gate.count("order", "order/1", EventArrived(Event()), made)
     assert made.control is not None
     made.control.mailbox_head += 1
     tally.look(1_500)
@@ -112,17 +121,17 @@ def test_a_restored_gate_that_sees_an_instance_twice_counts_it_once() -> None:
 
 
 def test_only_taking_events_is_progress() -> None:
-    tally = AgentTally()
+    gate, tally = of_orders()
     for address, events, now_ms in (("order/1", 2, 1_000), ("order/2", 1, 2_000)):
-        tally.count(address, EventArrived(Event()), joined(events))
+        gate.count("order", address, EventArrived(Event()), joined(events))
         tally.look(now_ms)
     # A failed attempt leaves the event where it was, and is tried again; another one has come.
     again = standing(3, in_flight=True, sent_ms=5_000)
-    tally.count("order/1", failed(), Transition(again, note="applied"))
+    gate.count("order", "order/1", failed(), Transition(again, note="applied"))
     tally.look(5_000)
     assert tally.oldest_ms(11_000) == 10_000
     control = standing(1, in_flight=True, head=8, sent_ms=6_000)
-    tally.count("order/1", completed(), Transition(control, note="applied"))
+    gate.count("order", "order/1", completed(), Transition(control, note="applied"))
     tally.look(7_000)
     assert (tally.depth, tally.in_flight) == (2, 2)
     assert list(tally.waiting) == ["order/2", "order/1"]
@@ -133,11 +142,11 @@ def test_only_taking_events_is_progress() -> None:
 
 
 def test_as_many_events_as_before_are_progress_if_they_are_others() -> None:
-    tally = AgentTally()
-    tally.count("order/1", EventArrived(Event()), joined(1))
+    gate, tally = of_orders()
+    gate.count("order", "order/1", EventArrived(Event()), joined(1))
     tally.look(1_000)
     both = standing(1, in_flight=True, head=8)
-    tally.count("order/1", completed(), Transition(both, note="applied"))
+    gate.count("order", "order/1", completed(), Transition(both, note="applied"))
     tally.look(5_000)
     assert (tally.depth, tally.in_flight, tally.oldest_ms(6_000)) == (1, 1, 1_000)
 
@@ -160,11 +169,11 @@ def test_a_parked_instance_waits_for_a_person_and_not_for_its_turn() -> None:
 
 
 def test_a_request_counts_as_sent_again_when_one_leaves() -> None:
-    tally = AgentTally()
+    gate, tally = of_orders()
     woken = Transition(standing(1, in_flight=True), note="woken")
     assert woken.control is not None
     woken.control.in_flight.sends = 2
-    tally.count("order/1", TimerFired(), woken)
+    gate.count("order", "order/1", TimerFired(), woken)
     assert tally.resends == 0, "it was looked at, and rests on"
 
 
@@ -173,11 +182,11 @@ def test_outcomes_by_code_and_calls_by_their_time() -> None:
     order = tally.of("order")
     for took_ms in (10, 11, 400_000):
         read = completed(took_ms=took_ms)
-        order.count("order/1", read, Transition(note="applied", verdict="completed"))
+        tally.count("order", "order/1", read, Transition(note="applied", verdict="completed"))
         order.call(read.outcome)
-    order.count("order/1", failed(), Transition(note="applied", verdict="failed"))
-    order.count("order/1", failed(), Transition(note="too_late"))
-    order.count("order/1", completed(), Transition(note="applied", verdict="controlled"))
+    tally.count("order", "order/1", failed(), Transition(note="applied", verdict="failed"))
+    tally.count("order", "order/1", failed(), Transition(note="too_late"))
+    tally.count("order", "order/1", completed(), Transition(note="applied", verdict="controlled"))
     values = shown(tally)
     assert values["turns_total{agent=order}"] == 3
     assert values["outcomes_total{agent=order,code=OK}"] == 3
@@ -224,8 +233,11 @@ def test_what_is_told_of_calls_may_be_nonsense() -> None:
     paid = Outcome(agent_type="order", cost_nanos=(1 << 63) - 1, usage=[most, most])
     made = calls_made([paid, paid])
     made.agents[0].took_ms = -(1 << 62)
+    made.agents[0].within_ms[:] = [-5, 11, 7]
+    made.agents[0].calls[:] = [2, 3]
     tally = Tally()
     tally.told(made)
+    assert tally.of("order").buckets[:3] == [2, 3, 0]
     assert tally.of("order").call_ms == 0
     assert tally.of("order").tokens["m", "input"] == (1 << 64) - 1
     assert tally.of("order").costs == {"": (1 << 63) - 1}
@@ -357,9 +369,9 @@ def test_parked_instances_are_counted_where_their_state_is() -> None:
 
 
 def test_what_was_looked_at_is_looked_at_again_only_when_something_happened() -> None:
-    tally = AgentTally()
+    gate, tally = of_orders()
     made = joined(2)
-    tally.count("order/1", EventArrived(Event()), made)
+    gate.count("order", "order/1", EventArrived(Event()), made)
     tally.look(2_000)
     assert (tally.depth, tally.oldest_ms(2_500)) == (2, 500)
     assert not tally.touched
@@ -376,7 +388,7 @@ def test_where_many_are_touched_some_are_looked_at_each_time_and_all_in_turn(
 ) -> None:
     monkeypatch.setattr(tally_module, "LOOKED_AT", 5)
     monkeypatch.setattr(tally_module, "LOOKS", 4)
-    tally = AgentTally()
+    gate, tally = of_orders()
     for number in range(40):
         tally.see(f"order/{number}", standing(1, head=number))
     seen = []
@@ -386,7 +398,7 @@ def test_where_many_are_touched_some_are_looked_at_each_time_and_all_in_turn(
         # Those at the end of the queue go on being touched, and stay where they are in it.
         for number in range(39, 39 - min(3, len(tally.touched)), -1):
             again = Transition(standing(2, head=number), note="joined")
-            tally.count(f"order/{number}", EventArrived(Event()), again)
+            gate.count("order", f"order/{number}", EventArrived(Event()), again)
     assert seen == [(10, 30), (18, 22), (24, 16), (29, 11), (34, 6), (41, 1), (43, 0), (43, 0)]
     assert list(tally.waiting) == [f"order/{number}" for number in range(40)]
 
@@ -409,12 +421,12 @@ def test_the_largest_lag_is_told_once() -> None:
 
 
 def test_a_first_request_was_not_sent_again() -> None:
-    tally = AgentTally()
+    gate, tally = of_orders()
     woken = Transition(standing(1, in_flight=True), note="woken")
     woken.effects.append(SendRequest(Call()))
-    tally.count("order/1", TimerFired(), woken)
+    gate.count("order", "order/1", TimerFired(), woken)
     assert tally.resends == 0
     assert woken.control is not None
     woken.control.in_flight.sends = 2
-    tally.count("order/1", TimerFired(), woken)
+    gate.count("order", "order/1", TimerFired(), woken)
     assert tally.resends == 1
