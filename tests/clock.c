@@ -1,6 +1,6 @@
 /* A wall clock that a test can put, by LD_PRELOAD: ahead of the true one by as many seconds as the file that
    HEADGATE_TEST_CLOCK names says (8 bytes, in memory's order, read at each look). The clock that waits are
-   measured with is left alone, as it is when a machine's time is corrected. libfaketime does more, and a broker
+   measured with is left alone, as it is when a machine's time is corrected, but for those of C11. libfaketime does more, and a broker
    under it needs seconds for what takes it milliseconds. No headers: a compiler alone can build it. */
 typedef struct { long seconds, rest; } Time;
 
@@ -61,21 +61,30 @@ int timespec_get(Time *now, int base) {
   return base;
 }
 
-static Time true_time(const Time *until) {
-  Time made = *until;
-  if (until->seconds > SINCE_1970) made.seconds -= *ahead;
-  return made;
-}
-
 int pthread_cond_timedwait(void *condition, void *mutex, const Time *until) {
   if (!real_wait) find();
-  Time true_until = true_time(until);
+  Time true_until = *until;
+  if (until->seconds > SINCE_1970) true_until.seconds -= *ahead;
   return real_wait(condition, mutex, &true_until);
 }
 
-/* C11's, which does not go by way of the other: librdkafka waits with it, and did so for the hour. */
+#define TIMED_OUT 4 /* glibc's thrd_timedout */
+#define SLICE 50000000L
+
+/* C11's, which librdkafka waits with, until a time of the wall clock. When that is put the kernel has such waits
+   end sooner or later, and so it is here: they are made of short ones, with a look at the clock after each. */
 int cnd_timedwait(void *condition, void *mutex, const Time *until) {
   if (!real_c11_wait) find();
-  Time true_until = true_time(until);
-  return real_c11_wait(condition, mutex, &true_until);
+  for (;;) {
+    Time now, slice;
+    clock_gettime(0, &now);
+    long left = until->seconds - now.seconds > 1 ? SLICE
+      : (until->seconds - now.seconds) * 1000000000L + until->rest - now.rest;
+    if (left <= 0) return TIMED_OUT;
+    real_clock(0, &slice);
+    slice.rest += left < SLICE ? left : SLICE;
+    if (slice.rest >= 1000000000L) slice.seconds++, slice.rest -= 1000000000L;
+    int done = real_c11_wait(condition, mutex, &slice);
+    if (done != TIMED_OUT) return done;
+  }
 }

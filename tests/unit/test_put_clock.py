@@ -51,3 +51,35 @@ def test_it_jumps_while_a_program_runs(tmp_path: Path) -> None:
             assert day - time.time() == pytest.approx(ahead, abs=60)
             assert monotonic - time.monotonic() == pytest.approx(0, abs=60)
         program.stdin.close()
+
+
+WAITER = """
+import ctypes, struct, time
+c = ctypes.CDLL(None)
+mutex, condition, until = (ctypes.create_string_buffer(64) for _ in range(3))
+c.mtx_init(mutex, 0), c.cnd_init(condition), c.mtx_lock(mutex)
+c.timespec_get(until, 1)
+seconds, rest = struct.unpack_from("@qq", until)
+struct.pack_into("@qq", until, 0, seconds + 1, rest)
+print(time.monotonic(), flush=True)
+c.cnd_timedwait(condition, mutex, until)
+print(time.monotonic(), flush=True)
+"""
+
+
+def test_a_wait_until_a_time_of_day_is_longer_when_the_clock_is_put_back(tmp_path: Path) -> None:
+    library = build(tmp_path)
+    if library is None:
+        pytest.skip("no C compiler: apt-get install gcc")
+    clock = PutClock(library, tmp_path / "clock")
+    clock.put(HOUR)
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", WAITER],
+        env=os.environ | clock.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stdout is not None
+        began = float(program.stdout.readline())
+        clock.put(HOUR - 2)
+        assert float(program.stdout.readline()) - began > 2

@@ -214,6 +214,8 @@ class Gate(KeyedCoProcessFunction):
         self._now_ms = max(timestamp + self._clock.ahead_ms, self._now_ms)
         for address in shard.take_due(self._now_ms):
             self._wake(shard, address)
+        if self._horizon.must_greet():
+            self._outputs.greet()
         return self._finish(shard, ctx)
 
     def _read(self, shard: Shard, raw: bytes, journaled: Journaled) -> None:

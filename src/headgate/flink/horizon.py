@@ -21,6 +21,12 @@ SILENCE_SECONDS = 5.0
 again, and a dispatcher that cannot journal any more gets the chance to say so.
 """
 
+UNHEARD_SECONDS = 20.0
+"""After this long without a tick Invoke is greeted anew. A worker that died, or whose journal is
+lost, while nothing was asked of it is missed by whoever asks next: Flink then starts the job anew,
+now instead of on Monday. A broker that restarts is back by then, and so are the ticks.
+"""
+
 
 class Horizon:
     """Of one life of a Gate. Moments are seconds of a clock that only goes on."""
@@ -34,7 +40,7 @@ class Horizon:
         self._billing = billing
         self._outputs = outputs
         self._sampled = sampled
-        self._ticked_at = moment
+        self._ticked_at = self._greeted_at = moment
         # How far intake had read the registry when it sent what came here.
         self._routed_position = 0
         self._now_ms = 0
@@ -67,6 +73,14 @@ class Horizon:
     def ticked(self, moment: float) -> None:
         """Note that Invoke was alive."""
         self._ticked_at = moment
+
+    def must_greet(self) -> bool:
+        """Tell whether Invoke was not heard of for long, and was not greeted for as long."""
+        since = max(self._ticked_at, self._greeted_at)
+        if self.moment - since < UNHEARD_SECONDS:
+            return False
+        self._greeted_at = self.moment
+        return True
 
     def of(self, agent_type: str) -> Surroundings:
         """Return what is seen around all instances of a type that the record is about."""

@@ -113,7 +113,8 @@ class Outputs:
         self._readiness = readiness
         self._records: list[Output] = []
         hello = Hello(nonce=readiness.nonce, shards=shards)
-        self._requests = [InvokeRequest(hello=hello).SerializeToString()]
+        self._hello = InvokeRequest(hello=hello).SerializeToString()
+        self._requests = [self._hello]
         self._held_back: dict[str, _Held] = {}
         self._held_bytes = 0
         self._has_let_go = False
@@ -148,6 +149,10 @@ class Outputs:
                 self._record(self._topics.replies, request_id, value)
             case _ as never:
                 assert_never(never)
+
+    def greet(self) -> None:
+        """Greet Invoke again, as at the start: it ticks once more, or is missed."""
+        self._requests.append(self._hello)
 
     def agree(self, terms: Terms) -> None:
         """Tell Invoke what calls cost, if that is news."""

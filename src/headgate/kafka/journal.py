@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -25,6 +26,15 @@ memory, and a call that was paid must not be dropped.
 
 POLL_SECONDS = 0.05
 """How often delivery reports are collected when nothing is written."""
+
+LOOK_SECONDS = 1.0
+SET_BACK_SECONDS = 5.0
+STUCK_SECONDS = 15.0
+"""Where it has no connection, librdkafka waits until a time of day, some milliseconds from now: an
+hour, if the clock has been put back by one meanwhile, and so does every turn of the job. When that
+long after the clock was put back nothing has been delivered of what waits, a new producer must take
+up. A broker that restarts is back by then; what lasts longer costs a failover and no more.
+"""
 
 
 class JournalLostError(HeadgateError):
@@ -47,6 +57,7 @@ class KafkaJournal:
         self._taken_bytes = 0
         self._delivered_bytes = 0
         self._lost = ""
+        self._watch = _ClockWatch()
         self._closing = threading.Event()
         self._producer = Producer(
             {
@@ -106,6 +117,12 @@ class KafkaJournal:
 
     def raise_if_lost(self) -> None:
         """Raise JournalLostError if the producer is beyond repair."""
+        waits = self._taken_bytes != self._delivered_bytes
+        if self._watch.is_stuck(self._delivered_bytes, waits=waits):
+            self._lost = (
+                f"nothing was delivered for {STUCK_SECONDS:.0f} s since this machine's clock was put "
+                "back; a new producer takes up"
+            )
         if self._lost:
             msg = f"journal {self._topic}: {self._lost}"
             raise JournalLostError(msg)
@@ -144,3 +161,31 @@ class KafkaJournal:
     def _poll(self) -> None:
         while not self._closing.is_set():
             self._producer.poll(POLL_SECONDS)
+
+
+class _ClockWatch:
+    """Sees the wall clock be put back, and whether anything was delivered since."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._ahead: float | None = None
+        # When it was put back, by the other clock, and what had been delivered by then.
+        self._put_back: tuple[float, int] | None = None
+
+    def is_stuck(self, delivered_bytes: int, *, waits: bool) -> bool:
+        """Look once a second; waits: whether anything is to be delivered."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + LOOK_SECONDS
+        ahead = time.time() - now
+        if self._ahead is not None and ahead < self._ahead - SET_BACK_SECONDS:
+            self._put_back = now, delivered_bytes
+        self._ahead = ahead
+        if self._put_back is None:
+            return False
+        since, delivered_then = self._put_back
+        if not waits or delivered_bytes != delivered_then:
+            self._put_back = None
+            return False
+        return now - since >= STUCK_SECONDS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import Mock
@@ -78,3 +78,71 @@ def test_no_delivery_is_forgotten_while_another_record_is_counted(
         assert journal.is_full()
     finally:
         journal.close()
+
+
+HOUR = 3_600.0
+
+
+class Clocks:
+    """The wall clock and the one that only goes on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.wall, self.moment = 1_800_000_000.0, 1_000.0
+        seen = SimpleNamespace(time=lambda: self.wall, monotonic=lambda: self.moment)
+        monkeypatch.setattr(module, "time", seen)
+        monkeypatch.setattr(module, "Producer", Mock(spec_set=Producer))
+
+    def go_on(self, journal: KafkaJournal, seconds: float) -> None:
+        """Let time pass; somebody asks each second."""
+        for _ in range(int(seconds)):
+            self.wall, self.moment = self.wall + 1, self.moment + 1
+            journal.raise_if_lost()
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    """Clocks in the test's hand."""
+    return Clocks(monkeypatch)
+
+
+@pytest.fixture
+def waiting(clocks: Clocks) -> Iterator[KafkaJournal]:
+    """A journal with a record that has been waiting for a broker for ten minutes."""
+    journal = KafkaJournal(Bootstrap("127.0.0.1:9"), "journal")
+    journal.write(0, b"shard-0", bytes(10))
+    clocks.go_on(journal, 600)
+    yield journal
+    journal.close()
+
+
+def test_a_producer_that_waits_since_the_clock_was_put_back_is_lost(
+    clocks: Clocks, waiting: KafkaJournal
+) -> None:
+    clocks.wall += HOUR
+    clocks.go_on(waiting, 60)
+    clocks.wall -= HOUR
+    clocks.go_on(waiting, module.STUCK_SECONDS)
+    with pytest.raises(JournalLostError, match="clock was put back"):
+        clocks.go_on(waiting, 2)
+    with pytest.raises(JournalLostError):
+        waiting.write(0, b"shard-0", b"more")
+
+
+def test_a_producer_that_delivers_after_the_clock_was_put_back_is_well(
+    clocks: Clocks, waiting: KafkaJournal
+) -> None:
+    waiting.write(0, b"shard-0", bytes(10))
+    clocks.wall -= HOUR
+    clocks.go_on(waiting, module.STUCK_SECONDS - 1)
+    waiting._delivered(None, cast(Message, SimpleNamespace(value=lambda: bytes(10))))
+    clocks.go_on(waiting, 600)
+
+
+def test_where_nothing_waits_a_clock_may_be_put_back(
+    clocks: Clocks, waiting: KafkaJournal
+) -> None:
+    waiting._delivered(None, cast(Message, SimpleNamespace(value=lambda: bytes(10))))
+    clocks.wall -= HOUR
+    clocks.go_on(waiting, 600)
+    waiting.write(0, b"shard-0", bytes(10))
+    clocks.go_on(waiting, 600)
