@@ -25,11 +25,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import IO
+from typing import IO, Protocol
 
 from benchmarks.figures import median
 from benchmarks.measure import Result
@@ -78,26 +78,33 @@ def compare(options: Options, before: Tree, after: Tree) -> list[Result]:
             _beside(sides, {"rate": RATE, "seconds": WARM_SECONDS})
             steady.append(_beside(sides, {"rate": RATE, "seconds": options.seconds}))
             drained.append(_beside(sides, {"count": options.backlog}))
-            alone.append(_in_turn(sides, {"count": options.backlog // PART}))
+            alone.append(in_turn(sides, {"count": options.backlog // PART}))
         options.say(
             f"{_of_cpu(steady[-1]):.3f} of CPU per turn at {RATE}/s each, "
-            f"{_of_cpu(drained[-1]):.3f} while both drain; "
-            f"in turn {_of_turns(alone[-1]):.3f} of the turns/s, "
-            f"{_of_gate(alone[-1]):.3f} of Gate's thread per turn"
+            f"{_of_cpu(drained[-1]):.3f} while both drain; in turn {told(alone[-1])}"
         )
-    rows: list[Result] = []
-    for what, pairs in (
-        (f"{RATE}/s each", steady),
-        ("both saturated", drained),
-        ("saturated in turn", alone),
-    ):
-        for place, tree in enumerate((before, after)):
-            rows.append(_medians(f"{tree.what}, {what}", [pair[place] for pair in pairs]))
-        rows.append(_compared(f"{after.what} / {before.what}, {what}", pairs))
-    return rows
+    taken = {
+        f"{RATE}/s each": steady,
+        "both saturated": drained,
+        "saturated in turn": alone,
+    }
+    names = before.what, after.what
+    return [row for what, pairs in taken.items() for row in rows_of(what, names, pairs)]
 
 
-class _Side:
+def rows_of(what: str, names: tuple[str, str], pairs: Sequence[Pair]) -> list[Result]:
+    """Return the medians of each, and the ratios of lives."""
+    before, after = names
+    return [
+        *(
+            _medians(f"{name}, {what}", [pair[place] for pair in pairs])
+            for place, name in enumerate(names)
+        ),
+        _compared(f"{after} / {before}, {what}", pairs),
+    ]
+
+
+class Side:
     """One of the two, as a process that takes loads."""
 
     def __init__(self, loads: IO[str], answers: IO[str]) -> None:
@@ -118,16 +125,34 @@ class _Side:
         return found
 
 
-Sides = tuple[_Side, _Side]
+class Asked(Protocol):
+    """Takes a load, and says later what came of it."""
+
+    def ask(self, load: Result) -> None:
+        """Have it take a load."""
+
+    def answer(self) -> Result:
+        """Return its next line."""
+
+
+Sides = tuple[Asked, Asked]
 
 
 def _both(stack: contextlib.ExitStack, options: Options, before: Tree, after: Tree) -> Sides:
     """Start both and warm them up."""
     options.say(f"starting both, {options.warm_up_seconds:.0f} s of load to warm up")
-    one, two = [stack.enter_context(_side(options, tree)) for tree in (before, after)]
+    one, two = [stack.enter_context(side(options, tree)) for tree in (before, after)]
     for side in (one, two):
         side.answer()
     return one, two
+
+
+def told(pair: Pair) -> str:
+    """Return how a life's drains in turn compare, as people read it."""
+    return (
+        f"{_of_turns(pair):.3f} of the turns/s, {_of_cpu(pair):.3f} of CPU per turn, "
+        f"{_of_gate(pair):.3f} of Gate's thread per turn"
+    )
 
 
 def _beside(sides: Sides, load: Result) -> Pair:
@@ -137,7 +162,7 @@ def _beside(sides: Sides, load: Result) -> Pair:
     return first, second
 
 
-def _in_turn(sides: Sides, load: Result) -> Pair:
+def in_turn(sides: Sides, load: Result) -> Pair:
     """One and the other, the other and one, and so on."""
     taken: tuple[list[Result], list[Result]] = ([], [])
     for number in range(ROUNDS):
@@ -158,12 +183,15 @@ def _together(rows: Sequence[Result]) -> Result:
             by: {name: fmean(row[by][name] for row in rows) for name in rows[0][by]}
             for by in (BY_PROCESS, BY_TASK)
         },
-        "rounds": [(row[TURNS], row[CPU], row[COMPILERS]) for row in rows],
+        "rounds": [(row[TURNS], row[CPU], row[COMPILERS], row[BY_TASK]["gate"]) for row in rows],
     }
 
 
 @contextlib.contextmanager
-def _side(options: Options, tree: Tree) -> Iterator[_Side]:
+def side(
+    options: Options, tree: Tree, environment: Mapping[str, str] | None = None
+) -> Iterator[Side]:
+    """Run a job of a tree's code; its first answer is that it is warm."""
     command = [
         *(sys.executable, "-m", "benchmarks.on_demand"),
         *("--home", str(options.home / tree.what.replace(" ", "-"))),
@@ -173,7 +201,7 @@ def _side(options: Options, tree: Tree) -> Iterator[_Side]:
     process = subprocess.Popen(
         command,
         cwd=tree.root,
-        env=os.environ | {"PYTHONPATH": paths},
+        env={**os.environ, "PYTHONPATH": paths, **(environment or {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -182,7 +210,7 @@ def _side(options: Options, tree: Tree) -> Iterator[_Side]:
         if process.stdin is None or process.stdout is None:
             message = "the other process has no pipes"
             raise RuntimeError(message)
-        yield _Side(process.stdin, process.stdout)
+        yield Side(process.stdin, process.stdout)
     finally:
         # Its input ends, and so does its stack.
         process.communicate()

@@ -168,17 +168,22 @@ _LEDGER = (
 CUTS = _TRACING + _METRICS + _LEDGER
 
 
+def copy(root: Path, target: Path) -> None:
+    """Copy a checkout's code and what runs with it to a folder."""
+    shutil.rmtree(target, ignore_errors=True)
+    for part in ("src", "benchmarks", "jobs", "agents", "flink-conf"):
+        shutil.copytree(
+            root / part, target / part, ignore=shutil.ignore_patterns("__pycache__", ".venv")
+        )
+
+
 def make(root: Path, target: Path) -> Path:
     """Copy a checkout's code and what runs with it to a folder, without the three; return it.
 
     Raises:
         ValueError: a cut does not find its text exactly once.
     """
-    shutil.rmtree(target, ignore_errors=True)
-    for part in ("src", "benchmarks", "jobs", "agents", "flink-conf"):
-        shutil.copytree(
-            root / part, target / part, ignore=shutil.ignore_patterns("__pycache__", ".venv")
-        )
+    copy(root, target)
     for cut in CUTS:
         file = target / "src" / "headgate" / cut.module
         text = file.read_text(encoding="utf-8")

@@ -120,8 +120,8 @@ class KafkaJournal:
         waits = self._taken_bytes != self._delivered_bytes
         if self._watch.is_stuck(self._delivered_bytes, waits=waits):
             self._lost = (
-                f"nothing was delivered for {STUCK_SECONDS:.0f} s since this machine's clock was put "
-                "back; a new producer takes up"
+                f"nothing was delivered for {STUCK_SECONDS:.0f} s since this machine's clock was "
+                "put back; a new producer takes up"
             )
         if self._lost:
             msg = f"journal {self._topic}: {self._lost}"
