@@ -138,9 +138,7 @@ def test_a_producer_that_delivers_after_the_clock_was_put_back_is_well(
     clocks.go_on(waiting, 600)
 
 
-def test_where_nothing_waits_a_clock_may_be_put_back(
-    clocks: Clocks, waiting: KafkaJournal
-) -> None:
+def test_where_nothing_waits_a_clock_may_be_put_back(clocks: Clocks, waiting: KafkaJournal) -> None:
     waiting._delivered(None, cast(Message, SimpleNamespace(value=lambda: bytes(10))))
     clocks.wall -= HOUR
     clocks.go_on(waiting, 600)
