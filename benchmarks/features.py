@@ -38,7 +38,7 @@ def run(options: Options) -> list[Result]:
     pairs: list[Pair] = []
     for number in range(options.repeats):
         options.say(f"life {number + 1} of {options.repeats}")
-        switch = _Switch(options.home / "switch")
+        switch = _Switch(options.home / "followers" / "switch")
         environment = {SWITCH: str(switch.file), BARE: str(without / "src")}
         with side(options, Tree("switched", tree), environment) as job:
             job.answer()
@@ -53,12 +53,14 @@ def run(options: Options) -> list[Result]:
 
 
 class _Switch:
-    """The file that says how processes are to be, and those in which they say how they are."""
+    """The file that says how processes are to be, and beside it those in which they say how they
+    are.
+    """
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        for old in file.parent.glob(f"{file.name}*"):
-            old.unlink()
+        shutil.rmtree(file.parent, ignore_errors=True)
+        file.parent.mkdir()
 
     def put(self, mode: str) -> None:
         """Have all be so.
