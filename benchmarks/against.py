@@ -151,7 +151,7 @@ def told(pair: Pair) -> str:
     """Return how a life's drains in turn compare, as people read it."""
     return (
         f"{_of_turns(pair):.3f} of the turns/s, {_of_cpu(pair):.3f} of CPU per turn, "
-        f"{_of_gate(pair):.3f} of Gate's thread per turn"
+        f"{_of_gate(pair):.3f} of Gate's thread per turn, {_of_agent(pair):.3f} of the agent's"
     )
 
 
@@ -183,7 +183,15 @@ def _together(rows: Sequence[Result]) -> Result:
             by: {name: fmean(row[by][name] for row in rows) for name in rows[0][by]}
             for by in (BY_PROCESS, BY_TASK)
         },
-        "rounds": [(row[TURNS], row[CPU], row[COMPILERS], row[BY_TASK]["gate"]) for row in rows],
+        "rounds": [
+            {
+                TURNS: row[TURNS],
+                CPU: _without_compilers(row),
+                "gate": row[BY_TASK]["gate"],
+                "agent": row[BY_PROCESS]["agent"],
+            }
+            for row in rows
+        ],
     }
 
 
@@ -237,6 +245,11 @@ def _compared(what: str, pairs: Sequence[Pair]) -> Result:
         "cpu_ratio": _spread([_of_cpu(pair) for pair in pairs]),
         "turns_ratio": _spread([_of_turns(pair) for pair in pairs]),
         "gate_ratio": _spread([_of_gate(pair) for pair in pairs]),
+        # What a round takes of CPU changes by a quarter with what else the machine's cores are
+        # given to. The agent does the same for a turn on both sides: it says how fast they were.
+        "cpu_ratio_as_the_agent": _spread([_of_cpu(pair) / _of_agent(pair) for pair in pairs]),
+        "gate_ratio_as_the_agent": _spread([_of_gate(pair) / _of_agent(pair) for pair in pairs]),
+        "turns_ratio_as_the_agent": _spread([_of_turns(pair) * _of_agent(pair) for pair in pairs]),
         "cpu_ratio_by_process": {
             name: _spread([two[BY_PROCESS][name] / one[BY_PROCESS][name] for one, two in pairs])
             for name in pairs[0][0][BY_PROCESS]
@@ -257,6 +270,11 @@ def _of_cpu(pair: Pair) -> float:
 def _of_gate(pair: Pair) -> float:
     before, after = pair
     return float(after[BY_TASK]["gate"] / before[BY_TASK]["gate"])
+
+
+def _of_agent(pair: Pair) -> float:
+    before, after = pair
+    return float(after[BY_PROCESS]["agent"] / before[BY_PROCESS]["agent"])
 
 
 def _of_turns(pair: Pair) -> float:
