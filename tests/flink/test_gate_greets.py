@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headgate.flink.horizon import UNHEARD_SECONDS
+from headgate.flink.horizon import SILENCE_SECONDS, UNHEARD_SECONDS
 from headgate.flink.rows import REQUESTED
 from headgate.v1.turn_pb2 import InvokeRequest, JournalRecord, Tick
 from tests.flink.test_gate import KEYS, Context, Stored, fresh_gate, make_ready
@@ -60,3 +60,8 @@ def test_who_ticks_is_not_greeted(clock: Any) -> None:
     clock.seconds += UNHEARD_SECONDS
     tick(gate, b"another life")
     assert greetings(gate) == 1
+
+
+def test_who_is_dead_is_missed_before_somebody_complains() -> None:
+    """Each failover that follows takes a second greeting and half a minute besides."""
+    assert 2 * SILENCE_SECONDS < UNHEARD_SECONDS <= 30

@@ -193,6 +193,7 @@ def test_an_instance_from_its_first_turn_to_its_last(
         page.get_by_role("heading", name="After turn 1 of 4").wait_for()
         assert "first" in page.locator("#moment").inner_text()
         page.wait_for_url("**?turn=1")
+        expect(page.locator("tr.chosen th")).to_have_text("1")
         # What an agent says is text, wherever it stands.
         assert page.title() == f"{name}/a · Headgate"
         page.get_by_role("link", name=f"offers/{_place_of(page)}").click()

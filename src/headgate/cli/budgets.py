@@ -156,6 +156,13 @@ def set_budget(
         str | None,
         typer.Option("--stand-in", metavar="TYPE", help="With degrade: who takes the turns."),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Also let one that bounds turns count those of an agent nobody attached.",
+        ),
+    ] = False,
     output: OutputOption = Output.TABLE,
     config: ConfigOption = None,
     bootstrap: BootstrapOption = None,
@@ -185,12 +192,21 @@ def set_budget(
     from headgate.kafka.money import succeed
 
     broker = find_broker(config, bootstrap)
-    known = _read(broker).budgets.get(name)
+    there_are = _read(broker).budgets
+    known = there_are.get(name)
+    near = did_you_mean(name, sorted(there_are)) if known is None else ""
+    if near and (window is None or limit is None):
+        message = f"there is no budget {name!r}{near}; to make it, give --window and --limit"
+        raise UnknownBudgetError(message)
     budget = _made(name, known, {key: value for key, value in given.items() if value is not None})
     contents = read(broker)
     if budget.stand_in:
         find_agent(contents, budget.stand_in)
     doubtful = doubt(contents, agent) if agent else ""
+    if doubtful and known is not None and known.agent != budget.agent and not force:
+        # It would bound nothing any more, and forget what was spent.
+        message = f"{doubtful}; {name} stays as it is. If that is meant: --force"
+        raise BudgetError(message)
     if doubtful:
         # A name that was mistyped bounds nothing, and nobody would see that.
         problems.print(

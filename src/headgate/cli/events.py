@@ -17,6 +17,8 @@ from headgate.v1.turn_pb2 import DeadLetter
 
 SOURCE = "headgate:send"
 
+KEY_HINT = '; give --key, or say where the data has it: `key = "json:/order_id"` in [[topics]]'
+
 
 class EventError(HeadgateError):
     """What was given cannot become an event of the topic.
@@ -79,7 +81,8 @@ def prepare(raw: str, draft: Draft) -> Prepared:
     read = decode(record, rule)
     if isinstance(read, DeadLetter):
         where = f"{record.topic}/{record.partition}@{record.offset}: "
-        hint = "; give --key" if read.reason == "no_key" and draft.topic.key == "record" else ""
+        is_bare = read.reason == "no_key" and draft.topic.key == "record"
+        hint = KEY_HINT if is_bare else ""
         message = read.message.removeprefix(where) + hint
         raise EventError(message)
     key = read.key

@@ -19,6 +19,11 @@ MOST_PARTS = 100_000
 """Of one answer: mutations, outputs, messages and timers together. A message of 2 MB may hold a
 million of them that say nothing, and each costs as much as one that does."""
 
+MOST_USAGES = 1_000
+"""Of one answer: how often it tells of what it used. Each is looked up in the job's prices, by
+whoever journals the outcomes of all agents: a message of 2 MB may hold a million, and took half a
+minute."""
+
 
 def fault_of_wait(ms: int, what: str) -> str:
     """Return what is wrong with a length of time, or "" if nothing is."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from json import JSONDecoder
 
 from headgate.core import plans, render, trace
-from headgate.core.bounds import MOST_PARTS, fault_of_wait
+from headgate.core.bounds import MOST_PARTS, MOST_USAGES, fault_of_wait
 from headgate.core.extensions import fault_of_extensions
 from headgate.core.identity import address_of, digest
 from headgate.core.letters import LETTER_BYTES, letter_for_event
@@ -82,6 +82,9 @@ def outcome_of(
     # iterating takes, which ends in an exception each time.
     events = request.events[:]
     told: Sequence[Usage] = reply.usage
+    if len(told) > MOST_USAGES:
+        # A fault of the reply. What is told was paid, and no more of it than may be is looked at.
+        told = told[:MOST_USAGES]
     usage = told
     wrong, large = fault_of(request, reply), ""
     if not wrong and not _fits_easily(call, reply, max_record_bytes):
@@ -154,6 +157,11 @@ def fault_of(request: TurnRequest, reply: TurnReply) -> str:
     parts = len(reply.mutations) + len(reply.outputs) + len(reply.messages) + len(reply.timers)
     if parts > MOST_PARTS:
         return f"reply has {parts} mutations, outputs, messages and timers; at most {MOST_PARTS}"
+    if len(reply.usage) > MOST_USAGES:
+        return (
+            f"reply tells {len(reply.usage)} times what it used; at most {MOST_USAGES}: "
+            "sum it up by model"
+        )
     result = reply.WhichOneof("result")
     if result is None:
         return "reply has neither completed nor failed"

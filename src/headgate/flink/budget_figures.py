@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from headgate.core.budgets import NO_BUDGETS, Budgets, is_refusing
+from headgate.core.windows import end_of
 from headgate.flink.figures import Figure
 from headgate.v1.cost_pb2 import Account, Budget
 
 BUDGETS_AT_MOST = 500
 """Budgets with a series of their own; those that were removed keep theirs."""
 
+
+_NEVER_US = 1 << 63
 
 _Lowest = tuple[int, int]
 """Begin of the window, and what is left in it."""
@@ -27,6 +30,8 @@ class BudgetFigures:
         self._budgets = NO_BUDGETS
         self._rules: dict[str, Budget] = {}
         self._lowest: dict[str, _Lowest] = {}
+        # When the first of their windows ends.
+        self._next_us = _NEVER_US
         # Of every budget that there ever was, for a series cannot be taken away again.
         self._limits: dict[str, int] = {}
 
@@ -54,6 +59,23 @@ class BudgetFigures:
             known_us, lowest = self._lowest.get(account.budget, (-1, 0))
             if window_us > known_us or (window_us == known_us and left < lowest):
                 self._lowest[account.budget] = window_us, left
+                self._next_us = min(self._next_us, end_of(rule.window, window_us) or _NEVER_US)
+
+    def see(self, at_us: int) -> bool:
+        """Learn how late it is; tell whether a window has ended. No account is told of then, and
+        what was spent in the one that is over counts no more.
+        """
+        if at_us < self._next_us:
+            return False
+        ends = {
+            name: end_of(self._rules[name].window, begin_us) or _NEVER_US
+            for name, (begin_us, _) in self._lowest.items()
+        }
+        over = [name for name, end_us in ends.items() if end_us <= at_us]
+        for name in over:
+            del self._lowest[name], ends[name]
+        self._next_us = min(ends.values(), default=_NEVER_US)
+        return bool(over)
 
     def __iter__(self) -> Iterator[Figure]:
         for name, limit in self._limits.items():

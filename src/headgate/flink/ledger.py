@@ -108,6 +108,8 @@ class LedgerHost(KeyedProcessFunction):
             self._shown, self._rules = shown, Rules.of(shown.specs, shown.budgets, shown.terms)
             self._figures.know(shown.budgets)
             self._show()
+        if self._figures.see(given.at_us):
+            self._show()
         for partition, request in till.take(given, self._rules):
             self._send(partition, request)
         return self._finish(till, ctx)

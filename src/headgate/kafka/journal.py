@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Mapping
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -56,6 +57,9 @@ class KafkaJournal:
         # from lost what was done between its reading and its writing, and in the end was full.
         self._taken_bytes = 0
         self._delivered_bytes = 0
+        # Records of each partition: whose broker is away waits alone.
+        self._taken: dict[int, int] = {}
+        self._delivered_of: dict[int, int] = {}
         self._lost = ""
         self._watch = _ClockWatch()
         self._closing = threading.Event()
@@ -95,6 +99,7 @@ class KafkaJournal:
             msg = f"journal {self._topic}: {error}"
             raise JournalLostError(msg) from error
         self._taken_bytes += len(value)
+        self._taken[partition] = self._taken.get(partition, 0) + 1
         try:
             self._producer.produce(
                 self._topic, value, key, partition=partition, on_delivery=self._delivered
@@ -117,8 +122,7 @@ class KafkaJournal:
 
     def raise_if_lost(self) -> None:
         """Raise JournalLostError if the producer is beyond repair."""
-        waits = self._taken_bytes != self._delivered_bytes
-        if self._watch.is_stuck(self._delivered_bytes, waits=waits):
+        if self._watch.is_stuck(self._taken, self._delivered_of):
             self._lost = (
                 f"nothing was delivered for {STUCK_SECONDS:.0f} s since this machine's clock was "
                 "put back; a new producer takes up"
@@ -141,6 +145,8 @@ class KafkaJournal:
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         self._delivered_bytes += len(message.value() or b"")
+        partition = message.partition() or 0
+        self._delivered_of[partition] = self._delivered_of.get(partition, 0) + 1
         if error is not None:
             self._failed(error)
 
@@ -164,28 +170,32 @@ class KafkaJournal:
 
 
 class _ClockWatch:
-    """Sees the wall clock be put back, and whether anything was delivered since."""
+    """Sees the wall clock be put back, and whether what waited then has been delivered since."""
 
     def __init__(self) -> None:
         self._next = 0.0
         self._ahead: float | None = None
-        # When it was put back, by the other clock, and what had been delivered by then.
-        self._put_back: tuple[float, int] | None = None
+        # When it was put back, by the other clock, and of the partitions that waited then how much
+        # had been delivered.
+        self._since = 0.0
+        self._waited: dict[int, int] = {}
 
-    def is_stuck(self, delivered_bytes: int, *, waits: bool) -> bool:
-        """Look once a second; waits: whether anything is to be delivered."""
+    def is_stuck(self, taken: Mapping[int, int], delivered: Mapping[int, int]) -> bool:
+        """Look once a second. Numbers of records, by partition."""
         now = time.monotonic()
         if now < self._next:
             return False
         self._next = now + LOOK_SECONDS
         ahead = time.time() - now
         if self._ahead is not None and ahead < self._ahead - SET_BACK_SECONDS:
-            self._put_back = now, delivered_bytes
+            self._since = now
+            self._waited = {
+                partition: delivered.get(partition, 0)
+                for partition, count in taken.items()
+                if count != delivered.get(partition, 0)
+            }
         self._ahead = ahead
-        if self._put_back is None:
-            return False
-        since, delivered_then = self._put_back
-        if not waits or delivered_bytes != delivered_then:
-            self._put_back = None
-            return False
-        return now - since >= STUCK_SECONDS
+        for partition, count in list(self._waited.items()):
+            if delivered.get(partition, 0) != count:
+                del self._waited[partition]
+        return bool(self._waited) and now - self._since >= STUCK_SECONDS

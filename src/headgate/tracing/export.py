@@ -8,7 +8,7 @@ again, with the same span ids, and nothing else is ever sent twice or left out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from headgate.v1.turn_pb2 import HistoryRecord
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import ReadableSpan
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,8 @@ class SpanExport:
             topic.seek(number, mark.next_offset)
         on_working()
         while not self._stopping.is_set():
-            spans, moved = [], {}
+            spans: list[ReadableSpan] = []
+            moved: dict[int, Mark] = {}
             for number, records in topic.poll().items():
                 mark = marks[number]
                 for record in records:
@@ -110,13 +112,25 @@ class SpanExport:
                     if span is not None:
                         spans.append(span)
                 moved[number] = mark.going_on(topic.position(number))
-            while spans and not self._collector.take(spans):
-                self._wait("the collector does not take spans; see OpenTelemetry's own message")
-                if self._stopping.is_set():
-                    return
+            if not self._send(spans):
+                return
             marks |= moved
             positions.write(moved, topic.topic_id)
             self._waits_for = ""
+
+    def _send(self, spans: Sequence[ReadableSpan]) -> bool:
+        """Send spans until all are taken; False if it is to stop before."""
+        at_once = len(spans)
+        while spans:
+            if self._collector.take(spans[:at_once]):
+                spans = spans[at_once:]
+                continue
+            self._wait("the collector does not take spans; see OpenTelemetry's own message")
+            if self._stopping.is_set():
+                return False
+            # It may find them too many, and would find them so for ever.
+            at_once = max(1, at_once // 2)
+        return True
 
     def _wait(self, why: str) -> None:
         if not self._waits_for and not self._stopping.is_set():

@@ -16,16 +16,23 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from headgate.core import trace
+from headgate.core.calls import MODEL_CHARS
 from headgate.core.identity import address_of
 from headgate.v1.agent_pb2 import FailureCode, Usage
 from headgate.v1.turn_pb2 import Controlled, HistoryRecord, Outcome
 
 Value = str | int | float | Sequence[str]
 
+MODELS = 20
+"""Models that a span names at most: a collector refuses what is larger than 4 MB."""
+
 _MOST = 2**63 - 1
 """Largest whole number of an attribute: one beyond it is left out of its span, with a stack trace
 in the log.
 """
+
+_LATEST_US = _MOST // 1_000
+"""Times of spans are nanoseconds."""
 
 SCOPE = InstrumentationScope("headgate")
 
@@ -39,7 +46,8 @@ def span_of(record: HistoryRecord, resource: Resource) -> ReadableSpan | None:
         return None
     if not trace.is_sampled(own):
         return None
-    parent, *others = [*outcome.event_traceparents] or [""]
+    # Whoever can write the journal can write anything here, and the export must not end with it.
+    parent, *others = [trace.valid(each) for each in outcome.event_traceparents] or [""]
     begin_us, end_us = _times(record)
     fault = _fault(outcome)
     is_call = not outcome.HasField("controlled")
@@ -74,7 +82,8 @@ def _times(record: HistoryRecord) -> tuple[int, int]:
     outcome = record.outcome
     decided = outcome.answered_us or record.journal_ms * 1_000
     begin = outcome.called_us or min(outcome.asked_us or decided, decided)
-    return begin, max(begin, decided)
+    begin = min(max(begin, 0), _LATEST_US)
+    return begin, min(max(begin, decided), _LATEST_US)
 
 
 def _fault(outcome: Outcome) -> str:
@@ -86,7 +95,9 @@ def _fault(outcome: Outcome) -> str:
             name = FailureCode.Name(code) if known else "_OTHER"
             return name.removeprefix("FAILURE_CODE_").lower() if known else name
         case "controlled":
-            return Controlled.Verb.Name(outcome.controlled.verb).lower()
+            verb = outcome.controlled.verb
+            known = verb in Controlled.Verb.values()
+            return Controlled.Verb.Name(verb).lower() if known else "_OTHER"
         case _:
             return ""
 
@@ -98,7 +109,7 @@ def _attributes(record: HistoryRecord, fault: str) -> Mapping[str, Value]:
         "gen_ai.agent.name": outcome.agent_type,
         "gen_ai.conversation.id": address,
         "headgate.address": address,
-        "headgate.turn": outcome.turn,
+        "headgate.turn": min(outcome.turn, _MOST),
         "headgate.attempt": outcome.attempt,
         "headgate.events": len(outcome.taken),
         "headgate.outputs": len(outcome.outputs),
@@ -152,7 +163,8 @@ def _usage(entries: Sequence[Usage]) -> dict[str, Value]:
         "gen_ai.usage.input_tokens": min(sum(each.input_tokens for each in entries), _MOST),
         "gen_ai.usage.output_tokens": min(sum(each.output_tokens for each in entries), _MOST),
     }
-    models = list(dict.fromkeys(each.model for each in entries if each.model))
+    models = list(dict.fromkeys(each.model[:MODEL_CHARS] for each in entries if each.model))
+    del models[MODELS:]
     if len(models) == 1:
         told["gen_ai.request.model"] = models[0]
     elif models:

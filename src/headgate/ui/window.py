@@ -197,19 +197,16 @@ class Window:
             return
         by_series = self._minutes.setdefault(minute, {})
         _forget(self._minutes, newest - MINUTES)
-        models = sorted({usage.model for usage in outcome.usage}) or [""]
-        for model in models:
+        by_model: dict[str, Spent] = {}
+        for usage in outcome.usage:
+            used = Spent(1, usage.input_tokens, usage.output_tokens)
+            by_model.setdefault(usage.model, Spent()).add(used)
+        # A turn has one cost; where it used several models the first one bears it.
+        first = min(by_model, default="")
+        by_model.setdefault(first, Spent()).add(Spent(cost_nanos=cost_of(outcome)))
+        for model, spent in sorted(by_model.items()):
             series = self._named(Series(outcome.agent_type, model, tenant_of(outcome)))
-            told = [usage for usage in outcome.usage if usage.model == model]
-            by_series.setdefault(series, Spent()).add(
-                Spent(
-                    calls=len(told),
-                    input_tokens=sum(usage.input_tokens for usage in told),
-                    output_tokens=sum(usage.output_tokens for usage in told),
-                    # A turn has one cost; where it used several models the first one bears it.
-                    cost_nanos=cost_of(outcome) if model == models[0] else 0,
-                )
-            )
+            by_series.setdefault(series, Spent()).add(spent)
 
     def _named(self, series: Series) -> Series:
         if series not in self._names:

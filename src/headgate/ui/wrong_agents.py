@@ -53,15 +53,16 @@ def agent_problems(agent: AgentFact, facts: Facts) -> Iterator[Problem]:
             link,
         )
     elif agent.late_ms and facts.now_ms - agent.late_ms <= LATE_MS:
+        # One that has answered nobody since hangs as before, though its turns end now.
+        what = "did not answer" if agent.completed else "hangs at"
         yield Problem(
             f"late:{name}",
-            # One that has answered nobody since hangs as before, though its turns end now.
             "warn" if agent.completed else "bad",
-            f"Agent {name} hangs at {agent.late_address}: the deadline of "
+            f"Agent {name} {what} {agent.late_address}: the deadline of "
             f"{agent.deadline_ms / 1_000:g} s passed",
             agent.late_ms,
-            "Its event is tried again, as often as its agent may be. If calls may take so long, "
-            "give it a longer deadline.",
+            "Its event is tried again as often as its agent may be, and is then a dead letter. If "
+            "calls may take so long, give it a longer deadline.",
             f"/instances/{quote(agent.late_address)}",
         )
     calls = agent.completed + agent.failed

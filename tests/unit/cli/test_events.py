@@ -75,6 +75,7 @@ def test_json_and_bytes_are_published_as_they_are() -> None:
         ("hello", draft(key="17"), "text goes in quotes"),
         ("{bad", draft("json", key="17"), "value is not JSON"),
         ("1", draft(), "give --key"),
+        ("1", draft(), "json:/order_id"),
         ("{}", draft("json", "json:/customer"), "json:/customer is missing or empty"),
         ('{"customer": "a"}', draft("json", "json:/customer", key="b"), "that is 'a' here"),
         ('{"specversion": "0.3"}', draft(key="17"), "specversion is '0.3'"),

@@ -30,6 +30,7 @@ from headgate.v1.agent_pb2 import (
     TurnRequest,
     Usage,
 )
+from headgate.v1.cost_pb2 import Price, Terms
 from headgate.v1.turn_pb2 import Call, JournalRecord, Outcome
 from tests.unit.core.build import event, policy
 
@@ -418,3 +419,50 @@ def test_what_is_too_large_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> Non
     answer = reply(asked, outputs=[Output(type="t", data=b'"' + b"x" * LIMIT)])
     monkeypatch.setattr(module, "_fault_of_data", refuse)
     assert outcome(asked, answer).failed.code == FAILURE_CODE_TOO_LARGE
+
+
+PRICED = Terms(
+    currency="USD",
+    prices=[Price(model="m", call_nanos=7), Price(agent="cheap", call_nanos=100)],
+)
+
+
+def priced(asked: Call, answer: TurnReply, called_us: int = 1) -> Outcome:
+    """Return the outcome of a call that costs something."""
+    return outcome_of(
+        asked,
+        answer,
+        outcome_id=b"o" * 16,
+        called_us=called_us,
+        answered_us=2,
+        max_record_bytes=LIMIT,
+        terms=PRICED,
+    )
+
+
+def test_a_reply_that_is_no_good_was_paid_as_a_whole_and_little_of_it_is_kept() -> None:
+    asked = call()
+    usage = [Usage(model="m" * 300), *[Usage(model="m")] * (module.USAGES + 5)]
+    made = priced(asked, reply(asked, usage=usage, mutations=[Mutation(name="")]))
+    assert made.failed.code == FAILURE_CODE_BAD_REPLY
+    assert made.cost_nanos == 7 * (module.USAGES + 5)
+    assert [each.model for each in made.usage] == ["m"] * (module.USAGES - 1)
+
+
+def test_what_nobody_called_cost_nothing_and_a_stand_in_costs_its_own_price() -> None:
+    asked = call()
+    asked.request.stand_in = "cheap"
+    assert priced(asked, reply(asked)).cost_nanos == 100
+    assert priced(asked, reply(asked), called_us=0).cost_nanos == 0
+
+
+def test_an_answer_that_tells_of_a_million_uses_is_refused_and_not_priced_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_USAGES", 3)
+    asked = call()
+    assert priced(asked, reply(asked, usage=[Usage(model="m")] * 3)).cost_nanos == 21
+    made = priced(asked, reply(asked, usage=[Usage(model="m")] * 4))
+    assert made.failed.code == FAILURE_CODE_BAD_REPLY
+    assert "4 times what it used; at most 3" in made.failed.message
+    assert made.cost_nanos == 21

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import time
 
 import pytest
@@ -114,3 +115,33 @@ def test_a_models_name_of_several_lines_has_its_price() -> None:
         cost(terms(Price(model="gpt*", input_nanos=10**6)), Usage(model="gpt\nx", input_tokens=1))
         == 1
     )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "fits"),
+    [
+        ("a", "a", True),
+        ("a", "ab", False),
+        ("a*", "abc", True),
+        ("*c", "abc", True),
+        ("a*c", "abc", True),
+        ("a*a", "a", False),
+        ("*b*", "abc", True),
+        ("*b*b*", "abc", False),
+        ("a*b*c", "a-c-b-c", True),
+        ("a*bc*c", "abc", False),
+        ("a**c", "ac", True),
+        ("*", "", True),
+        ("a.c", "abc", False),
+        ("a*", "a\n", True),
+    ],
+)
+def test_stars_stand_for_anything(pattern: str, name: str, *, fits: bool) -> None:
+    priced = cost(terms(Price(model=pattern, call_nanos=1)), Usage(model=name))
+    assert priced == fits
+
+
+@given(st.text("ab*", min_size=1, max_size=8), st.text("ab", max_size=12))
+def test_patterns_fit_as_those_of_file_names_do(pattern: str, name: str) -> None:
+    fits = fnmatch.fnmatchcase(name, pattern)
+    assert cost(terms(Price(model=pattern, call_nanos=1)), Usage(model=name)) == fits

@@ -88,3 +88,34 @@ def test_a_budget_of_nothing_is_no_alarm_once_it_is_removed() -> None:
     assert left(figures) == {"day": 0}
     figures.know(Budgets([]))
     assert left(figures)["day"] > 0
+
+
+HOUR_US = 3_600_000_000
+
+
+def test_a_window_that_is_over_leaves_the_whole_limit_though_nobody_tells_of_it() -> None:
+    figures = BudgetFigures()
+    rules = [
+        Budget(name="hour", limit_nanos=10, window=Budget.HOUR),
+        Budget(name="all", limit_nanos=10, window=Budget.TOTAL),
+    ]
+    figures.know(Budgets(rules))
+    figures.take([account(budget="hour", spent=50, window=10 * HOUR_US)])
+    figures.take([account(budget="all", spent=50)])
+    assert not figures.see(11 * HOUR_US - 1)
+    assert left(figures) == {"hour": -40, "all": -40}
+    assert figures.see(11 * HOUR_US)
+    assert left(figures) == {"hour": 10, "all": -40}
+    assert not figures.see(12 * HOUR_US), "nothing is known of the window that is over now"
+    # Told of late: over as well.
+    figures.take([account(budget="hour", spent=50, window=10 * HOUR_US)])
+    assert figures.see(12 * HOUR_US)
+    assert left(figures)["hour"] == 10
+
+
+def test_a_budget_that_was_removed_has_no_window_to_end() -> None:
+    figures = BudgetFigures()
+    figures.know(Budgets([Budget(name="hour", limit_nanos=10, window=Budget.HOUR)]))
+    figures.take([account(budget="hour", spent=50, window=10 * HOUR_US)])
+    figures.know(Budgets([]))
+    assert not figures.see(11 * HOUR_US)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core.calls import MODEL_CHARS, calls_made
+from headgate.core.calls import CALL_BOUNDS_MS, MODEL_CHARS, calls_made
 from headgate.core.model import EventArrived, OutcomeRead, SendRequest, TimerFired, Transition
 from headgate.flink import figures as figures_module
 from headgate.flink import tally as tally_module
@@ -226,6 +226,28 @@ def test_calls_that_are_told_together_count_as_each_by_itself(outcomes: list[Out
         apart.of(outcome.agent_type).call(outcome)
     together.told(CallsMade.FromString(calls_made(outcomes).SerializeToString()))
     assert shown(together) == shown(apart)
+
+
+@pytest.mark.parametrize("took_ms", [0, *CALL_BOUNDS_MS, *(n + 1 for n in CALL_BOUNDS_MS)])
+def test_a_call_is_in_the_same_class_however_it_is_told(took_ms: int) -> None:
+    outcome = completed(took_ms=took_ms).outcome
+    apart, together = AgentTally(), AgentTally()
+    apart.call(outcome)
+    together.told(calls_made([outcome]).agents[0])
+    assert together.buckets == apart.buckets
+
+
+def test_a_models_name_is_no_longer_where_calls_are_told_together() -> None:
+    outcome = completed(usage=[Usage(model="m" * 1_000, input_tokens=1)]).outcome
+    [usage] = calls_made([outcome]).agents[0].usage
+    assert usage.model == "m" * MODEL_CHARS
+
+
+def test_an_instance_whose_clock_was_put_back_waits_for_no_less_than_nothing() -> None:
+    gate, tally = of_orders()
+    gate.count("order", "order/1", EventArrived(Event()), joined(1))
+    tally.look(5_000)
+    assert tally.oldest_ms(4_000) == 0
 
 
 def test_what_is_told_of_calls_may_be_nonsense() -> None:

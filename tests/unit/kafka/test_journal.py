@@ -8,7 +8,7 @@ from typing import Any, cast
 from unittest.mock import Mock
 
 import pytest
-from confluent_kafka import Message, Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from headgate.bootstrap import Bootstrap
 from headgate.kafka import journal as module
@@ -49,6 +49,14 @@ def test_an_outcome_that_is_not_taken_ends_the_journal(monkeypatch: pytest.Monke
         journal.close()
 
 
+def report(partition: int = 0) -> Message:
+    """What librdkafka tells of a record of ten bytes."""
+    told = SimpleNamespace(
+        value=lambda: bytes(10), partition=lambda: partition, topic=lambda: "notes"
+    )
+    return cast(Message, told)
+
+
 class Interrupted(bytes):
     """A record whose size is asked for just as another thread is told of deliveries."""
 
@@ -69,7 +77,7 @@ def test_no_delivery_is_forgotten_while_another_record_is_counted(
     try:
         journal.write(0, b"shard-0", bytes(10))
         assert not journal.is_full()
-        delivered = cast(Message, SimpleNamespace(value=lambda: bytes(10)))
+        delivered = report()
         record = Interrupted(10)
         record.tell = lambda: journal._delivered(None, delivered)
         journal.write(0, b"shard-0", record)
@@ -134,13 +142,68 @@ def test_a_producer_that_delivers_after_the_clock_was_put_back_is_well(
     waiting.write(0, b"shard-0", bytes(10))
     clocks.wall -= HOUR
     clocks.go_on(waiting, module.STUCK_SECONDS - 1)
-    waiting._delivered(None, cast(Message, SimpleNamespace(value=lambda: bytes(10))))
+    waiting._delivered(None, report())
     clocks.go_on(waiting, 600)
 
 
 def test_where_nothing_waits_a_clock_may_be_put_back(clocks: Clocks, waiting: KafkaJournal) -> None:
-    waiting._delivered(None, cast(Message, SimpleNamespace(value=lambda: bytes(10))))
+    waiting._delivered(None, report())
     clocks.wall -= HOUR
     clocks.go_on(waiting, 600)
     waiting.write(0, b"shard-0", bytes(10))
     clocks.go_on(waiting, 600)
+
+
+@pytest.mark.parametrize(("by", "is_lost"), [(4.0, False), (60.0, True)])
+def test_a_clock_that_is_corrected_a_little_is_no_reason(
+    clocks: Clocks, waiting: KafkaJournal, by: float, *, is_lost: bool
+) -> None:
+    clocks.wall -= by
+    if is_lost:
+        with pytest.raises(JournalLostError):
+            clocks.go_on(waiting, 60)
+    else:
+        clocks.go_on(waiting, 60)
+
+
+def test_one_broker_that_is_waited_for_is_enough(clocks: Clocks, waiting: KafkaJournal) -> None:
+    waiting.write(1, b"shard-1", bytes(10))
+    clocks.wall -= HOUR
+    clocks.go_on(waiting, 5)
+    waiting._delivered(None, report(partition=1))
+    with pytest.raises(JournalLostError, match="clock was put back"):
+        clocks.go_on(waiting, 60)
+
+
+@pytest.fixture
+def journal(monkeypatch: pytest.MonkeyPatch) -> Iterator[KafkaJournal]:
+    """A journal that takes twenty bytes, by a producer that tells nothing by itself."""
+    monkeypatch.setattr(module, "WAITING_BYTES", 19)
+    monkeypatch.setattr(module, "Producer", Mock(spec_set=Producer))
+    made = KafkaJournal(Bootstrap("127.0.0.1:9"), "journal")
+    yield made
+    made.close()
+
+
+def test_notes_count_in_what_waits_until_they_are_written_or_given_up(
+    journal: KafkaJournal,
+) -> None:
+    journal.note("notes", b"k", bytes(10))
+    assert not journal.is_full()
+    journal.note("notes", b"k", bytes(10))
+    assert journal.is_full()
+    journal._noted(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), report())
+    assert not journal.is_full()
+    # Whatever was wrong with a note, the journal is not.
+    journal.raise_if_lost()
+    cast(Mock, journal._producer).produce.side_effect = BufferError("Local: Queue full")
+    journal.note("notes", b"k", bytes(10))
+    assert not journal.is_full()
+    journal.raise_if_lost()
+
+
+def test_a_record_that_is_not_delivered_ends_the_journal(journal: KafkaJournal) -> None:
+    journal.write(0, b"shard-0", bytes(10))
+    journal._delivered(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), report())
+    with pytest.raises(JournalLostError):
+        journal.raise_if_lost()

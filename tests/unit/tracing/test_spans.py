@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
@@ -231,3 +232,41 @@ def test_errors_name_the_place_and_hold_no_secret(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"2: tracing\.endpoint") as refused:
         loads('[tracing]\nendpoint = "http://me:s3cret@collector:4317"\n')
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"called_us": 2**63 - 1},
+        {"called_us": -5, "answered_us": -3},
+        {"called_us": 0, "answered_us": 0, "asked_us": -7},
+        {"answered_us": 2**63 - 1},
+        {"turn": 2**64 - 1},
+    ],
+)
+def test_nonsense_for_times_is_a_span_that_otlp_can_say(fields: dict[str, Any]) -> None:
+    span = told(turn(**fields))
+    encode_spans([span])
+    assert span.start_time is not None and span.end_time is not None
+    assert 0 <= span.start_time <= span.end_time < 2**63
+
+
+def test_a_parent_that_is_none_is_left_out() -> None:
+    record = turn()
+    record.outcome.event_traceparents[:] = ["nonsense", OTHER, "00-x"]
+    span = told(record)
+    assert span.parent is None
+    assert [f"{link.context.trace_id:032x}" for link in span.links] == [OTHER[3:35]]
+
+
+def test_a_control_of_a_newer_version_is_a_span_too() -> None:
+    record = turn()
+    record.outcome.controlled.verb = 99  # type: ignore[assignment]
+    assert (told(record).attributes or {})["error.type"] == "_OTHER"
+
+
+def test_models_with_long_names_do_not_make_a_span_that_no_collector_takes() -> None:
+    record = turn()
+    for number in range(100):
+        record.outcome.usage.append(Usage(model=f"{number:03}" + "m" * 100_000))
+    assert len(encode_spans([told(record)]).SerializeToString()) < 10_000

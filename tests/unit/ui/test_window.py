@@ -177,3 +177,11 @@ def test_a_record_from_far_ahead_hides_no_turn_after_it(place: dict[str, int]) -
     assert not window.take(foreign)
     assert window.take(turn(2))
     assert window.total(NOW).completed == 1
+
+
+def test_a_turn_of_very_many_models_is_counted_in_one_pass() -> None:
+    window = Window()
+    told = tuple(Usage(model=f"m{n % 30_000}", input_tokens=1) for n in range(60_000))
+    window.take(turn(1, usage=told, cost=9))
+    assert sum(spent.calls for _, _, spent in window.spent()) == 60_000
+    assert sum(spent.cost_nanos for _, _, spent in window.spent()) == 9

@@ -61,7 +61,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (
         agent(late_address="order/7", late_ms=NOW - 5_000, completed=1),
         "warn",
-        "Agent order hangs at order/7: the deadline of 30 s passed",
+        "Agent order did not answer order/7: the deadline of 30 s passed",
     ),
     (
         agent(completed=4, failed=6, codes=(("agent_error", 6),)),

@@ -42,6 +42,19 @@ live.addEventListener("htmx:afterRequest", (event) => {
   if (isMoved) ask(event.target);
 });
 
+// The row of the turn whose moment is shown.
+live.addEventListener("htmx:afterSettle", () => {
+  const moment = document.getElementById("moment");
+  if (moment === null) return;
+  for (const row of live.querySelectorAll("tr[data-turn]")) {
+    const isChosen = row.dataset.turn === moment.dataset.turn;
+    row.classList.toggle("chosen", isChosen);
+    const link = row.querySelector("th a");
+    if (isChosen) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+});
+
 if (window.Idiomorph) {
   // What somebody has scrolled or opened stays so.
   window.Idiomorph.defaults.ignoreActiveValue = true;
