@@ -153,3 +153,34 @@ def test_the_table_of_budgets_says_their_windows(monkeypatch: pytest.MonkeyPatch
     )
     assert "day, to 2" in daily
     assert ever.rstrip(" │|").endswith("total")
+
+
+def test_a_mistyped_budget_is_named_instead_of_what_a_new_one_would_need(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry, "read_costs", lambda *_: Costs(Terms(), {"basket-day": Budget()}))
+    told = CliRunner().invoke(app, ["budgets", "set", "basket-dya", "--limit", "1", *AT])
+    assert "no budget 'basket-dya', did you mean 'basket-day'?" in str(told.exception)
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_a_budget_is_not_moved_to_an_agent_that_nobody_attached_by_a_typo(
+    monkeypatch: pytest.MonkeyPatch, force: tuple[str, ...]
+) -> None:
+    known = Budget(name="pot", agent="desk", window=Budget.DAY, limit_nanos=10**9)
+    known.per, known.when_spent = Budget.TENANT, Budget.DEFER
+    written: list[str] = []
+    monkeypatch.setattr(
+        registry, "read_contents", lambda *_: Contents({"desk": AgentSpec(type="desk")})
+    )
+    monkeypatch.setattr(registry, "read_costs", lambda *_: Costs(Terms(), {"pot": known}))
+    monkeypatch.setattr(
+        registry, "write_own", lambda *args: written.append(Budget.FromString(args[3]).agent)
+    )
+    monkeypatch.setattr(journal_clock, "newest_ms", lambda *_: 0)
+    told = CliRunner().invoke(app, ["budgets", "set", "pot", "--agent", "dsk", *force, *AT])
+    if force:
+        assert (told.exit_code, written) == (0, ["dsk"])
+    else:
+        assert "did you mean 'desk'?; pot stays as it is" in str(told.exception)
+        assert not written
