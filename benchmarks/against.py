@@ -13,8 +13,8 @@ that came last still compiles while the first is done. In each of these lives:
 - One drains a small part of the backlog, then the other, and the other way round, many times: turns
   per second of a job that has the machine to itself. They are as many as Gate's one thread has
   time for: what it does more weighs more here than in the sum of all processes. They have all the
-  noise of the machine; what Gate's thread takes of a turn by its own clock has a tenth of it, and
-  says how many turns/s there are of it (`gate_ratio`).
+  noise of the machine, and so has what Gate's thread takes of a turn by its own clock
+  (`gate_ratio`): it is told beside what the agent takes, which does the same on both sides.
 
 A life gives one ratio of each, of all its turns; errors are those of the lives. What JVMs compile
 is not among a turn's CPU and is told beside it: it ends, minutes later than any bench may last.
@@ -142,8 +142,8 @@ def _both(stack: contextlib.ExitStack, options: Options, before: Tree, after: Tr
     """Start both and warm them up."""
     options.say(f"starting both, {options.warm_up_seconds:.0f} s of load to warm up")
     one, two = [stack.enter_context(side(options, tree)) for tree in (before, after)]
-    for side in (one, two):
-        side.answer()
+    for each in (one, two):
+        each.answer()
     return one, two
 
 
@@ -268,13 +268,16 @@ def _of_cpu(pair: Pair) -> float:
 
 
 def _of_gate(pair: Pair) -> float:
-    before, after = pair
-    return float(after[BY_TASK]["gate"] / before[BY_TASK]["gate"])
+    return _of_part(pair, BY_TASK, "gate")
 
 
 def _of_agent(pair: Pair) -> float:
+    return _of_part(pair, BY_PROCESS, "agent")
+
+
+def _of_part(pair: Pair, by: str, name: str) -> float:
     before, after = pair
-    return float(after[BY_PROCESS]["agent"] / before[BY_PROCESS]["agent"])
+    return float(after[by][name] / before[by][name])
 
 
 def _of_turns(pair: Pair) -> float:

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from benchmarks import bare
-from benchmarks.against import Pair, Side, Tree, in_turn, rows_of, side, told
+from benchmarks.against import PART, Pair, Side, Tree, in_turn, rows_of, side, told
 from benchmarks.measure import Result
 from benchmarks.options import Options
 from benchmarks.stand import ROOT
@@ -26,8 +26,6 @@ FOLLOWERS = ("flink/gate.py", "rpc/dispatcher.py")
 PROCESSES = 2
 FOLLOW_SECONDS = 10.0
 POLL_SECONDS = 0.05
-# Of a backlog, for each drain.
-PART = 5
 
 
 def run(options: Options) -> list[Result]:

@@ -34,6 +34,9 @@ in the log.
 _LATEST_US = _MOST // 1_000
 """Times of spans are nanoseconds."""
 
+_OTHER = "_OTHER"
+"""The conventions' word for an error type that has no name here."""
+
 SCOPE = InstrumentationScope("headgate")
 
 
@@ -91,13 +94,14 @@ def _fault(outcome: Outcome) -> str:
     match outcome.WhichOneof("verdict"):
         case "failed" if not outcome.failed.wants_whole_lists:
             code = outcome.failed.code
-            known = code in FailureCode.values()
-            name = FailureCode.Name(code) if known else "_OTHER"
-            return name.removeprefix("FAILURE_CODE_").lower() if known else name
+            if code not in FailureCode.values():
+                return _OTHER
+            return FailureCode.Name(code).removeprefix("FAILURE_CODE_").lower()
         case "controlled":
             verb = outcome.controlled.verb
-            known = verb in Controlled.Verb.values()
-            return Controlled.Verb.Name(verb).lower() if known else "_OTHER"
+            return (
+                Controlled.Verb.Name(verb).lower() if verb in Controlled.Verb.values() else _OTHER
+            )
         case _:
             return ""
 
